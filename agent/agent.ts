@@ -1,0 +1,60 @@
+/**
+ * The agent: the part of a dns-server or an edge that holds the stream to the operator.
+ *
+ *     stream ──plan──> refuse lower? ─> digest, schema ─> prepare ─> write, fsync ─> commit ─> ack
+ *            ──table─> merge with the rows held ─> write, fsync ─> onTable              (dns-server)
+ *            ──command─> onCommand ─> done | failed                                     (edge)
+ *     disk ──> prepare ─> commit          at start, with no operator
+ *
+ * On any failure it keeps what it has and nacks.
+ */
+import type { NodeTable } from '../contract/plans/node-table.ts';
+import type { PublishedEdgePlan, PublishedRoutingPlan } from '../contract/plans/published-plan.ts';
+import type { Command, Report, Role } from '../contract/stream/messages.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+
+export interface PlanOf {
+  'dns-server': PublishedRoutingPlan;
+  edge: PublishedEdgePlan;
+}
+
+export interface AgentOptions<R extends Role> {
+  role: R;
+  /** The EdgeNode's name, or any stable name of a dns-server. */
+  node: string;
+  /** `http://127.0.0.1:8700` */
+  operator: string;
+  tokenFile: string;
+  /** The agent's own folder, for its plan and table. */
+  folder: string;
+  clock: Clock;
+  log: Log;
+  /**
+   * Builds all that serving the plan needs, aside from what is served now; may be slow, may throw. What it returns
+   * swaps that in, in one assignment, and cannot fail. A LocalFault is nacked as Local, anything else as Invalid.
+   */
+  prepare(published: PlanOf[R]): Promise<() => void>;
+  /** What to hold when a newer plan comes: pure. By default the newer one as it is. */
+  merge?(held: PlanOf[R], newer: PlanOf[R]): PlanOf[R];
+  /** A new node table, already merged with the rows held and durable. */
+  onTable?(table: NodeTable): void;
+  /** Applies a command durably, once per uid, and says what it did. */
+  onCommand?(command: Command): Promise<{ objects: number; durationMs: number }>;
+}
+
+/** A fault of this machine (disk, memory), not of the plan. */
+export class LocalFault extends Error {}
+
+export interface Agent<R extends Role> {
+  /** Loads what is on disk and puts it in force. Resolves before anything is asked of the network. */
+  load(): Promise<void>;
+  /** Opens the stream and keeps it open, until `stop`. */
+  connect(): void;
+  /** Puts a report in the queue; queued reports survive a lost connection, newest first for health. */
+  report(report: Report): void;
+  held(): PlanOf[R] | undefined;
+  table(): NodeTable;
+  connected(): boolean;
+  stop(): Promise<void>;
+}

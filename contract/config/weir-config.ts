@@ -1,0 +1,170 @@
+/** weir.yaml: the installation's own settings. One file, validated whole. */
+import { z } from 'zod';
+import {
+  byteSizeText,
+  cidr,
+  dnsLabel,
+  duration,
+  hostname,
+  ipAddress,
+  listenAddress,
+  port,
+} from '../kinds/scalars.ts';
+
+const zone = z
+  .strictObject({
+    name: hostname.describe('The zone; its parent delegates it to the name servers.'),
+    nameServers: z
+      .array(
+        z.strictObject({
+          name: hostname.describe('Its name; addresses are answered when it lies in the zone.'),
+          addresses: z.array(ipAddress).max(16).default([]).describe('Its addresses.'),
+        }),
+      )
+      .min(1)
+      .max(13)
+      .describe('The NS records of the zone; the first one stands in the SOA.'),
+    soa: z
+      .strictObject({
+        contact: hostname.describe('The mailbox of who answers for the zone, with a dot for the @.'),
+        negativeTtl: duration
+          .default('60s')
+          .describe('How long resolvers remember that a name does not exist.'),
+      })
+      .describe('What the SOA record says; its serial is made from the plan’s revision.'),
+  })
+  .describe('A DNS zone that Weir answers for.');
+
+const region = z
+  .strictObject({
+    name: dnsLabel.describe('How EdgeNodes and other regions name it.'),
+    members: z
+      .strictObject({
+        countries: z
+          .array(z.string().regex(/^[A-Z]{2}$/, 'two capital letters (ISO 3166-1)'))
+          .default([])
+          .describe('Countries, as ISO 3166-1 codes.'),
+        subdivisions: z
+          .array(z.string().regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, 'such as CN-HA (ISO 3166-2)'))
+          .default([])
+          .describe('Provinces or states, as ISO 3166-2 codes; they win over countries.'),
+        cidrs: z
+          .array(cidr)
+          .max(100_000)
+          .default([])
+          .describe('Networks; the longest that matches wins over all else.'),
+      })
+      .prefault({})
+      .describe('Which clients belong to it.'),
+    fallback: z
+      .array(dnsLabel)
+      .optional()
+      .describe(
+        'Regions to go to when no node of this one can answer, in order; by default the default region.',
+      ),
+  })
+  .describe('A named group of client networks.');
+
+const listen = z.strictObject({
+  dns: z
+    .array(listenAddress)
+    .min(1)
+    .default(['127.0.0.1:5300'])
+    .describe('UDP and TCP addresses of the dns-server.'),
+  dnsAdmin: listenAddress
+    .default('127.0.0.1:8702')
+    .describe('/healthz, /readyz and /metrics of the dns-server.'),
+  operator: listenAddress
+    .default('127.0.0.1:8700')
+    .describe('Plan stream and admin paths of the operator; loopback only.'),
+  edgeAdminPort: port
+    .default(8701)
+    .describe('/healthz, /readyz and /metrics of each edge, on its first address.'),
+});
+
+const cache = z.strictObject({
+  memory: byteSizeText
+    .default('64MiB')
+    .describe('Bytes of small, hot objects that each edge keeps in memory.'),
+  disk: byteSizeText.default('1GiB').describe('Bytes of objects that each edge keeps on disk.'),
+});
+
+const geo = z.strictObject({
+  databases: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe(
+      'MMDB files with country and subdivision, relative to weir.yaml; flat and GeoIP2 schemas are known.',
+    ),
+  asn: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('CSV files `first,last,asn,name`, relative to weir.yaml.'),
+});
+
+const sampleOrigin = z.strictObject({
+  listen: listenAddress.describe('Where it serves.'),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31)
+    .default(1)
+    .describe('Its files are made from this number.'),
+});
+
+export const weirConfig = z
+  .strictObject({
+    zones: z.array(zone).min(1).describe('The zones that Weir answers for.'),
+    regions: z
+      .array(region)
+      .min(1)
+      .describe('The regions; clients that are in none go to the default region.'),
+    defaultRegion: dnsLabel.describe('Where clients go that no region has.'),
+    geo: geo.optional().describe('Geo data of your own; by default the embedded DB-IP Lite.'),
+    listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
+    cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
+    sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),
+  })
+  .check(({ value, issues }) => {
+    for (const { path, message } of crossReferences(value)) {
+      issues.push({ code: 'custom', path, message, input: value });
+    }
+  });
+
+export type WeirConfig = z.output<typeof weirConfig>;
+type Problem = { path: (string | number)[]; message: string };
+
+/** What no single field can tell: names that must exist, and names that must not stand twice. */
+function crossReferences(config: {
+  zones: { name: string }[];
+  regions: { name: string; fallback?: string[] | undefined }[];
+  defaultRegion: string;
+}): Problem[] {
+  const names = config.regions.map(({ name }) => name);
+  const known = `one of the regions: ${names.join(', ')}`;
+  const problems: Problem[] = [
+    ...twice(names).map((index) => ({
+      path: ['regions', index, 'name'],
+      message: 'a region’s name stands once',
+    })),
+    ...twice(config.zones.map(({ name }) => name)).map((index) => ({
+      path: ['zones', index, 'name'],
+      message: 'a zone’s name stands once',
+    })),
+  ];
+  if (!names.includes(config.defaultRegion)) problems.push({ path: ['defaultRegion'], message: known });
+  for (const [index, { name, fallback = [] }] of config.regions.entries()) {
+    for (const [position, other] of fallback.entries()) {
+      const path = ['regions', index, 'fallback', position];
+      if (!names.includes(other)) problems.push({ path, message: known });
+      else if (other === name) problems.push({ path, message: 'another region than itself' });
+    }
+  }
+  return problems;
+}
+
+/** Positions at which a value stands that stood before. */
+function twice(values: string[]): number[] {
+  return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
+}

@@ -1,0 +1,227 @@
+/** CdnDomain: a customer's hostname that Weir serves. */
+import { z } from 'zod';
+import { revision } from '../plans/revision.ts';
+import { conditions } from './conditions.ts';
+import type { KindDefinition } from './kind.ts';
+import { labelSelector } from './label-selector.ts';
+import { dnsLabel, duration, hostname, httpUrl, withRules } from './scalars.ts';
+
+const origin = z.strictObject({
+  name: dnsLabel.describe('The name by which status and logs speak of this origin.'),
+  url: withRules(httpUrl, [
+    {
+      holds: (text) => URL.parse(text)?.search === '' && URL.parse(text)?.hash === '',
+      cel: '!self.contains("?") && !self.contains("#")',
+      message: 'no query and no fragment: the client’s path and query are put behind it',
+    },
+  ]).describe('Where edges fetch from: scheme, host, port, and a path that is put before the client’s.'),
+  hostHeader: z
+    .string()
+    .max(259)
+    .regex(/^[A-Za-z0-9.-]+(:[0-9]{1,5})?$/, 'a host name, with a port if needed')
+    .optional()
+    .describe('The Host header that the origin sees; the client’s by default.'),
+});
+
+const match = withRules(
+  z.strictObject({
+    pathPrefix: z
+      .string()
+      .max(1_024)
+      .regex(/^\//, 'a path that begins with /')
+      .optional()
+      .describe('Paths that begin so. Compared after percent-encoding is normalised.'),
+    glob: z
+      .string()
+      .max(1_024)
+      .regex(/^\//, 'a pattern that begins with /')
+      .optional()
+      .describe('`*` stands for any characters but `/`, `**` for any, `?` for one.'),
+    extensions: z
+      .array(
+        z
+          .string()
+          .max(16)
+          .regex(/^[a-z0-9]+$/, 'an extension without its dot, in lower case'),
+      )
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Endings of the last path segment, without the dot; case does not matter in the request.'),
+  }),
+  [
+    {
+      holds: ({ pathPrefix, glob, extensions }) =>
+        [pathPrefix, glob, extensions].some((part) => part !== undefined),
+      cel: 'has(self.pathPrefix) || has(self.glob) || has(self.extensions)',
+      message: 'at least one of pathPrefix, glob and extensions; leave `match` out to match everything',
+    },
+  ],
+);
+
+const query = withRules(
+  z.strictObject({
+    mode: z
+      .enum(['Keep', 'Ignore', 'Allow', 'Deny'])
+      .default('Keep')
+      .describe('Keep: all parameters count. Ignore: none. Allow: only `names`. Deny: all but `names`.'),
+    names: z
+      .array(z.string().min(1).max(256))
+      .max(64)
+      .optional()
+      .describe('Parameter names for Allow and Deny.'),
+  }),
+  [
+    {
+      holds: ({ mode, names }) => ['Allow', 'Deny'].includes(mode) === (names?.length ?? 0) > 0,
+      cel: "(self.mode in ['Allow', 'Deny']) == (has(self.names) && size(self.names) > 0)",
+      message: 'Allow and Deny need `names`; Keep and Ignore have none',
+    },
+  ],
+);
+
+const cacheRule = withRules(
+  z.strictObject({
+    match: match.optional().describe('All given parts must match; a rule without it matches every request.'),
+    bypass: z.boolean().optional().describe('Never store and never serve from the cache.'),
+    ttl: duration
+      .optional()
+      .describe(
+        'Replaces the origin’s freshness for the statuses below. `private`, `no-store`, Set-Cookie and a request’s ' +
+          'Authorization still win, unless `force` is true.',
+      ),
+    statuses: z
+      .array(z.int().min(200).max(599))
+      .min(1)
+      .max(32)
+      .optional()
+      .describe(
+        'Statuses that `ttl` applies to; by default 200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414 and 501.',
+      ),
+    force: z
+      .boolean()
+      .optional()
+      .describe('`ttl` wins over `private`, `no-store` and Set-Cookie. Use with care.'),
+    browserTtl: duration
+      .optional()
+      .describe('`max-age` that clients are told instead of the origin’s Cache-Control.'),
+    query: query
+      .optional()
+      .describe('Which query parameters are part of the cache key, for all requests that match.'),
+  }),
+  [
+    {
+      holds: ({ bypass, ttl, statuses, force }) =>
+        !bypass || (ttl === undefined && statuses === undefined && force === undefined),
+      cel: '!(has(self.bypass) && self.bypass) || !(has(self.ttl) || has(self.statuses) || has(self.force))',
+      message: 'a rule with bypass: true has no ttl, statuses or force',
+    },
+    {
+      holds: ({ ttl, statuses, force }) =>
+        ttl !== undefined || (statuses === undefined && force === undefined),
+      cel: 'has(self.ttl) || !(has(self.statuses) || has(self.force))',
+      message: 'statuses and force say what ttl applies to, so they need one',
+    },
+  ],
+);
+
+const routing = z.strictObject({
+  policy: z
+    .enum(['Geo'])
+    .default('Geo')
+    .describe('Geo: nodes of the client’s region, else of the regions in its fallback order.'),
+  nodes: labelSelector
+    .optional()
+    .describe('EdgeNodes that may serve this domain, by their labels; all by default.'),
+  ttl: withRules(duration, [
+    {
+      holds: (text) => /^([1-9][0-9]*)(s|m|h|d)$/.test(text),
+      cel: "self.matches('^[1-9][0-9]*(s|m|h|d)$')",
+      message: 'a TTL of at least 1s, in s, m, h or d',
+    },
+  ])
+    .default('60s')
+    .describe('TTL of the address records.'),
+  answers: z.int().min(1).max(8).default(2).describe('How many nodes an answer names at most.'),
+});
+
+const spec = withRules(
+  z.strictObject({
+    hostname: hostname.describe('The name that clients ask for.'),
+    aliases: z
+      .array(hostname)
+      .max(32)
+      .optional()
+      .describe('Further names that serve the same content from the same cache.'),
+    zone: hostname
+      .optional()
+      .describe('The zone of weir.yaml in which the CNAME target lies; the first one by default.'),
+    origins: z
+      .array(origin)
+      .length(1)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .describe('Where the content comes from.'),
+    cache: z
+      .strictObject({
+        rules: z
+          .array(cacheRule)
+          .max(64)
+          .optional()
+          .describe('The first rule that matches wins; the origin’s headers rule where none does.'),
+      })
+      .optional()
+      .describe('How answers are stored and for how long.'),
+    routing: routing.prefault({}).describe('How DNS chooses edges for a client.'),
+  }),
+  [
+    {
+      holds: ({ hostname: name, aliases = [] }) => new Set([name, ...aliases]).size === aliases.length + 1,
+      cel: '!has(self.aliases) || (self.aliases.all(a, a != self.hostname && self.aliases.exists_one(b, b == a)))',
+      message: 'a name stands once in hostname and aliases',
+      path: ['aliases'],
+    },
+  ],
+);
+
+const status = z.strictObject({
+  observedGeneration: z
+    .int()
+    .min(-1)
+    .max(2 ** 52)
+    .optional()
+    .describe('The generation of the spec that this status speaks of.'),
+  cname: z
+    .string()
+    .max(253)
+    .optional()
+    .describe('What to point a CNAME at; there when all connected dns-servers answer for it.'),
+  since: revision.optional().describe('Revision of the first edge plan that has this domain.'),
+  conditions: conditions.optional(),
+});
+
+export const cdnDomain = {
+  kind: 'CdnDomain',
+  plural: 'cdndomains',
+  singular: 'cdndomain',
+  shortNames: ['cdn'],
+  scope: 'Namespaced',
+  description:
+    'A hostname that Weir serves: where its content comes from, how it is cached, and how clients are routed to edges.',
+  spec,
+  status,
+  conditionTypes: ['Accepted', 'Programmed', 'Ready'],
+  columns: [
+    { name: 'Hostname', jsonPath: '.spec.hostname', description: 'The name that clients ask for.' },
+    { name: 'CNAME', jsonPath: '.status.cname', description: 'What to point a CNAME at.' },
+    {
+      name: 'Ready',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether it serves.',
+    },
+    { name: 'Reason', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why.' },
+  ],
+} satisfies KindDefinition;
+
+export type CdnDomainSpec = z.output<typeof spec>;
+export type CdnDomainStatus = z.output<typeof status>;
+export type CacheRule = z.output<typeof cacheRule>;

@@ -1,0 +1,109 @@
+/** EdgeNode: one edge machine with its addresses. */
+import { z } from 'zod';
+import { revision } from '../plans/revision.ts';
+import { conditions } from './conditions.ts';
+import type { KindDefinition } from './kind.ts';
+import { dnsLabel, duration, ipAddress, port, withRules } from './scalars.ts';
+
+const healthCheck = withRules(
+  z.strictObject({
+    protocol: z
+      .enum(['HTTP'])
+      .default('HTTP')
+      .describe('HTTP: a GET on the serving port that must answer 200.'),
+    path: z
+      .string()
+      .max(1_024)
+      .regex(/^\/[!-~]*$/, 'a path that begins with /')
+      .default('/.weir/health')
+      .describe('What is asked for.'),
+    interval: duration.default('10s').describe('Time between two probes of one address.'),
+    timeout: duration.default('2s').describe('A probe without an answer within this has failed.'),
+    failureThreshold: z
+      .int()
+      .min(1)
+      .max(20)
+      .default(3)
+      .describe('Failures in a row that make an address unhealthy.'),
+    successThreshold: z
+      .int()
+      .min(1)
+      .max(20)
+      .default(2)
+      .describe('Successes in a row that make it healthy again.'),
+  }),
+  [
+    {
+      holds: ({ interval, timeout }) => !/^0/.test(interval) && !/^0/.test(timeout),
+      cel: "!self.interval.startsWith('0') && !self.timeout.startsWith('0')",
+      message: 'interval and timeout are longer than nothing',
+    },
+  ],
+);
+
+const spec = z.strictObject({
+  addresses: z
+    .array(ipAddress)
+    .min(1)
+    .max(8)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .describe('Public addresses that DNS answers with, IPv4 and IPv6.'),
+  ports: z
+    .strictObject({ http: port.default(80).describe('Port for HTTP.') })
+    .prefault({})
+    .describe('Ports that clients and health checks connect to.'),
+  region: dnsLabel.describe('A region of weir.yaml.'),
+  weight: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(100)
+    .describe(
+      'Share of the region’s clients against the other nodes; 0 gets none while another node can answer.',
+    ),
+  schedulable: z.boolean().default(true).describe('false drains the node: out of DNS, still serving.'),
+  healthCheck: healthCheck.prefault({}).describe('How dns-servers probe the node, each address on its own.'),
+});
+
+const status = z.strictObject({
+  observedGeneration: z
+    .int()
+    .min(-1)
+    .max(2 ** 52)
+    .optional()
+    .describe('The generation of the spec that this status speaks of.'),
+  acked: revision.optional().describe('The edge plan that the node last said it serves.'),
+  mustRevalidate: z
+    .boolean()
+    .optional()
+    .describe(
+      'A purge ended without this node: it revalidates all that it stored before it may answer again.',
+    ),
+  conditions: conditions.optional(),
+});
+
+export const edgeNode = {
+  kind: 'EdgeNode',
+  plural: 'edgenodes',
+  singular: 'edgenode',
+  shortNames: ['edge'],
+  scope: 'Cluster',
+  description: 'One edge machine: its addresses, its region, and how its health is checked.',
+  spec,
+  status,
+  conditionTypes: ['Accepted', 'Connected', 'Healthy', 'UpToDate', 'Ready'],
+  columns: [
+    { name: 'Region', jsonPath: '.spec.region', description: 'The region it serves.' },
+    { name: 'Addresses', jsonPath: '.spec.addresses', description: 'What DNS answers with.' },
+    { name: 'Schedulable', jsonPath: '.spec.schedulable', description: 'false when drained.' },
+    {
+      name: 'Ready',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether it answers.',
+    },
+    { name: 'Reason', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why.' },
+  ],
+} satisfies KindDefinition;
+
+export type EdgeNodeSpec = z.output<typeof spec>;
+export type EdgeNodeStatus = z.output<typeof status>;

@@ -1,0 +1,123 @@
+/** PurgeJob: stored content that every targeted edge is to forget, and the proof that it did. */
+import { z } from 'zod';
+import { conditions } from './conditions.ts';
+import type { KindDefinition } from './kind.ts';
+import { labelSelector } from './label-selector.ts';
+import { dnsLabel, httpUrl, withRules } from './scalars.ts';
+
+const count = z
+  .int()
+  .min(0)
+  .max(2 ** 52);
+
+const spec = withRules(
+  z.strictObject({
+    domainRef: z
+      .strictObject({ name: dnsLabel.describe('Its name.') })
+      .describe('The CdnDomain, in the same namespace.'),
+    action: z.enum(['Purge']).default('Purge').describe('Purge: the next request is a miss.'),
+    urls: z
+      .array(httpUrl)
+      .min(1)
+      .max(500)
+      .optional()
+      .describe('Single URLs; each covers the domain’s aliases, both schemes and all variants.'),
+    prefixes: z
+      .array(httpUrl)
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Everything whose URL begins so, query or not; aliases and both schemes too.'),
+    everything: z.literal(true).optional().describe('All of the domain.'),
+    nodes: labelSelector
+      .optional()
+      .describe('EdgeNodes that are to forget it, by their labels; all by default.'),
+    activeDeadlineSeconds: z
+      .int()
+      .min(1)
+      .max(604_800)
+      .default(3_600)
+      .describe('After this the job has failed, and names the nodes that did not ack.'),
+    ttlSecondsAfterFinished: z
+      .int()
+      .min(0)
+      .max(2_592_000)
+      .default(3_600)
+      .describe(
+        'How long a finished job that Weir itself keeps stays; one in your folder stays as long as its document.',
+      ),
+  }),
+  [
+    {
+      holds: ({ urls, prefixes, everything }) =>
+        [urls, prefixes, everything].filter((target) => target !== undefined).length === 1,
+      cel: '[has(self.urls), has(self.prefixes), has(self.everything)].filter(t, t).size() == 1',
+      message: 'exactly one of urls, prefixes and everything',
+    },
+  ],
+);
+
+const status = z.strictObject({
+  observedGeneration: z
+    .int()
+    .min(-1)
+    .max(2 ** 52)
+    .optional()
+    .describe('The generation of the spec that this status speaks of.'),
+  nodes: z
+    .strictObject({
+      targeted: count.describe('Nodes that are to forget it.'),
+      acked: count.describe('Nodes that did, and said so.'),
+      failed: count.describe('Nodes whose last try failed.'),
+    })
+    .optional()
+    .describe('How far it came.'),
+  awaited: z
+    .array(
+      z.strictObject({
+        node: z.string().max(253).describe('The EdgeNode.'),
+        reason: z.string().max(1_024).describe('Why its ack is missing.'),
+      }),
+    )
+    .max(20)
+    .optional()
+    .describe('Nodes whose ack is missing; at most 20 are named.'),
+  objects: count.optional().describe('Stored objects that were dropped, over all nodes.'),
+  startTime: z.string().max(40).optional().describe('When it was first sent to a node (RFC 3339).'),
+  completionTime: z.string().max(40).optional().describe('When it ended (RFC 3339).'),
+  conditions: conditions.optional(),
+});
+
+export const purgeJob = {
+  kind: 'PurgeJob',
+  plural: 'purgejobs',
+  singular: 'purgejob',
+  shortNames: ['purge'],
+  scope: 'Namespaced',
+  description:
+    'Content that edges are to forget. Complete means that every targeted node acked. The spec cannot be changed.',
+  spec,
+  status,
+  immutableSpec: true,
+  conditionTypes: ['Complete', 'Failed', 'Ready'],
+  columns: [
+    { name: 'Domain', jsonPath: '.spec.domainRef.name', description: 'The CdnDomain.' },
+    {
+      name: 'Targeted',
+      jsonPath: '.status.nodes.targeted',
+      type: 'integer',
+      description: 'Nodes that are to forget it.',
+    },
+    { name: 'Acked', jsonPath: '.status.nodes.acked', type: 'integer', description: 'Nodes that did.' },
+    { name: 'Objects', jsonPath: '.status.objects', type: 'integer', description: 'Objects dropped.' },
+    {
+      name: 'Complete',
+      jsonPath: '.status.conditions[?(@.type=="Complete")].status',
+      description: 'Whether all acked.',
+    },
+    { name: 'Reason', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why.' },
+  ],
+} satisfies KindDefinition;
+
+export type PurgeJobSpec = z.output<typeof spec>;
+export type PurgeJobStatus = z.output<typeof status>;

@@ -1,0 +1,104 @@
+/** The small types that the kinds and weir.yaml are made of, each with the rule the API server can check too. */
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { BYTE_SIZE_PATTERN } from '../../lib/byte-size.ts';
+import { DURATION_PATTERN } from '../../lib/duration.ts';
+import { parseListenAddress } from '../../lib/listen-address.ts';
+
+/** A rule that a JSON schema cannot say: checked here by `holds`, and by an API server through the CEL beside it. */
+export interface Rule<T> {
+  holds: (value: T) => boolean;
+  cel: string;
+  message: string;
+  /** The field to blame, below the value. */
+  path?: string[];
+}
+
+/** Attaches rules to a schema, once for zod and once for the CRD. */
+export function withRules<S extends z.ZodType>(schema: S, rules: Rule<z.output<S>>[]): S {
+  let checked = schema;
+  for (const { holds, message, path } of rules) {
+    checked = checked.refine(holds, { message, ...(path && { path }) }) as S;
+  }
+  return checked.meta({
+    'x-kubernetes-validations': rules.map(({ cel, message, path }) => ({
+      rule: cel,
+      message,
+      ...(path && { fieldPath: `.${path.join('.')}` }),
+    })),
+  });
+}
+
+const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
+
+/** Lower-case names of DNS labels (RFC 1123): object names, and what becomes a label of ours. */
+export const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(new RegExp(`^${LABEL}$`), 'a DNS label: a-z, 0-9 and -, at most 63');
+
+/** `video.example.com`: lower case, no trailing dot, at least two labels, 253 characters (RFC 1035 2.3.4). */
+export const hostname = z
+  .string()
+  .max(253)
+  .regex(new RegExp(`^${LABEL}(\\.${LABEL})+$`), 'a host name in lower case, such as video.example.com');
+
+export const duration = z
+  .string()
+  .max(12)
+  .regex(DURATION_PATTERN, 'a duration: a whole number and ms, s, m, h or d');
+
+export const byteSizeText = z
+  .string()
+  .max(12)
+  .regex(BYTE_SIZE_PATTERN, 'a size: a whole number and KiB, MiB, GiB or TiB');
+
+export const ipAddress = withRules(z.string().min(2).max(45), [
+  { holds: (text) => isIP(text) !== 0, cel: 'isIP(self)', message: 'an IPv4 or IPv6 address' },
+]);
+
+/** `10.0.0.0/8` with no bit set behind the prefix: a typo there silently widens a region. */
+export const cidr = withRules(z.string().min(4).max(49), [
+  {
+    holds: isNetwork,
+    cel: 'isCIDR(self) && cidr(self) == cidr(self).masked()',
+    message: 'a network such as 10.0.0.0/8, with no bit set behind the prefix',
+  },
+]);
+
+function isNetwork(text: string): boolean {
+  if (!ipaddr.isValidCIDR(text)) return false;
+  const [address, bits] = ipaddr.parseCIDR(text);
+  const first =
+    address.kind() === 'ipv4'
+      ? ipaddr.IPv4.networkAddressFromCIDR(text).toString()
+      : ipaddr.IPv6.networkAddressFromCIDR(text).toString();
+  return first === address.toString() && bits >= 0;
+}
+
+/** `127.0.0.1:5300` or `[::1]:5300`. Not in a CRD, so it needs no CEL. */
+export const listenAddress = z
+  .string()
+  .refine(
+    (text) => parseListenAddress(text) !== undefined,
+    'an IP address and a port, such as 127.0.0.1:5300',
+  );
+
+export const port = z.int().min(1).max(65_535);
+
+/** An http or https URL. CEL's url() knows the same. */
+export const httpUrl = withRules(z.string().min(8).max(2_048), [
+  {
+    holds: isHttpUrl,
+    cel: "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
+    message: 'a URL with http or https and a host',
+  },
+]);
+
+function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url !== null && ['http:', 'https:'].includes(url.protocol) && url.hostname !== '' && url.username === ''
+  );
+}

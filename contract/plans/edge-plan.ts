@@ -1,0 +1,46 @@
+/** EdgePlan: what every edge needs to serve every domain. Compiled from a snapshot; sorted; holds no revision. */
+import { z } from 'zod';
+
+const seconds = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+
+const match = z.strictObject({
+  pathPrefix: z.string().optional(),
+  glob: z.string().optional(),
+  extensions: z.array(z.string()).optional(),
+});
+
+/** Which query parameters are part of the cache key. Names are sorted. */
+const queryKey = z.strictObject({
+  mode: z.enum(['Keep', 'Ignore', 'Allow', 'Deny']),
+  names: z.array(z.string()),
+});
+
+const edgeRule = z.strictObject({
+  match,
+  bypass: z.boolean(),
+  /** Freshness that replaces the origin's, for `statuses`. */
+  ttl: z.strictObject({ seconds, statuses: z.array(z.int()), force: z.boolean() }).optional(),
+  browserTtl: seconds.optional(),
+  query: queryKey,
+});
+
+const edgeDomain = z.strictObject({
+  uid: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  hostnames: z.array(z.string()).min(1),
+  origin: z.strictObject({ name: z.string(), url: z.string(), hostHeader: z.string().optional() }),
+  rules: z.array(edgeRule),
+  /** How long the edge serves the domain on after it left the plan: ten minutes, or twice its TTL if that is longer. */
+  linger: seconds,
+});
+
+export const edgePlan = z.strictObject({ domains: z.array(edgeDomain) });
+
+export type EdgePlan = z.infer<typeof edgePlan>;
+export type EdgeDomain = z.infer<typeof edgeDomain>;
+export type EdgeRule = z.infer<typeof edgeRule>;
+export type QueryKey = z.infer<typeof queryKey>;

@@ -1,0 +1,41 @@
+/** A plan as it travels and as it lies on an agent's disk: content, digest, revision, and `since` of its domains. */
+import { z } from 'zod';
+import { canonicalDigest, canonicalJson, sha256Hex } from '../../lib/canonical-json.ts';
+import { edgePlan } from './edge-plan.ts';
+import { revision } from './revision.ts';
+import { routingPlan } from './routing-plan.ts';
+
+const envelope = {
+  revision,
+  /** `planDigest` of the content; `revision` and `since` are not part of it. */
+  digest: z.string().length(64),
+};
+
+/**
+ * `since`: by domain uid, the revision of the first edge plan that has it. A node may answer for a domain once its
+ * acked revision reaches that. It lies beside the plan, since it depends on what was published, not on the snapshot.
+ */
+export const publishedRoutingPlan = z.strictObject({
+  ...envelope,
+  plan: routingPlan,
+  since: z.record(z.string(), revision),
+});
+
+export const publishedEdgePlan = z.strictObject({ ...envelope, plan: edgePlan });
+
+export type PublishedRoutingPlan = z.infer<typeof publishedRoutingPlan>;
+export type PublishedEdgePlan = z.infer<typeof publishedEdgePlan>;
+export type PublishedPlan = PublishedRoutingPlan | PublishedEdgePlan;
+
+/**
+ * SHA-256 over the digests of a plan's parts, one line a part: a change of one domain among ten thousand can be
+ * checked without hashing the others again. Equal plans have equal digests, whatever order their keys came in.
+ */
+export function planDigest(plan: object): string {
+  const lines: string[] = [];
+  for (const [section, value] of Object.entries(plan).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!Array.isArray(value)) lines.push(`${section} ${canonicalJson(value)}`);
+    else for (const part of value) lines.push(`${section} ${canonicalDigest(part)}`);
+  }
+  return sha256Hex(lines.join('\n'));
+}

@@ -1,0 +1,45 @@
+/**
+ * Where things lie in the state folder (`--state`). The operator is the only writer of its part; each agent has a
+ * folder of its own, named for what it is.
+ *
+ *     token                            the agents' credential, mode 0600
+ *     epoch                            the operator's last epoch
+ *     accepted/weir.yaml               settings in force
+ *     accepted/<plural>/<namespace>/<name>.yaml      last accepted form of each resource
+ *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
+ *     jobs/<name>.yaml                 PurgeJobs that `weir purge` made: a second root of manifests
+ *     dns-server/                      plan.json, table.json, health.json
+ *     edges/<node>/                    plan.json, commands.json, cache/
+ */
+import { join } from 'node:path';
+import { KINDS } from './kinds/kinds.ts';
+import type { ObjectRef } from './kinds/metadata.ts';
+
+export const DEFAULT_STATE_FOLDER = '.weir';
+
+/** The folder's name for objects that belong to no namespace; no namespace can be called so. */
+const CLUSTER = '_cluster';
+
+export function stateFolder(root: string) {
+  const objectFile = (part: string, { kind, namespace, name }: ObjectRef) =>
+    join(root, part, KINDS[kind].plural, namespace || CLUSTER, `${name}.yaml`);
+  return {
+    root,
+    token: join(root, 'token'),
+    epoch: join(root, 'epoch'),
+    config: join(root, 'accepted', 'weir.yaml'),
+    accepted: join(root, 'accepted'),
+    acceptedFile: (ref: ObjectRef) => objectFile('accepted', ref),
+    status: join(root, 'status'),
+    statusFile: (ref: ObjectRef) => objectFile('status', ref),
+    jobs: join(root, 'jobs'),
+    dnsServer: join(root, 'dns-server'),
+    edge: (node: string) => join(root, 'edges', node),
+    sampleOrigin: join(root, 'sample-origin'),
+  };
+}
+
+export type StateFolder = ReturnType<typeof stateFolder>;
+
+/** Files in an agent's own folder. */
+export const AGENT_FILES = { plan: 'plan.json', table: 'table.json', health: 'health.json' } as const;

@@ -1,0 +1,114 @@
+/**
+ * The stream between operator and agents.
+ *
+ *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&contract=1     newline-delimited JSON, until one side ends it
+ *       hello                    always first: the contract version that the operator chose
+ *       plan | table | command | heartbeat …
+ *     POST /v1/reports           { role, node, reports: [ack | nack | done | failed | health] } -> 204
+ *
+ * Both carry `Authorization: Bearer <token>`. `epoch` and `seq` name the plan that the agent holds (0 and 0: none).
+ * At most one plan is un-acked per agent; a newer one replaces the one that waits.
+ */
+import { z } from 'zod';
+import { nodeTable } from '../plans/node-table.ts';
+import { publishedEdgePlan, publishedRoutingPlan } from '../plans/published-plan.ts';
+import { revision } from '../plans/revision.ts';
+
+/** Versions of this contract that this build speaks, best first. */
+export const CONTRACT_VERSIONS = [1] as const;
+
+export const STREAM_PATH = '/v1/stream';
+export const REPORTS_PATH = '/v1/reports';
+
+/** The operator says something at least this often; an agent that hears nothing for three of them reconnects. */
+export const HEARTBEAT_MS = 10_000;
+
+export const role = z.enum(['dns-server', 'edge']);
+export type Role = z.infer<typeof role>;
+
+const purge = z.strictObject({
+  type: z.literal('purge'),
+  /** The PurgeJob's uid: an agent applies it once, and answers a second sending at once. */
+  uid: z.string(),
+  /** The CdnDomain's uid. */
+  domain: z.string(),
+  target: z.discriminatedUnion('by', [
+    z.strictObject({ by: z.literal('urls'), urls: z.array(z.string()) }),
+    z.strictObject({ by: z.literal('prefixes'), prefixes: z.array(z.string()) }),
+    z.strictObject({ by: z.literal('everything') }),
+  ]),
+});
+
+/** All that was stored before the command is applied is revalidated with the origin before it is served again. */
+const revalidateAll = z.strictObject({ type: z.literal('revalidateAll'), uid: z.string() });
+
+export const command = z.discriminatedUnion('type', [purge, revalidateAll]);
+export type Command = z.infer<typeof command>;
+export type PurgeCommand = z.infer<typeof purge>;
+
+const hello = z.strictObject({ type: z.literal('hello'), contract: z.int(), epoch: z.int() });
+const heartbeat = z.strictObject({ type: z.literal('heartbeat') });
+const table = z.strictObject({ type: z.literal('table'), table: nodeTable });
+const commandMessage = z.strictObject({ type: z.literal('command'), command });
+
+/** The plan's own content is checked apart, so that a fault in it can be told from a fault in the stream. */
+const planMessage = z.strictObject({ type: z.literal('plan'), published: z.unknown() });
+
+export const streamMessage = z.discriminatedUnion('type', [
+  hello,
+  heartbeat,
+  table,
+  commandMessage,
+  planMessage,
+]);
+export type StreamMessage = z.infer<typeof streamMessage>;
+
+/** What each role's plan looks like. */
+export const PLAN_OF_ROLE = { 'dns-server': publishedRoutingPlan, edge: publishedEdgePlan } as const;
+
+const ack = z.strictObject({ type: z.literal('ack'), revision });
+
+/** Local: this machine's disk or memory, concerns this agent alone. Invalid: the content; names the resource if it can. */
+const nack = z.strictObject({
+  type: z.literal('nack'),
+  revision,
+  fault: z.enum(['Local', 'Invalid']),
+  message: z.string().max(4_096),
+});
+
+/** A command was applied: applied, fsynced, remembered, then said. */
+const done = z.strictObject({
+  type: z.literal('done'),
+  uid: z.string(),
+  /** Stored objects that it dropped or marked. */
+  objects: z.int().min(0),
+  durationMs: z.number().min(0),
+});
+
+/** A command could not be applied; the operator sends it again. */
+const failed = z.strictObject({ type: z.literal('failed'), uid: z.string(), message: z.string().max(1_024) });
+
+/** What a dns-server sees of the nodes; sent whole whenever something changed. */
+const health = z.strictObject({
+  type: z.literal('health'),
+  nodes: z.array(
+    z.strictObject({
+      node: z.string(),
+      addresses: z.array(
+        z.strictObject({ address: z.string(), healthy: z.boolean(), detail: z.string().max(256) }),
+      ),
+    }),
+  ),
+});
+
+export const report = z.discriminatedUnion('type', [ack, nack, done, failed, health]);
+export type Report = z.infer<typeof report>;
+export type HealthReport = z.infer<typeof health>;
+
+/** The reporter's name: the EdgeNode for an edge, any stable name for a dns-server. */
+export const reports = z.strictObject({
+  role,
+  node: z.string().min(1).max(253),
+  reports: z.array(report).max(10_000),
+});
+export type Reports = z.infer<typeof reports>;

@@ -1,0 +1,33 @@
+/**
+ * What the `weir` command asks the operator (same port and token as the stream). When the operator does not answer,
+ * the command reads the same things from the state folder.
+ *
+ *     GET /v1/resources          { resources: ResourceView[], problems: Problem[] }
+ *     GET /v1/routing            RoutingView
+ */
+
+import type { KindName } from '../kinds/kind.ts';
+import type { Resource, StatusOf } from '../kinds/kinds.ts';
+import type { NodeTable } from '../plans/node-table.ts';
+import type { PublishedRoutingPlan } from '../plans/published-plan.ts';
+import type { HealthReport } from './messages.ts';
+
+export const RESOURCES_PATH = '/v1/resources';
+export const ROUTING_PATH = '/v1/routing';
+
+/** A resource in the form that is in force, and its status. */
+export interface ResourceView<K extends KindName = KindName> extends Resource<K> {
+  status: StatusOf[K];
+}
+
+export interface ResourcesView {
+  resources: ResourceView[];
+}
+
+/** All that an explanation of a DNS answer is computed from, but for geo data. */
+export interface RoutingView {
+  published: PublishedRoutingPlan;
+  table: NodeTable;
+  /** By dns-server, what it sees of the nodes. */
+  health: Record<string, HealthReport['nodes']>;
+}
