@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import { listen } from './listen.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -14,29 +14,44 @@ export interface AdminOptions {
   notReady: () => string | undefined;
 }
 
+/** Answers the three paths; false for any other. For programs that have more on the same port. */
+export function answerAdmin(
+  path: string,
+  response: ServerResponse,
+  { metrics, notReady }: Pick<AdminOptions, 'metrics' | 'notReady'>,
+): boolean {
+  if (path === '/healthz') reply(response, 200, 'ok\n');
+  else if (path === '/readyz') {
+    const reason = notReady();
+    if (reason === undefined) reply(response, 200, 'ok\n');
+    else reply(response, 503, `${reason}\n`);
+  } else if (path === '/metrics') {
+    metrics.metrics().then(
+      (body) => reply(response, 200, body, metrics.contentType),
+      (error: unknown) => reply(response, 500, `${String(error)}\n`),
+    );
+  } else return false;
+  return true;
+}
+
+function reply(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': type }).end(body);
+}
+
 export async function startAdminServer({
   listen: address,
   metrics,
   notReady,
 }: AdminOptions): Promise<Server> {
   const server = createServer((request, response) => {
-    const reply = (status: number, body: string, type = 'text/plain; charset=utf-8') =>
-      response.writeHead(status, { 'content-type': type }).end(body);
-    switch (request.url?.split('?')[0]) {
-      case '/healthz':
-        return reply(200, 'ok\n');
-      case '/readyz': {
-        const reason = notReady();
-        return reason === undefined ? reply(200, 'ok\n') : reply(503, `${reason}\n`);
-      }
-      case '/metrics':
-        return void metrics.metrics().then(
-          (body) => reply(200, body, metrics.contentType),
-          (error: unknown) => reply(500, `${String(error)}\n`),
-        );
-      default:
-        return reply(404, 'paths here: /healthz /readyz /metrics\n');
-    }
+    const path = request.url?.split('?')[0] ?? '/';
+    if (!answerAdmin(path, response, { metrics, notReady }))
+      reply(response, 404, 'paths here: /healthz /readyz /metrics\n');
   });
   await listen(server, address);
   return server;

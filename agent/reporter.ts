@@ -1,0 +1,67 @@
+/**
+ * Reports on their way to the operator. A report stays queued until the operator took it; an ack or a health view that
+ * a newer one replaced is dropped.
+ */
+import { request } from 'undici';
+import { REPORTS_PATH, type Report, type Reports } from '../contract/stream/messages.ts';
+
+/** Small enough for one request, large enough that a thousand `done` go in one. */
+const BATCH = 1_000;
+
+/** The queue after one more report: pure. Verdicts on plans and health replace their elder, the rest adds up. */
+export function enqueue(queue: readonly Report[], report: Report): Report[] {
+  const verdict = (type: Report['type']) => type === 'ack' || type === 'nack';
+  const replaced = (older: Report) =>
+    (verdict(older.type) && verdict(report.type)) || (older.type === 'health' && report.type === 'health');
+  return [...queue.filter((older) => !replaced(older)), report];
+}
+
+export interface Reporter {
+  add(report: Report): void;
+  /** Sends all that is queued; rejects when the operator does not take it, and keeps it. */
+  flush(): Promise<void>;
+}
+
+interface ReporterOptions {
+  identity: Pick<Reports, 'role' | 'node'>;
+  operator: string;
+  authorization: () => Promise<string>;
+  signal: AbortSignal;
+}
+
+export function reporter({ identity, operator, authorization, signal }: ReporterOptions): Reporter {
+  let queue: Report[] = [];
+  let sending: Promise<void> = Promise.resolve();
+
+  const send = async () => {
+    while (queue.length > 0) {
+      const batch = queue.slice(0, BATCH);
+      await post({ ...identity, reports: batch });
+      queue = queue.filter((report) => !batch.includes(report));
+    }
+  };
+
+  const post = async (body: Reports) => {
+    const response = await request(`${operator}${REPORTS_PATH}`, {
+      method: 'POST',
+      headers: { authorization: await authorization(), 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      headersTimeout: 10_000,
+      signal,
+    });
+    const text = await response.body.text();
+    if (response.statusCode !== 204)
+      throw new Error(`operator refused reports: ${response.statusCode} ${text.trim()}`);
+  };
+
+  return {
+    add(report) {
+      queue = enqueue(queue, report);
+    },
+    // One after the other, so that two flushes never send one report twice.
+    flush() {
+      sending = sending.then(send, send);
+      return sending;
+    },
+  };
+}

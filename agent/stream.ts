@@ -1,0 +1,56 @@
+/** One connection to the operator: opened, read until it ends. Reconnecting is the caller's. */
+import { request } from 'undici';
+import type { Revision } from '../contract/plans/revision.ts';
+import {
+  CONTRACT_VERSIONS,
+  HEARTBEAT_MS,
+  type Role,
+  STREAM_PATH,
+  type StreamMessage,
+  streamMessage,
+} from '../contract/stream/messages.ts';
+import { readNdjson } from '../lib/ndjson.ts';
+
+interface StreamOptions {
+  operator: string;
+  role: Role;
+  node: string;
+  held: Revision;
+  authorization: string;
+  signal: AbortSignal;
+}
+
+/** Yields the operator's messages. Throws when it refuses, falls silent for three heartbeats, or breaks the contract. */
+export async function* openStream(options: StreamOptions): AsyncGenerator<StreamMessage> {
+  const response = await request(`${options.operator}${STREAM_PATH}`, {
+    query: {
+      role: options.role,
+      node: options.node,
+      epoch: options.held.epoch,
+      seq: options.held.seq,
+      contract: CONTRACT_VERSIONS.join(','),
+    },
+    headers: { authorization: options.authorization },
+    headersTimeout: 10_000,
+    bodyTimeout: 3 * HEARTBEAT_MS,
+    signal: options.signal,
+  });
+  if (response.statusCode !== 200) {
+    throw new Error(
+      `operator refused the stream: ${response.statusCode} ${(await response.body.text()).trim()}`,
+    );
+  }
+  let greeted = false;
+  for await (const line of readNdjson(response.body)) {
+    const message = streamMessage.parse(line);
+    if (!greeted) checkHello(message);
+    greeted = true;
+    yield message;
+  }
+}
+
+function checkHello(message: StreamMessage): void {
+  const spoken: readonly number[] = CONTRACT_VERSIONS;
+  if (message.type !== 'hello') throw new Error(`the stream began with ${message.type}, not with hello`);
+  if (!spoken.includes(message.contract)) throw new Error(`the operator chose contract ${message.contract}`);
+}
