@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { revision } from '../plans/revision.ts';
 import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
-import { dnsLabel, duration, ipAddress, port, withRules } from './scalars.ts';
+import { asSet, dnsLabel, duration, ipAddress, port, withRules } from './scalars.ts';
 
 const healthCheck = withRules(
   z.strictObject({
@@ -42,12 +42,9 @@ const healthCheck = withRules(
 );
 
 const spec = z.strictObject({
-  addresses: z
-    .array(ipAddress)
-    .min(1)
-    .max(8)
-    .meta({ 'x-kubernetes-list-type': 'set' })
-    .describe('Public addresses that DNS answers with, IPv4 and IPv6.'),
+  addresses: asSet(z.array(ipAddress).min(1).max(8)).describe(
+    'Public addresses that DNS answers with, IPv4 and IPv6.',
+  ),
   ports: z
     .strictObject({ http: port.default(80).describe('Port for HTTP.') })
     .prefault({})

@@ -3,11 +3,15 @@ import { z } from 'zod';
 
 const labelKey = z.string().min(1).max(317);
 const labelValue = z.string().max(63);
+const MAX_LABELS = 64;
 
 export const labelSelector = z
   .strictObject({
     matchLabels: z
       .record(labelKey, labelValue)
+      .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
+      // zod has no maximum for a record; an API server wants one for all that a CEL rule compares.
+      .meta({ maxProperties: MAX_LABELS })
       .optional()
       .describe('Labels that must all be there with these values.'),
     matchExpressions: z

@@ -21,13 +21,25 @@ export function withRules<S extends z.ZodType>(schema: S, rules: Rule<z.output<S
   for (const { holds, message, path } of rules) {
     checked = checked.refine(holds, { message, ...(path && { path }) }) as S;
   }
+  // A schema that has rules already (a URL, made an origin's URL) keeps them: `meta` alone would replace them.
+  const before = schema.meta()?.['x-kubernetes-validations'];
   return checked.meta({
-    'x-kubernetes-validations': rules.map(({ cel, message, path }) => ({
-      rule: cel,
-      message,
-      ...(path && { fieldPath: `.${path.join('.')}` }),
-    })),
+    'x-kubernetes-validations': [
+      ...(Array.isArray(before) ? before : []),
+      ...rules.map(({ cel, message, path }) => ({
+        rule: cel,
+        message,
+        ...(path && { fieldPath: `.${path.join('.')}` }),
+      })),
+    ],
   });
+}
+
+/** A list in which each value stands once; an API server knows such a list, and merges it value by value. */
+export function asSet<T extends z.ZodType>(list: z.ZodArray<T>): z.ZodArray<T> {
+  return list
+    .refine((values) => new Set(values).size === values.length, 'a value stands once in the list')
+    .meta({ 'x-kubernetes-list-type': 'set' });
 }
 
 const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
@@ -55,8 +67,14 @@ export const byteSizeText = z
   .regex(BYTE_SIZE_PATTERN, 'a size: a whole number and KiB, MiB, GiB or TiB');
 
 export const ipAddress = withRules(z.string().min(2).max(45), [
-  { holds: (text) => isIP(text) !== 0, cel: 'isIP(self)', message: 'an IPv4 or IPv6 address' },
+  { holds: isAddress, cel: 'isIP(self)', message: 'an IPv4 or IPv6 address' },
 ]);
+
+/** As CEL's isIP has it: without a zone (`%eth0`), and IPv4 as IPv4 (`::ffff:192.0.2.1` is refused). */
+function isAddress(text: string): boolean {
+  if (isIP(text) === 0 || text.includes('%')) return false;
+  return isIP(text) === 4 || !ipaddr.IPv6.parse(text).isIPv4MappedAddress();
+}
 
 /** `10.0.0.0/8` with no bit set behind the prefix: a typo there silently widens a region. */
 export const cidr = withRules(z.string().min(4).max(49), [
@@ -68,7 +86,9 @@ export const cidr = withRules(z.string().min(4).max(49), [
 ]);
 
 function isNetwork(text: string): boolean {
-  if (!ipaddr.isValidCIDR(text)) return false;
+  // ipaddr.js reads `10/8` and `10.0.0.0/08` too, CEL does not.
+  const [prefix = '', length = ''] = text.split('/');
+  if (!isAddress(prefix) || !/^(0|[1-9][0-9]*)$/.test(length) || !ipaddr.isValidCIDR(text)) return false;
   const [address, bits] = ipaddr.parseCIDR(text);
   const first =
     address.kind() === 'ipv4'
@@ -87,18 +107,25 @@ export const listenAddress = z
 
 export const port = z.int().min(1).max(65_535);
 
-/** An http or https URL. CEL's url() knows the same. */
+/**
+ * An http or https URL without user and password: they would be stored and logged. The shape holds in JavaScript and
+ * in CEL (Go), whose URL parsers differ in what they forgive; a backslash, a slash to browsers, is refused.
+ */
+const HTTP_URL = String.raw`^https?://[^:/?#@\s\\][^/?#@\s\\]*([/?#][^\s\\]*)?$`;
+const HTTP_URL_SHAPE = new RegExp(HTTP_URL);
+
 export const httpUrl = withRules(z.string().min(8).max(2_048), [
   {
     holds: isHttpUrl,
-    cel: "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
-    message: 'a URL with http or https and a host',
+    cel:
+      `self.matches(r'${HTTP_URL}') && isURL(self) && ` +
+      "(url(self).getPort() == '' || int(url(self).getPort()) <= 65535)",
+    message: 'a URL such as https://host/path: http or https, a host, no user and no blank',
   },
 ]);
 
 function isHttpUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return (
-    url !== null && ['http:', 'https:'].includes(url.protocol) && url.hostname !== '' && url.username === ''
-  );
+  const beforeQuery = text.split('?')[0] ?? '';
+  const strayPercent = /%(?![0-9A-Fa-f]{2})/.test(beforeQuery);
+  return HTTP_URL_SHAPE.test(text) && URL.canParse(text) && !strayPercent;
 }
