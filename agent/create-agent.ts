@@ -133,6 +133,7 @@ export function createAgent<R extends Role>(options: AgentOptions<R>): Agent<R> 
       role,
       node,
       held: held?.revision ?? NO_REVISION,
+      seen: Math.max(held?.revision.epoch ?? 0, table.version.epoch),
       authorization: await authorization(),
       signal: ending.signal,
     });

@@ -16,6 +16,8 @@ interface StreamOptions {
   role: Role;
   node: string;
   held: Revision;
+  /** The highest epoch met so far. */
+  seen: number;
   authorization: string;
   signal: AbortSignal;
 }
@@ -28,6 +30,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Stream
       node: options.node,
       epoch: options.held.epoch,
       seq: options.held.seq,
+      seen: options.seen,
       contract: CONTRACT_VERSIONS.join(','),
     },
     headers: { authorization: options.authorization },

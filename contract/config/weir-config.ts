@@ -9,6 +9,7 @@ import {
   ipAddress,
   listenAddress,
   port,
+  textLike,
 } from '../kinds/scalars.ts';
 
 const zone = z
@@ -41,11 +42,11 @@ const region = z
     members: z
       .strictObject({
         countries: z
-          .array(z.string().regex(/^[A-Z]{2}$/, 'two capital letters (ISO 3166-1)'))
+          .array(textLike(/^[A-Z]{2}$/, 'two capital letters (ISO 3166-1)', 2))
           .default([])
           .describe('Countries, as ISO 3166-1 codes.'),
         subdivisions: z
-          .array(z.string().regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, 'such as CN-HA (ISO 3166-2)'))
+          .array(textLike(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, 'a code such as CN-HA (ISO 3166-2)', 6))
           .default([])
           .describe('Provinces or states, as ISO 3166-2 codes; they win over countries.'),
         cidrs: z
@@ -130,7 +131,11 @@ export const weirConfig = z
     for (const { path, message } of crossReferences(value)) {
       issues.push({ code: 'custom', path, message, input: value });
     }
-  });
+  })
+  .describe(
+    'The installation’s own settings, one file at the root of the folder. Names of zones and of regions stand once; ' +
+      '`defaultRegion` and `fallback` name regions of the file, and no region falls back to itself.',
+  );
 
 export type WeirConfig = z.output<typeof weirConfig>;
 type Problem = { path: (string | number)[]; message: string };

@@ -4,7 +4,7 @@ import { revision } from '../plans/revision.ts';
 import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
-import { dnsLabel, duration, hostname, httpUrl, withRules } from './scalars.ts';
+import { dnsLabel, duration, hostname, httpUrl, textLike, withRules } from './scalars.ts';
 
 const origin = z.strictObject({
   name: dnsLabel.describe('The name by which status and logs speak of this origin.'),
@@ -15,35 +15,21 @@ const origin = z.strictObject({
       message: 'no query and no fragment: the client’s path and query are put behind it',
     },
   ]).describe('Where edges fetch from: scheme, host, port, and a path that is put before the client’s.'),
-  hostHeader: z
-    .string()
-    .max(259)
-    .regex(/^[A-Za-z0-9.-]+(:[0-9]{1,5})?$/, 'a host name, with a port if needed')
+  hostHeader: textLike(/^[A-Za-z0-9.-]+(:[0-9]{1,5})?$/, 'a host name, with a port if needed', 259)
     .optional()
     .describe('The Host header that the origin sees; the client’s by default.'),
 });
 
 const match = withRules(
   z.strictObject({
-    pathPrefix: z
-      .string()
-      .max(1_024)
-      .regex(/^\//, 'a path that begins with /')
+    pathPrefix: textLike(/^\//, 'a path that begins with /', 1_024)
       .optional()
       .describe('Paths that begin so. Compared after percent-encoding is normalised.'),
-    glob: z
-      .string()
-      .max(1_024)
-      .regex(/^\//, 'a pattern that begins with /')
+    glob: textLike(/^\//, 'a pattern that begins with /', 1_024)
       .optional()
       .describe('`*` stands for any characters but `/`, `**` for any, `?` for one.'),
     extensions: z
-      .array(
-        z
-          .string()
-          .max(16)
-          .regex(/^[a-z0-9]+$/, 'an extension without its dot, in lower case'),
-      )
+      .array(textLike(/^[a-z0-9]+$/, 'an extension without its dot, in lower case', 16))
       .min(1)
       .max(64)
       .optional()

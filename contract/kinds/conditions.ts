@@ -23,6 +23,19 @@ export const conditions = z
   .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
   .describe('The state of the resource, one row for each thing that can be true of it.');
 
+/** What it means that a condition is True; the reference pages say so. */
+export const CONDITION_MEANINGS: Record<string, string> = {
+  Accepted:
+    'The manifest is valid and in conflict with no other; else its last accepted form stays in force.',
+  Programmed: 'Every connected node that should have it said that it serves it, and there is at least one.',
+  Connected: 'The edge holds its stream to the operator.',
+  Healthy: 'The dns-servers’ probes of its addresses succeed.',
+  UpToDate: 'It serves the newest edge plan.',
+  Complete: 'Every targeted node forgot the content, and said so.',
+  Failed: 'The deadline passed first; `status.awaited` names the nodes whose ack is missing.',
+  Ready: 'The sum of the others: it does what it is for.',
+};
+
 /**
  * Joins a new verdict onto the rows there were: the time of the last transition moves only when the status does.
  * `now` is RFC 3339.

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { revision } from '../plans/revision.ts';
 import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
-import { asSet, dnsLabel, duration, ipAddress, port, withRules } from './scalars.ts';
+import { asSet, dnsLabel, duration, ipAddress, port, textLike, withRules } from './scalars.ts';
 
 const healthCheck = withRules(
   z.strictObject({
@@ -11,10 +11,7 @@ const healthCheck = withRules(
       .enum(['HTTP'])
       .default('HTTP')
       .describe('HTTP: a GET on the serving port that must answer 200.'),
-    path: z
-      .string()
-      .max(1_024)
-      .regex(/^\/[!-~]*$/, 'a path that begins with /')
+    path: textLike(/^\/[!-~]*$/, 'a path that begins with /', 1_024)
       .default('/.weir/health')
       .describe('What is asked for.'),
     interval: duration.default('10s').describe('Time between two probes of one address.'),

@@ -17,6 +17,9 @@ const serverFields = {
   finalizers: z.unknown().optional(),
 };
 
+/** Allowed, but nothing to recommend to someone who mistyped another field. */
+export const SERVER_KEYS: ReadonlySet<string> = new Set([...Object.keys(serverFields), 'status']);
+
 const common = {
   name: dnsLabel,
   labels: labels.optional(),

@@ -42,29 +42,30 @@ export function asSet<T extends z.ZodType>(list: z.ZodArray<T>): z.ZodArray<T> {
     .meta({ 'x-kubernetes-list-type': 'set' });
 }
 
+/** A string of one shape. The words are both the error's and the reference page's, which `x-words` carries there. */
+export function textLike(shape: RegExp, words: string, max: number): z.ZodString {
+  return z.string().max(max).regex(shape, words).meta({ 'x-words': words });
+}
+
 const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 
 /** Lower-case names of DNS labels (RFC 1123): object names, and what becomes a label of ours. */
-export const dnsLabel = z
-  .string()
-  .max(63)
-  .regex(new RegExp(`^${LABEL}$`), 'a DNS label: a-z, 0-9 and -, at most 63');
+export const dnsLabel = textLike(new RegExp(`^${LABEL}$`), 'a DNS label: a-z, 0-9 and -, at most 63', 63);
 
 /** `video.example.com`: lower case, no trailing dot, at least two labels, 253 characters (RFC 1035 2.3.4). */
-export const hostname = z
-  .string()
-  .max(253)
-  .regex(new RegExp(`^${LABEL}(\\.${LABEL})+$`), 'a host name in lower case, such as video.example.com');
+export const hostname = textLike(
+  new RegExp(`^${LABEL}(\\.${LABEL})+$`),
+  'a host name in lower case, such as video.example.com',
+  253,
+);
 
-export const duration = z
-  .string()
-  .max(12)
-  .regex(DURATION_PATTERN, 'a duration: a whole number and ms, s, m, h or d');
+export const duration = textLike(DURATION_PATTERN, 'a duration: a whole number and ms, s, m, h or d', 12);
 
-export const byteSizeText = z
-  .string()
-  .max(12)
-  .regex(BYTE_SIZE_PATTERN, 'a size: a whole number and KiB, MiB, GiB or TiB');
+export const byteSizeText = textLike(
+  BYTE_SIZE_PATTERN,
+  'a size: a whole number and KiB, MiB, GiB or TiB',
+  12,
+);
 
 export const ipAddress = withRules(z.string().min(2).max(45), [
   { holds: isAddress, cel: 'isIP(self)', message: 'an IPv4 or IPv6 address' },
@@ -98,12 +99,11 @@ function isNetwork(text: string): boolean {
 }
 
 /** `127.0.0.1:5300` or `[::1]:5300`. Not in a CRD, so it needs no CEL. */
+const LISTEN_ADDRESS = 'an IP address and a port, such as 127.0.0.1:5300';
 export const listenAddress = z
   .string()
-  .refine(
-    (text) => parseListenAddress(text) !== undefined,
-    'an IP address and a port, such as 127.0.0.1:5300',
-  );
+  .refine((text) => parseListenAddress(text) !== undefined, LISTEN_ADDRESS)
+  .meta({ 'x-words': LISTEN_ADDRESS });
 
 export const port = z.int().min(1).max(65_535);
 

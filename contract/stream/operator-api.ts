@@ -2,12 +2,11 @@
  * What the `weir` command asks the operator (same port and token as the stream). When the operator does not answer,
  * the command reads the same things from the state folder.
  *
- *     GET /v1/resources          { resources: ResourceView[], problems: Problem[] }
+ *     GET /v1/resources          ResourcesView
  *     GET /v1/routing            RoutingView
  */
-
 import type { KindName } from '../kinds/kind.ts';
-import type { Resource, StatusOf } from '../kinds/kinds.ts';
+import type { StatusOf } from '../kinds/kinds.ts';
 import type { NodeTable } from '../plans/node-table.ts';
 import type { PublishedRoutingPlan } from '../plans/published-plan.ts';
 import type { HealthReport } from './messages.ts';
@@ -15,8 +14,18 @@ import type { HealthReport } from './messages.ts';
 export const RESOURCES_PATH = '/v1/resources';
 export const ROUTING_PATH = '/v1/routing';
 
-/** A resource in the form that is in force, and its status. */
-export interface ResourceView<K extends KindName = KindName> extends Resource<K> {
+/** A resource as `weir get` shows it: the form in force, or the refused one when no other was ever accepted. */
+export interface ResourceView<K extends KindName = KindName> {
+  kind: K;
+  metadata: {
+    name: string;
+    namespace: string;
+    uid?: string;
+    generation?: number;
+    creationTimestamp?: string;
+    labels?: Record<string, string>;
+  };
+  spec: unknown;
   status: StatusOf[K];
 }
 

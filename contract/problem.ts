@@ -1,0 +1,43 @@
+/** What is wrong with an input, for the person who wrote it: where, what stands there, and what is allowed. */
+import type { ObjectRef } from './kinds/metadata.ts';
+import { formatRef } from './kinds/metadata.ts';
+
+export interface Problem {
+  file: string;
+  /** From 1. */
+  line: number;
+  /** The object, as far as its identity can be read. */
+  ref?: ObjectRef;
+  /** `spec.origins[0].url`; empty for the whole document. */
+  path: string;
+  /** What stands there, as JSON, cut to a length that fits a line. */
+  value?: string;
+  /** One CamelCase word that scripts can rely on. */
+  reason: 'SyntaxError' | 'Invalid' | 'UnknownKind' | 'Duplicate' | 'Conflict' | 'Missing';
+  message: string;
+}
+
+/** `video.yaml:7: CdnDomain demo/video: spec.origin: unknown field; …` */
+export function formatProblem({ file, line, ref, path, value, message }: Problem): string {
+  const place = [`${file}:${line}`, ref && formatRef(ref), path].filter((part) => part).join(': ');
+  return `${place}: ${value === undefined ? '' : `${value}: `}${message}`;
+}
+
+export function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+}
+
+const SHOWN = 80;
+
+/** The value at a path, as short JSON; nothing where nothing stands. */
+export function shownValue(document: unknown, path: readonly PropertyKey[]): string | undefined {
+  const value = path.reduce<unknown>(
+    (inner, key) => (inner !== null && typeof inner === 'object' ? Reflect.get(inner, key) : undefined),
+    document,
+  );
+  const text = JSON.stringify(value);
+  return text === undefined || text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
+}

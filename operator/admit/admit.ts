@@ -1,0 +1,215 @@
+/**
+ * Admit: what a source gave, and what was accepted before, to one snapshot of accepted resources. Pure.
+ *
+ *     documents ─> read each alone ─> one per identity ─> references ─> hostname claims ─> snapshot
+ *                        └────────────────── refused: its last accepted form, if there is one
+ *
+ * Bad input never breaks what works: a refused resource stays in force as it was, everything else goes on.
+ */
+import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
+import type { CdnDomain, Resource } from '../../contract/kinds/kinds.ts';
+import { formatRef } from '../../contract/kinds/metadata.ts';
+import type { Problem } from '../../contract/problem.ts';
+import type { Loaded, SourceDocument } from '../source/source.ts';
+import { type Claimant, hostnamesOf, lostClaims } from './hostnames.ts';
+import { identify } from './identity.ts';
+import { problemAt, problemsOf, type Reading, readDocument } from './read-document.ts';
+import { CHECKS, type Fault, type Surroundings } from './references.ts';
+import {
+  type Accepted,
+  type AcceptedResource,
+  type Admission,
+  isKind,
+  refOf,
+  resourceKey,
+} from './snapshot.ts';
+
+/** A resource on its way: the form that is looked at, and where its manifest stands. */
+interface Contender {
+  form: AcceptedResource;
+  document: SourceDocument | undefined;
+}
+
+export function admit(loaded: Loaded, accepted: Accepted): Admission {
+  const problems: Problem[] = [];
+  const config = admitConfig(loaded.config, accepted.config, problems);
+  const readings = loaded.documents.map(readDocument);
+  problems.push(...readings.flatMap((reading) => reading.problems));
+
+  const contenders = contend(readings, accepted, loaded.at, problems);
+  if (config) {
+    settleReferences(contenders, 'domains', config, accepted, problems);
+    settleHostnames(contenders, accepted, problems);
+    settleReferences(contenders, 'others', config, accepted, problems);
+  }
+  const resources = new Map([...contenders].map(([key, { form }]) => [key, form] as const));
+  return {
+    config,
+    snapshot: snapshotOf([...resources.values()].map(({ resource }) => resource)),
+    problems: problems.sort(byPlace),
+    accepted: { config, resources },
+  };
+}
+
+function admitConfig(
+  document: SourceDocument | undefined,
+  before: WeirConfig | undefined,
+  problems: Problem[],
+): WeirConfig | undefined {
+  if (!document) {
+    const message = 'the folder has no weir.yaml at its root';
+    problems.push({ file: 'weir.yaml', line: 1, path: '', reason: 'Missing', message });
+    return before;
+  }
+  if (document.syntaxError) {
+    const { line, message } = document.syntaxError;
+    problems.push({ file: document.file, line, path: '', reason: 'SyntaxError', message });
+    return before;
+  }
+  const parsed = weirConfig.safeParse(document.value);
+  if (parsed.success) return parsed.data;
+  problems.push(...problemsOf(weirConfig, parsed.error, document));
+  return before;
+}
+
+/** One contender per identity: the first document by path, or the last accepted form of what can not be read now. */
+function contend(
+  readings: Reading[],
+  accepted: Accepted,
+  now: string,
+  problems: Problem[],
+): Map<string, Contender> {
+  const contenders = new Map<string, Contender>();
+  const claimed = new Map<string, SourceDocument>();
+  for (const { document, ref, candidate } of readings) {
+    if (!ref) continue;
+    const key = resourceKey(ref);
+    const first = claimed.get(key);
+    if (first) {
+      const message = `stands in ${first.file}:${first.line([])} already, which comes first by path`;
+      problems.push(problemAt(document, ['metadata', 'name'], 'Duplicate', message, ref));
+      continue;
+    }
+    claimed.set(key, document);
+    const before = accepted.resources.get(key);
+    if (candidate) contenders.set(key, { form: identify(candidate, before, now), document });
+    else if (before) contenders.set(key, { form: { ...before, current: false }, document });
+  }
+  keepUnreadable(readings, accepted, contenders, claimed);
+  return contenders;
+}
+
+/** A document that does not say what it is may be any that its file gave: none of those counts as deleted. */
+function keepUnreadable(
+  readings: Reading[],
+  accepted: Accepted,
+  contenders: Map<string, Contender>,
+  claimed: ReadonlyMap<string, SourceDocument>,
+): void {
+  const unreadable = new Map(
+    readings.filter(({ ref }) => !ref).map(({ document }) => [document.file, document]),
+  );
+  for (const [key, before] of accepted.resources) {
+    const document = unreadable.get(before.file);
+    if (document && !claimed.has(key)) contenders.set(key, { form: { ...before, current: false }, document });
+  }
+}
+
+/** Domains go first: jobs refer to those that are in force. */
+function settleReferences(
+  contenders: Map<string, Contender>,
+  which: 'domains' | 'others',
+  config: WeirConfig,
+  accepted: Accepted,
+  problems: Problem[],
+): void {
+  const around: Surroundings = {
+    config,
+    domain: (namespace, name) =>
+      domainOf(contenders.get(resourceKey({ kind: 'CdnDomain', namespace, name }))),
+  };
+  for (const [key, contender] of contenders) {
+    const { resource, current } = contender.form;
+    if ((resource.kind === 'CdnDomain') !== (which === 'domains')) continue;
+    const faults = current ? faultsOf(resource, around) : [];
+    if (faults.length === 0) continue;
+    for (const { path, reason, message } of faults) {
+      if (contender.document)
+        problems.push(problemAt(contender.document, path, reason, message, refOf(resource)));
+    }
+    refuse(contenders, key, contender, accepted);
+  }
+}
+
+function faultsOf(resource: Resource, around: Surroundings): Fault[] {
+  if (isKind(resource, 'CdnDomain')) return CHECKS.CdnDomain.flatMap((check) => check(resource, around));
+  if (isKind(resource, 'EdgeNode')) return CHECKS.EdgeNode.flatMap((check) => check(resource, around));
+  return isKind(resource, 'PurgeJob') ? CHECKS.PurgeJob.flatMap((check) => check(resource, around)) : [];
+}
+
+/**
+ * Refuses domains that lose a hostname until nobody does. Each round takes a new form back to the accepted one, or an
+ * accepted one out, so it ends.
+ */
+function settleHostnames(contenders: Map<string, Contender>, accepted: Accepted, problems: Problem[]): void {
+  for (;;) {
+    const keys = new Map<Claimant, string>();
+    for (const [key, contender] of contenders) {
+      const domain = domainOf(contender);
+      if (!domain) continue;
+      const before = accepted.resources.get(key)?.resource;
+      const held = new Set(before && isKind(before, 'CdnDomain') ? hostnamesOf(before) : []);
+      keys.set({ domain, held }, key);
+    }
+    const lost = lostClaims([...keys.keys()]);
+    if (lost.size === 0) return;
+    for (const [claimant, { hostname, winner }] of lost) {
+      const key = keys.get(claimant) ?? '';
+      const contender = contenders.get(key);
+      if (!contender) continue;
+      if (contender.document) {
+        const message = `${hostname} belongs to ${formatRef(refOf(winner))}`;
+        const path = hostnamePath(claimant.domain, hostname);
+        problems.push(problemAt(contender.document, path, 'Conflict', message, refOf(claimant.domain)));
+      }
+      refuse(contenders, key, contender, accepted);
+    }
+  }
+}
+
+/** Back to the last accepted form; out, when that is the one refused or there is none. */
+function refuse(
+  contenders: Map<string, Contender>,
+  key: string,
+  contender: Contender,
+  accepted: Accepted,
+): void {
+  const before = accepted.resources.get(key);
+  if (before && contender.form.current)
+    contenders.set(key, { ...contender, form: { ...before, current: false } });
+  else contenders.delete(key);
+}
+
+function domainOf(contender: Contender | undefined): CdnDomain | undefined {
+  const resource = contender?.form.resource;
+  return resource && isKind(resource, 'CdnDomain') ? resource : undefined;
+}
+
+function hostnamePath({ spec }: CdnDomain, hostname: string): PropertyKey[] {
+  return spec.hostname === hostname
+    ? ['spec', 'hostname']
+    : ['spec', 'aliases', spec.aliases?.indexOf(hostname) ?? 0];
+}
+
+function snapshotOf(resources: Resource[]) {
+  const sorted = resources.sort((a, b) => (resourceKey(refOf(a)) < resourceKey(refOf(b)) ? -1 : 1));
+  return {
+    domains: sorted.filter((resource) => isKind(resource, 'CdnDomain')),
+    nodes: sorted.filter((resource) => isKind(resource, 'EdgeNode')),
+    jobs: sorted.filter((resource) => isKind(resource, 'PurgeJob')),
+  };
+}
+
+function byPlace(a: Problem, b: Problem): number {
+  return a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1;
+}

@@ -1,0 +1,132 @@
+/** One document to one candidate: identity, spec with defaults, or all that is wrong with it. Pure. */
+import type { z } from 'zod';
+import { allowedKeys } from '../../contract/kinds/allowed-keys.ts';
+import { API_VERSION, type KindName } from '../../contract/kinds/kind.ts';
+import { KINDS, type SpecOf } from '../../contract/kinds/kinds.ts';
+import { manifestSchema, type ObjectRef, SERVER_KEYS } from '../../contract/kinds/metadata.ts';
+import { formatPath, type Problem, shownValue } from '../../contract/problem.ts';
+import type { SourceDocument } from '../source/source.ts';
+
+/** A manifest that its own schema accepts; whether it fits the others is seen later. */
+export interface Candidate {
+  document: SourceDocument;
+  ref: ObjectRef;
+  spec: SpecOf[KindName];
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+export interface Reading {
+  document: SourceDocument;
+  /** As far as it can be read; nothing when the document does not say what it is. */
+  ref: ObjectRef | undefined;
+  candidate: Candidate | undefined;
+  problems: Problem[];
+}
+
+const SCHEMAS = {
+  CdnDomain: manifestSchema(KINDS.CdnDomain),
+  EdgeNode: manifestSchema(KINDS.EdgeNode),
+  PurgeJob: manifestSchema(KINDS.PurgeJob),
+};
+
+export function readDocument(document: SourceDocument): Reading {
+  const { syntaxError, value, file } = document;
+  if (syntaxError) {
+    const problem: Problem = {
+      file,
+      line: syntaxError.line,
+      path: '',
+      reason: 'SyntaxError',
+      message: syntaxError.message,
+    };
+    return { document, ref: undefined, candidate: undefined, problems: [problem] };
+  }
+  const kind = kindOf(value);
+  if (!kind) return { document, ref: undefined, candidate: undefined, problems: [unknownKind(document)] };
+  const ref = identityOf(kind, value);
+  const parsed = SCHEMAS[kind].safeParse(value);
+  if (!parsed.success) {
+    return {
+      document,
+      ref,
+      candidate: undefined,
+      problems: problemsOf(SCHEMAS[kind], parsed.error, document, ref),
+    };
+  }
+  const { metadata, spec } = parsed.data;
+  const namespace =
+    'namespace' in metadata && typeof metadata.namespace === 'string' ? metadata.namespace : '';
+  const candidate: Candidate = {
+    document,
+    ref: { kind, namespace, name: metadata.name },
+    // The schema of this kind made it; the table of schemas by kind loses that.
+    spec: spec as SpecOf[KindName],
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+  };
+  return { document, ref: candidate.ref, candidate, problems: [] };
+}
+
+function kindOf(value: unknown): KindName | undefined {
+  const kind = field(value, 'kind');
+  return typeof kind === 'string' && Object.hasOwn(KINDS, kind) ? (kind as KindName) : undefined;
+}
+
+/** The name is readable in most documents that are wrong elsewhere: their last accepted form stays in force. */
+function identityOf(kind: KindName, value: unknown): ObjectRef | undefined {
+  const metadata = field(value, 'metadata');
+  const name = field(metadata, 'name');
+  const namespace = field(metadata, 'namespace') ?? 'default';
+  if (typeof name !== 'string' || typeof namespace !== 'string') return undefined;
+  return { kind, name, namespace: KINDS[kind].scope === 'Namespaced' ? namespace : '' };
+}
+
+function field(value: unknown, key: string): unknown {
+  return value !== null && typeof value === 'object' ? Reflect.get(value, key) : undefined;
+}
+
+function unknownKind(document: SourceDocument): Problem {
+  return problemAt(
+    document,
+    ['kind'],
+    'UnknownKind',
+    `one of ${Object.keys(KINDS).join(', ')} of ${API_VERSION}`,
+  );
+}
+
+/** A problem at a path of a document, with the line and the value that stand there. */
+export function problemAt(
+  document: SourceDocument,
+  path: readonly PropertyKey[],
+  reason: Problem['reason'],
+  message: string,
+  ref?: ObjectRef,
+): Problem {
+  const value = shownValue(document.value, path);
+  return {
+    file: document.file,
+    line: document.line(path),
+    ...(ref && { ref }),
+    path: formatPath(path),
+    ...(value !== undefined && { value }),
+    reason,
+    message,
+  };
+}
+
+/** Every issue that zod found, unknown keys one by one: people fix all of them at once. */
+export function problemsOf(
+  schema: z.ZodType,
+  error: z.ZodError,
+  document: SourceDocument,
+  ref?: ObjectRef,
+): Problem[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys')
+      return [problemAt(document, issue.path, 'Invalid', issue.message, ref)];
+    const allowed = allowedKeys(schema, issue.path)?.filter((key) => !SERVER_KEYS.has(key));
+    const message = `unknown field; allowed here: ${allowed?.join(', ') ?? 'none'}`;
+    return issue.keys.map((key) => problemAt(document, [...issue.path, key], 'Invalid', message, ref));
+  });
+}

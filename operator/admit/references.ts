@@ -1,0 +1,75 @@
+/** What a manifest names outside itself and must exist: zones, regions, domains. One small check each. Pure. */
+import type { WeirConfig } from '../../contract/config/weir-config.ts';
+import type { KindName } from '../../contract/kinds/kind.ts';
+import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
+import { hostnamesOf } from './hostnames.ts';
+
+export interface Fault {
+  path: PropertyKey[];
+  reason: 'Invalid' | 'Missing';
+  message: string;
+}
+
+/** What the checks may look at. Domains are those in force. */
+export interface Surroundings {
+  config: WeirConfig;
+  domain(namespace: string, name: string): CdnDomain | undefined;
+}
+
+export const CHECKS: { [K in KindName]: ((resource: Resource<K>, around: Surroundings) => Fault[])[] } = {
+  CdnDomain: [zoneExists, cnameFits],
+  EdgeNode: [regionExists],
+  PurgeJob: [domainExists, urlsBelongToDomain],
+};
+
+function zoneExists({ spec: { zone } }: CdnDomain, { config }: Surroundings): Fault[] {
+  const zones = config.zones.map(({ name }) => name);
+  if (zone === undefined || zones.includes(zone)) return [];
+  return [
+    {
+      path: ['spec', 'zone'],
+      reason: 'Missing',
+      message: `one of the zones of weir.yaml: ${zones.join(', ')}`,
+    },
+  ];
+}
+
+/** 253 characters are all that a name has (RFC 1035 2.3.4). */
+function cnameFits({ metadata: { name, namespace }, spec }: CdnDomain, { config }: Surroundings): Fault[] {
+  const zone = spec.zone ?? config.zones[0]?.name ?? '';
+  if (`${name}.${namespace}.${zone}`.length <= 253) return [];
+  return [
+    {
+      path: ['metadata', 'name'],
+      reason: 'Invalid',
+      message: 'name.namespace.zone has at most 253 characters',
+    },
+  ];
+}
+
+function regionExists({ spec: { region } }: EdgeNode, { config }: Surroundings): Fault[] {
+  const regions = config.regions.map(({ name }) => name);
+  if (regions.includes(region)) return [];
+  const message = `one of the regions of weir.yaml: ${regions.join(', ')}`;
+  return [{ path: ['spec', 'region'], reason: 'Missing', message }];
+}
+
+function domainExists({ metadata, spec }: PurgeJob, { domain }: Surroundings): Fault[] {
+  if (domain(metadata.namespace, spec.domainRef.name)) return [];
+  const message = `a CdnDomain in namespace ${metadata.namespace} that is accepted`;
+  return [{ path: ['spec', 'domainRef', 'name'], reason: 'Missing', message }];
+}
+
+/** A purge of another domain's URL would drop nothing and look like success. */
+function urlsBelongToDomain({ metadata, spec }: PurgeJob, { domain }: Surroundings): Fault[] {
+  const target = domain(metadata.namespace, spec.domainRef.name);
+  if (!target) return [];
+  const hostnames = hostnamesOf(target);
+  const check = (field: 'urls' | 'prefixes') =>
+    (spec[field] ?? []).flatMap((url, index): Fault[] => {
+      if (hostnames.includes(new URL(url).hostname)) return [];
+      const message = `a URL of ${spec.domainRef.name}: its hosts are ${hostnames.join(', ')}`;
+      return [{ path: ['spec', field, index], reason: 'Invalid', message }];
+    });
+  return [...check('urls'), ...check('prefixes')];
+}

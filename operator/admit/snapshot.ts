@@ -1,0 +1,49 @@
+/** What admit hands on: everything that is in force at one moment, sorted, whatever source it came from. */
+import type { WeirConfig } from '../../contract/config/weir-config.ts';
+import type { KindName } from '../../contract/kinds/kind.ts';
+import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
+import type { ObjectRef } from '../../contract/kinds/metadata.ts';
+import type { Problem } from '../../contract/problem.ts';
+
+export interface Snapshot {
+  domains: CdnDomain[];
+  nodes: EdgeNode[];
+  jobs: PurgeJob[];
+}
+
+/** A resource in its last accepted form, and which file gave it: a file that no longer parses keeps what it gave. */
+export interface AcceptedResource {
+  file: string;
+  /** False while the manifest holds something else that was refused. */
+  current: boolean;
+  resource: Resource;
+  ownJob?: boolean;
+}
+
+/** All that was accepted so far, by `resourceKey`. What must survive a restart of the operator. */
+export interface Accepted {
+  config: WeirConfig | undefined;
+  resources: ReadonlyMap<string, AcceptedResource>;
+}
+
+export const NOTHING_ACCEPTED: Accepted = { config: undefined, resources: new Map() };
+
+export interface Admission {
+  /** Nothing until there is a valid weir.yaml. */
+  config: WeirConfig | undefined;
+  snapshot: Snapshot;
+  problems: Problem[];
+  accepted: Accepted;
+}
+
+export function resourceKey({ kind, namespace, name }: ObjectRef): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+export function refOf({ kind, metadata: { namespace, name } }: Resource): ObjectRef {
+  return { kind, namespace, name };
+}
+
+export function isKind<K extends KindName>(resource: Resource, kind: K): resource is Resource<K> {
+  return resource.kind === kind;
+}

@@ -1,0 +1,77 @@
+/** Snapshot and settings -> what dns-servers need. Pure. */
+import type { WeirConfig } from '../../contract/config/weir-config.ts';
+import type { CdnDomain, EdgeNode } from '../../contract/kinds/kinds.ts';
+import type { RoutingDomain, RoutingNode, RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import { durationMs, durationSeconds } from '../../lib/duration.ts';
+import { hostnamesOf } from '../admit/hostnames.ts';
+import type { Snapshot } from '../admit/snapshot.ts';
+import { type CandidateSets, candidateSets } from './candidates.ts';
+
+export function compileRouting({ domains, nodes }: Snapshot, config: WeirConfig): RoutingPlan {
+  const sets = candidateSets(nodes, config);
+  const defaultZone = config.zones[0]?.name ?? '';
+  const rows = domains.map((domain) => routingDomain(domain, defaultZone, sets));
+  return {
+    zones: config.zones.map(({ name, nameServers, soa }) => ({
+      name,
+      nameServers,
+      contact: soa.contact,
+      negativeTtl: durationSeconds(soa.negativeTtl),
+    })),
+    regions: config.regions
+      .map(({ name, members: { countries, subdivisions, cidrs } }) => ({
+        name,
+        countries: [...countries].sort(),
+        subdivisions: [...subdivisions].sort(),
+        cidrs: [...cidrs].sort(),
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    defaultRegion: config.defaultRegion,
+    nodes: nodes.map(routingNode),
+    candidateSets: sets.all(),
+    domains: rows,
+  };
+}
+
+function routingDomain(domain: CdnDomain, defaultZone: string, sets: CandidateSets): RoutingDomain {
+  const { metadata, spec } = domain;
+  const { uid, namespace, name } = metadata;
+  const zone = spec.zone ?? defaultZone;
+  const { policy, ttl, answers, nodes } = spec.routing;
+  return {
+    uid,
+    namespace,
+    name,
+    hostnames: hostnamesOf(domain),
+    cname: cnameOf(domain, defaultZone),
+    zone,
+    policy,
+    ttl: durationSeconds(ttl),
+    answers,
+    set: sets.idFor(nodes),
+  };
+}
+
+/** `<name>.<namespace>.<zone>`: what the customer points a CNAME at. */
+export function cnameOf({ metadata, spec }: CdnDomain, defaultZone: string): string {
+  return `${metadata.name}.${metadata.namespace}.${spec.zone ?? defaultZone}`;
+}
+
+function routingNode({ metadata, spec }: EdgeNode): RoutingNode {
+  const { path, interval, timeout, failureThreshold, successThreshold } = spec.healthCheck;
+  return {
+    name: metadata.name,
+    addresses: spec.addresses,
+    region: spec.region,
+    weight: spec.weight,
+    schedulable: spec.schedulable,
+    healthCheck: {
+      port: spec.ports.http,
+      path,
+      intervalMs: durationMs(interval),
+      timeoutMs: durationMs(timeout),
+      failureThreshold,
+      successThreshold,
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * Publish, the pure part: which revision a compiled plan gets, and since when edges have a domain.
+ *
+ * A plan equal in digest to the last one gets no new revision. `since` is the revision of the first edge plan that had
+ * a uid; `changed` the first that had the domain in its present form.
+ */
+import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
+import {
+  type PublishedEdgePlan,
+  type PublishedRoutingPlan,
+  planDigest,
+} from '../../contract/plans/published-plan.ts';
+import type { Revision } from '../../contract/plans/revision.ts';
+import { canonicalDigest } from '../../lib/canonical-json.ts';
+import type { Compiled } from '../compile/compile.ts';
+
+export interface DomainHistory {
+  since: Revision;
+  /** Of its row in the edge plan. */
+  digest: string;
+  changed: Revision;
+  /** The routing plan that first had its row. */
+  routed: Revision;
+}
+
+export interface Publication {
+  epoch: number;
+  /** Of the last plan that was published in this epoch; both kinds of plan count. */
+  seq: number;
+  edge: PublishedEdgePlan | undefined;
+  routing: PublishedRoutingPlan | undefined;
+  /** By domain uid. */
+  history: ReadonlyMap<string, DomainHistory>;
+  /** `since` by uid as an earlier leader wrote it into the domains' status. */
+  restored: ReadonlyMap<string, Revision>;
+}
+
+export function startPublication(epoch: number, restored: ReadonlyMap<string, Revision>): Publication {
+  return { epoch, seq: 0, edge: undefined, routing: undefined, history: new Map(), restored };
+}
+
+/** The publication after a compile. Edges' plan first: what DNS points at has to exist before. */
+export function publish(last: Publication, { edge, routing }: Compiled): Publication {
+  const edgeDigest = planDigest(edge);
+  const edgeSame = last.edge?.digest === edgeDigest;
+  const edgeSeq = edgeSame ? last.seq : last.seq + 1;
+  const published =
+    last.edge && edgeSame
+      ? last.edge
+      : { revision: { epoch: last.epoch, seq: edgeSeq }, digest: edgeDigest, plan: edge };
+
+  const routingDigest = planDigest(routing);
+  const routingSame = last.routing?.digest === routingDigest;
+  const seq = routingSame ? edgeSeq : edgeSeq + 1;
+  const routed = last.routing && routingSame ? last.routing.revision : { epoch: last.epoch, seq };
+  const history = new Map(
+    edge.domains.map((domain) => [domain.uid, historyOf(domain, last, published.revision, routed)] as const),
+  );
+  const since = Object.fromEntries([...history].map(([uid, row]) => [uid, row.since]));
+  const routingPlan =
+    last.routing && routingSame
+      ? last.routing
+      : { revision: routed, digest: routingDigest, plan: routing, since };
+  return { ...last, seq, edge: published, routing: routingPlan, history };
+}
+
+function historyOf(domain: EdgeDomain, last: Publication, edge: Revision, routing: Revision): DomainHistory {
+  const before = last.history.get(domain.uid);
+  const digest = canonicalDigest(domain);
+  return {
+    since: before?.since ?? last.restored.get(domain.uid) ?? edge,
+    digest,
+    changed: before?.digest === digest ? before.changed : edge,
+    routed: before?.routed ?? routing,
+  };
+}
+
+/**
+ * The same plans under a higher epoch, when an agent turns out to hold more than we remember. What this run made up
+ * rises with it: a `since` of ours from the lower epoch would let edges pass that never had the domain.
+ */
+export function raiseEpoch(last: Publication, epoch: number): Publication {
+  const compiled = last.edge && last.routing && { edge: last.edge.plan, routing: last.routing.plan };
+  const restart = startPublication(epoch, last.restored);
+  return compiled ? publish(restart, compiled) : restart;
+}
