@@ -31,7 +31,7 @@ const healthCheck = withRules(
   }),
   [
     {
-      holds: ({ interval, timeout }) => !/^0/.test(interval) && !/^0/.test(timeout),
+      holds: ({ interval, timeout }) => !interval.startsWith('0') && !timeout.startsWith('0'),
       cel: "!self.interval.startsWith('0') && !self.timeout.startsWith('0')",
       message: 'interval and timeout are longer than nothing',
     },

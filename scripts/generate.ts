@@ -1,0 +1,69 @@
+/**
+ * `npm run generate`: writes what is derived from the schemas in contract/, and `--check` says what is not fresh.
+ *
+ *     contract/kinds ──> crds/cdn.weir.dev_<plural>.yaml, docs/reference/<kind>.md
+ *     contract/config ─> docs/reference/weir-yaml.md
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KindDefinition } from '../contract/kinds/kind.ts';
+import { KINDS } from '../contract/kinds/kinds.ts';
+import { readFileIfThere } from '../lib/atomic-file.ts';
+import { crdFile, crdFileName } from './generate/crd.ts';
+import { configReference, kindReference, referenceFileName } from './generate/reference.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** Folders of which every file is generated: one that is not in the list below is superfluous. */
+const FOLDERS = ['crds', 'docs/reference'];
+
+/** The text of every generated file, by its path in the repository. */
+async function generatedFiles(): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const kind of Object.values<KindDefinition>(KINDS)) {
+    files.set(`crds/${crdFileName(kind)}`, crdFile(kind));
+    files.set(`docs/reference/${referenceFileName(kind)}`, kindReference(kind, await exampleOf(kind.kind)));
+  }
+  files.set('docs/reference/weir-yaml.md', configReference(await exampleOf('weir')));
+  return files;
+}
+
+/** The examples are files of their own, so that a test can hold them against the schemas. */
+function exampleOf(name: string): Promise<string> {
+  return readFile(join(ROOT, 'contract/kinds/testdata', `example-${name.toLowerCase()}.yaml`), 'utf8');
+}
+
+async function superfluous(files: Map<string, string>): Promise<string[]> {
+  const there = await Promise.all(
+    FOLDERS.map(async (folder) =>
+      (await readdir(join(ROOT, folder)).catch(() => [])).map((name) => `${folder}/${name}`),
+    ),
+  );
+  return there.flat().filter((path) => !files.has(path));
+}
+
+async function check(files: Map<string, string>): Promise<string[]> {
+  const problems = (await superfluous(files)).map((path) => `${path}: superfluous`);
+  for (const [path, text] of files) {
+    const there = await readFileIfThere(join(ROOT, path));
+    if (there === undefined) problems.push(`${path}: missing`);
+    else if (there !== text) problems.push(`${path}: differs from what the schemas say`);
+  }
+  return problems.sort();
+}
+
+async function write(files: Map<string, string>): Promise<void> {
+  for (const folder of FOLDERS) await mkdir(join(ROOT, folder), { recursive: true });
+  for (const path of await superfluous(files)) await rm(join(ROOT, path), { recursive: true });
+  for (const [path, text] of files) await writeFile(join(ROOT, path), text);
+}
+
+const files = await generatedFiles();
+if (process.argv.includes('--check')) {
+  const problems = await check(files);
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) console.error('run: npm run generate');
+  process.exitCode = problems.length > 0 ? 1 : 0;
+} else {
+  await write(files);
+  console.log(`${files.size} files written: ${FOLDERS.join(', ')}`);
+}
