@@ -22,5 +22,5 @@ export function formatListenAddress({ host, port }: ListenAddress): string {
 }
 
 export function isLoopback(host: string): boolean {
-  return host === '::1' || /^127\./.test(host);
+  return host === '::1' || host.startsWith('127.');
 }

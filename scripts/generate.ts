@@ -4,12 +4,12 @@
  *     contract/kinds ──> crds/cdn.weir.dev_<plural>.yaml, docs/reference/<kind>.md
  *     contract/config ─> docs/reference/weir-yaml.md
  */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KindDefinition } from '../contract/kinds/kind.ts';
 import { KINDS } from '../contract/kinds/kinds.ts';
-import { readFileIfThere } from '../lib/atomic-file.ts';
 import { crdFile, crdFileName } from './generate/crd.ts';
+import { staleFiles, writeFiles } from './generate/files.ts';
 import { configReference, kindReference, referenceFileName } from './generate/reference.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -32,38 +32,13 @@ function exampleOf(name: string): Promise<string> {
   return readFile(join(ROOT, 'contract/kinds/testdata', `example-${name.toLowerCase()}.yaml`), 'utf8');
 }
 
-async function superfluous(files: Map<string, string>): Promise<string[]> {
-  const there = await Promise.all(
-    FOLDERS.map(async (folder) =>
-      (await readdir(join(ROOT, folder)).catch(() => [])).map((name) => `${folder}/${name}`),
-    ),
-  );
-  return there.flat().filter((path) => !files.has(path));
-}
-
-async function check(files: Map<string, string>): Promise<string[]> {
-  const problems = (await superfluous(files)).map((path) => `${path}: superfluous`);
-  for (const [path, text] of files) {
-    const there = await readFileIfThere(join(ROOT, path));
-    if (there === undefined) problems.push(`${path}: missing`);
-    else if (there !== text) problems.push(`${path}: differs from what the schemas say`);
-  }
-  return problems.sort();
-}
-
-async function write(files: Map<string, string>): Promise<void> {
-  for (const folder of FOLDERS) await mkdir(join(ROOT, folder), { recursive: true });
-  for (const path of await superfluous(files)) await rm(join(ROOT, path), { recursive: true });
-  for (const [path, text] of files) await writeFile(join(ROOT, path), text);
-}
-
 const files = await generatedFiles();
 if (process.argv.includes('--check')) {
-  const problems = await check(files);
+  const problems = await staleFiles(ROOT, FOLDERS, files);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) console.error('run: npm run generate');
   process.exitCode = problems.length > 0 ? 1 : 0;
 } else {
-  await write(files);
+  await writeFiles(ROOT, FOLDERS, files);
   console.log(`${files.size} files written: ${FOLDERS.join(', ')}`);
 }

@@ -104,7 +104,7 @@ function rules(schema: JsonSchema): string[] {
 function defaultInWords(field: JsonSchema): string {
   const value = filledDefault(field);
   if (value === undefined || field.properties) return '';
-  if (!Array.isArray(value)) return code(`${value as string | number | boolean}`);
+  if (!Array.isArray(value)) return code(typeof value === 'string' ? value : JSON.stringify(value));
   return value.length === 0 ? 'none' : code(value.join(', '));
 }
 
