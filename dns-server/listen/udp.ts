@@ -1,0 +1,58 @@
+/** One UDP socket: a datagram in, at most one out. */
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
+import type { Log } from '../../lib/log.ts';
+import { parseIp } from '../geo/ip-address.ts';
+import type { Handler } from './handler.ts';
+
+/** Room for a burst while the process does something else, such as preparing a plan. The kernel may give less. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+export interface UdpListener {
+  bound: ListenAddress;
+  stop(): Promise<void>;
+}
+
+export async function listenUdp(
+  { host, port }: ListenAddress,
+  handle: Handler,
+  log: Log,
+): Promise<UdpListener> {
+  const type = isIPv6(host) ? 'udp6' : 'udp4';
+  const socket = createSocket({
+    type,
+    ipv6Only: type === 'udp6',
+    recvBufferSize: RECEIVE_BUFFER_BYTES,
+    // The addresses that we send to are literal; the default would ask the resolver's cache for each of them.
+    lookup: (hostname, _options, done) => done(null, hostname, type === 'udp6' ? 6 : 4),
+  });
+  await bind(socket, { host, port });
+  socket.on('error', (error) => log.error({ err: error }, 'UDP socket'));
+  socket.on('message', (message, { address, port: from }) => {
+    const source = parseIp(address);
+    const response = source && handle(message, source, 'udp');
+    // A send that the kernel puts off would read from the buffer after the next answer was written there.
+    if (response) socket.send(Buffer.from(response), from, address, ignoreSendError);
+  });
+  return {
+    bound: { host, port: socket.address().port },
+    stop: () => new Promise((resolve) => socket.close(() => resolve())),
+  };
+}
+
+/** A client that is gone is no fault of ours; with no callback it would be raised on the socket. */
+function ignoreSendError(): void {}
+
+function bind(socket: Socket, { host, port }: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error) => {
+      const where = formatListenAddress({ host, port });
+      reject(new Error(`cannot listen on ${where}, UDP: ${error.message}`, { cause: error }));
+    });
+    socket.bind(port, host, () => {
+      socket.removeAllListeners('error');
+      resolve();
+    });
+  });
+}

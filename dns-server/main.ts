@@ -1,0 +1,129 @@
+/**
+ * The dns-server: answers for the zones from a plan, a node table and its own probes.
+ *
+ *     state folder ─┐
+ *     operator ─────┴─agent─> plan ─prepare─┐
+ *                           > node table ───┼─> view ─┐
+ *     probes ───────────────> health ───────┘         ├─ respond ─> UDP, TCP
+ *     MMDB files ───────────> geo ────────────────────┘
+ *
+ * It starts and answers with no operator: what it answers from lies in its state folder. It listens once what was on
+ * disk is in force and the first round of probes has ended.
+ */
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import { createAgent } from '../agent/create-agent.ts';
+import { AGENT_FILES } from '../contract/state-folder.ts';
+import { startAdminServer } from '../lib/admin-server.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
+import { createLog, type Log } from '../lib/log.ts';
+import { runUntilStopped } from '../lib/run-until-stopped.ts';
+import { embeddedGeoDatabases } from './geo/embedded-data.ts';
+import { openGeoDatabase } from './geo/geo-database.ts';
+import { keepHealthNotes } from './health/health-notes.ts';
+import { probe } from './health/probe.ts';
+import { createProber } from './health/prober.ts';
+import { startListeners } from './listen/listeners.ts';
+import { createMetrics } from './metrics.ts';
+import { readOptions } from './options.ts';
+import { keepLowerSince } from './plan/merge.ts';
+import { preparePlan } from './plan/prepare.ts';
+import { createService } from './service.ts';
+
+export interface DnsServerOptions {
+  name: string;
+  /** `http://127.0.0.1:8700` */
+  operator: string;
+  tokenFile: string;
+  /** Its own folder. */
+  state: string;
+  listen: ListenAddress[];
+  admin: ListenAddress;
+  geoDatabase?: string[];
+}
+
+export interface DnsServer {
+  /** Where it answers, UDP and TCP. */
+  bound: ListenAddress[];
+  admin: ListenAddress;
+  stop(): Promise<void>;
+}
+
+export async function startDnsServer(
+  options: DnsServerOptions,
+  {
+    log = createLog('dns-server', { server: options.name }),
+    clock = systemClock,
+  }: { log?: Log; clock?: Clock } = {},
+): Promise<DnsServer> {
+  const metrics = createMetrics();
+  const geo = await openGeoDatabase(options.geoDatabase ?? embeddedGeoDatabases());
+  const service = createService({ geo, metrics, log });
+
+  const prober = createProber({
+    clock,
+    probe,
+    onProbe: (node, ok) => metrics.probed(node, ok),
+    onChange: () => {
+      service.useHealth(prober.health());
+      notes.changed(prober.health());
+    },
+  });
+  const agent = createAgent({
+    role: 'dns-server',
+    node: options.name,
+    operator: options.operator,
+    tokenFile: options.tokenFile,
+    folder: options.state,
+    clock,
+    log,
+    merge: keepLowerSince,
+    prepare: async (published) => {
+      const plan = preparePlan(published);
+      return () => {
+        service.usePlan(plan);
+        prober.follow(published.plan.nodes);
+      };
+    },
+    onTable: (table) => service.useTable(table),
+  });
+  const notes = keepHealthNotes({
+    file: join(options.state, AGENT_FILES.health),
+    clock,
+    log,
+    report: (report) => agent.report(report),
+  });
+
+  await agent.load();
+  await prober.firstRound();
+  const listeners = await startListeners(options.listen, service.handle, log);
+  const admin = await startAdminServer({
+    listen: options.admin,
+    metrics: metrics.registry,
+    notReady: () => (agent.held() ? undefined : 'no plan yet'),
+  });
+  agent.connect();
+  log.info({ listen: listeners.bound.map(formatListenAddress) }, 'answering');
+
+  return {
+    bound: listeners.bound,
+    admin: { ...options.admin, port: portOf(admin) },
+    async stop() {
+      await listeners.stop();
+      prober.stop();
+      await notes.stop();
+      await agent.stop();
+      admin.close();
+      admin.closeAllConnections();
+      log.info('stopped');
+    },
+  };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+if (import.meta.main) await runUntilStopped(() => startDnsServer(readOptions(process.argv)));

@@ -1,0 +1,58 @@
+/** The dns-server's command line. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
+import type { DnsServerOptions } from './main.ts';
+
+const EXAMPLE = `
+Example:
+  node dns-server/main.ts --name dns-1 --operator http://127.0.0.1:8700 --token-file .weir/token \\
+    --state .weir/dns-server --listen 127.0.0.1:5300 --admin 127.0.0.1:8702
+  dig @127.0.0.1 -p 5300 video.demo.cdn.example.net`;
+
+export function readOptions(argv: readonly string[]): DnsServerOptions {
+  const command = new Command('dns-server')
+    .description('Answers DNS queries for the zones and domains of the plan that the operator publishes.')
+    .requiredOption('--name <name>', 'a stable name of this dns-server', 'dns-1')
+    .addOption(new Option('--operator <url>', 'where the operator is').argParser(url).makeOptionMandatory())
+    .requiredOption('--token-file <file>', 'file with the token for the operator')
+    .requiredOption('--state <folder>', 'folder of its own, for plan, node table and health')
+    .addOption(
+      new Option('--listen <address...>', 'IP address and port for UDP and TCP; repeatable')
+        .argParser(listenAddresses)
+        .default([{ host: '127.0.0.1', port: 5300 }], '127.0.0.1:5300'),
+    )
+    .addOption(
+      new Option('--admin <address>', 'IP address and port of /healthz, /readyz and /metrics')
+        .argParser(listenAddress)
+        .default({ host: '127.0.0.1', port: 8702 }, '127.0.0.1:8702'),
+    )
+    .option(
+      '--geo-database <file...>',
+      'MMDB files, first match wins (default: DB-IP Lite, which comes along)',
+    )
+    .option('--geo-asn <file...>', 'CSV files `first,last,asn,name` (default: those of @ip-location-db/asn)')
+    .addHelpText('after', EXAMPLE);
+  const { operator, listen, ...rest } = command.parse(argv).opts<DnsServerOptions>();
+  return { ...rest, operator, listen };
+}
+
+function listenAddress(text: string): ListenAddress {
+  const address = parseListenAddress(text);
+  if (!address)
+    throw new InvalidArgumentError('An IP address and a port, such as 127.0.0.1:5300 or [::1]:5300.');
+  return address;
+}
+
+/** commander hands the default to the first call: what is given replaces it, and further ones are added. */
+function listenAddresses(text: string, before: ListenAddress[] & { given?: true }): ListenAddress[] {
+  const addresses = [...(before?.given ? before : []), listenAddress(text)];
+  return Object.assign(addresses, { given: true as const });
+}
+
+function url(text: string): string {
+  const parsed = URL.parse(text);
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) {
+    throw new InvalidArgumentError('A URL such as http://127.0.0.1:8700.');
+  }
+  return parsed.origin;
+}

@@ -1,0 +1,67 @@
+/**
+ * What a published plan is prepared into: everything that a query looks up, by the key that it looks it up with.
+ * Built aside and checked whole, then swapped in by one assignment; never changed afterwards.
+ *
+ *     question's name ──names──> NameEntry ──domain──> PreparedDomain ──tiersOf(region)──> nodes
+ *                     ──zones──> PreparedZone (for names that do not exist)
+ */
+import type { PublishedRoutingPlan } from '../../contract/plans/published-plan.ts';
+import type { Revision } from '../../contract/plans/revision.ts';
+import type { RoutingDomain, RoutingNode, RoutingZone } from '../../contract/plans/routing-plan.ts';
+import type { RegionTable } from '../geo/region-table.ts';
+import type { PreparedAddress } from './prepared-address.ts';
+
+export interface PreparedNode {
+  spec: RoutingNode;
+  addresses: PreparedAddress[];
+  /** The node's own part of every rendezvous hash. */
+  seed: number;
+}
+
+export interface PreparedTier {
+  region: string;
+  nodes: PreparedNode[];
+}
+
+/** A candidate set, shared by the domains that have the same one. */
+export interface PreparedSet {
+  tiersOf: Map<string, PreparedTier[]>;
+  /** All nodes of the set, each once. */
+  nodes: PreparedNode[];
+  /** Whether two clients can get different answers: not when one node answers all regions, or none any. */
+  dividesClients: boolean;
+}
+
+export interface PreparedDomain {
+  spec: RoutingDomain;
+  zone: PreparedZone;
+  set: PreparedSet;
+  /** The revision from which on a node serves it; without one no node does yet. */
+  since: Revision | undefined;
+}
+
+export interface PreparedZone {
+  spec: RoutingZone;
+  /** The length of its name on the wire: where it stands at the end of a question's name. */
+  wireLength: number;
+  soa: Uint8Array;
+  nameServers: { data: Uint8Array; glue: PreparedAddress[]; key: string }[];
+}
+
+/** What stands at one name of a zone. A name with nothing at it is there because of longer ones (RFC 4592 2.2.2). */
+export interface NameEntry {
+  zone: PreparedZone;
+  apex: boolean;
+  /** The same for every client: a node's or a name server's. */
+  addresses: PreparedAddress[];
+  domain: PreparedDomain | undefined;
+}
+
+export interface PreparedPlan {
+  published: PublishedRoutingPlan;
+  names: Map<string, NameEntry>;
+  zones: Map<string, PreparedZone>;
+  domains: PreparedDomain[];
+  nodes: PreparedNode[];
+  regions: RegionTable;
+}

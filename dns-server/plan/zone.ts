@@ -1,0 +1,47 @@
+/** What a zone says of itself: SOA and NS, as the data of records. */
+import type { Revision } from '../../contract/plans/revision.ts';
+import type { RoutingZone } from '../../contract/plans/routing-plan.ts';
+import { wireOfName } from '../wire/name.ts';
+import { prepareAddress } from './prepared-address.ts';
+import type { PreparedZone } from './prepared-plan.ts';
+
+/** TTL of SOA, NS and the name servers' addresses: they change when people move machines. */
+export const ZONE_TTL = 3_600;
+
+/**
+ * Refresh, retry and expire, in seconds. No secondary transfers the zone (dns-servers get plans), so that these only
+ * have to be values that zone checkers take for sane.
+ */
+const SOA_TIMERS = [3_600, 600, 1_209_600] as const;
+
+export function prepareZone(spec: RoutingZone, revision: Revision): PreparedZone {
+  const nameServers = spec.nameServers.map(({ name, addresses }) => {
+    const data = wireOfName(name);
+    return { data, key: data.toString('latin1'), glue: addresses.map(prepareAddress) };
+  });
+  const primary = nameServers[0]?.data ?? wireOfName('');
+  return {
+    spec,
+    wireLength: wireOfName(spec.name).length,
+    soa: soaData(primary, wireOfName(spec.contact), serialOf(revision), spec.negativeTtl),
+    nameServers,
+  };
+}
+
+function soaData(primary: Buffer, contact: Buffer, serial: number, minimum: number): Buffer {
+  const numbers = Buffer.alloc(20);
+  for (const [index, number] of [serial, ...SOA_TIMERS, minimum].entries()) {
+    numbers.writeUInt32BE(number, index * 4);
+  }
+  return Buffer.concat([primary, contact, numbers]);
+}
+
+/** 16 bits of epoch over 16 of seq: rises with every revision, in the serial arithmetic of RFC 1982. */
+export function serialOf({ epoch, seq }: Revision): number {
+  return (epoch % 65_536) * 65_536 + (seq % 65_536);
+}
+
+/** A negative answer lives for the lesser of the SOA's TTL and its minimum (RFC 2308 5). */
+export function negativeTtl(zone: PreparedZone): number {
+  return Math.min(ZONE_TTL, zone.spec.negativeTtl);
+}

@@ -1,0 +1,138 @@
+/**
+ * Reads a query in place: nothing is copied but the name's key and the client's subnet.
+ *
+ *     bytes ──> Query      what is to be answered
+ *           ──> Fault      an error answer, with as much of the question as could be read
+ *           ──> nothing    silence: too short to have an id, or itself a response
+ */
+import { type ClientSubnet, readClientSubnet } from './client-subnet.ts';
+import { EDNS_DO, EDNS_OPTION, FLAG, HEADER_BYTES, OPCODE_QUERY, RCODE, TYPE } from './constants.ts';
+import { endOfName, keyOfWire, skipName } from './name.ts';
+
+export interface Edns {
+  version: number;
+  /** The largest UDP answer that the client takes. */
+  udpBytes: number;
+  dnssecOk: boolean;
+  clientSubnet: ClientSubnet | undefined;
+}
+
+interface Asked {
+  id: number;
+  /** The header's flags as they came. */
+  flags: number;
+  edns: Edns | undefined;
+}
+
+export interface Query extends Asked {
+  /** Where the question ends; it begins behind the header. 12 when there is none to repeat. */
+  questionEnd: number;
+  /** The name in lower case, see name.ts. */
+  key: string;
+  type: number;
+  class: number;
+}
+
+export interface Fault extends Asked {
+  questionEnd: number;
+  rcode: number;
+}
+
+export function isFault(read: Query | Fault): read is Fault {
+  return 'rcode' in read;
+}
+
+export function readQuery(message: Buffer): Query | Fault | undefined {
+  const end = message.length;
+  if (end < HEADER_BYTES) return undefined;
+  const id = message.readUInt16BE(0);
+  const flags = message.readUInt16BE(2);
+  // Answering a response could make two servers talk to each other forever.
+  if (flags & FLAG.QR) return undefined;
+  const fault = (rcode: number, questionEnd = HEADER_BYTES, edns?: Edns): Fault => {
+    return { id, flags, edns, questionEnd, rcode };
+  };
+  if ((flags & FLAG.OPCODE) >> 11 !== OPCODE_QUERY) return fault(RCODE.NOTIMP);
+  // RFC 9619: a query has one question.
+  if (message.readUInt16BE(4) !== 1) return fault(RCODE.FORMERR);
+  const nameEnd = endOfName(message, HEADER_BYTES, end);
+  if (nameEnd < 0 || nameEnd + 4 > end) return fault(RCODE.FORMERR);
+  const questionEnd = nameEnd + 4;
+  const records = readRecords(message, questionEnd);
+  if (!records.valid) return fault(RCODE.FORMERR, questionEnd, records.edns);
+  const type = message.readUInt16BE(nameEnd);
+  // OPT is no type that a name could have (RFC 6891 6.1.1).
+  if (type === TYPE.OPT) return fault(RCODE.FORMERR, questionEnd, records.edns);
+  return {
+    id,
+    flags,
+    edns: records.edns,
+    questionEnd,
+    key: keyOfWire(message, HEADER_BYTES, nameEnd),
+    type,
+    class: message.readUInt16BE(nameEnd + 2),
+  };
+}
+
+/** Type, class, TTL and length: what stands between a record's name and its data. */
+const RECORD_FIXED_BYTES = 10;
+
+/** Goes through the records behind the question, for the OPT record among them. */
+function readRecords(message: Buffer, start: number): { valid: boolean; edns: Edns | undefined } {
+  const before = message.readUInt16BE(6) + message.readUInt16BE(8);
+  const count = before + message.readUInt16BE(10);
+  const end = message.length;
+  let at = start;
+  let edns: Edns | undefined;
+  for (let index = 0; index < count; index++) {
+    const fixed = skipName(message, at, end);
+    if (fixed < 0 || fixed + RECORD_FIXED_BYTES > end) return { valid: false, edns };
+    const data = fixed + RECORD_FIXED_BYTES;
+    const dataEnd = data + message.readUInt16BE(fixed + 8);
+    if (dataEnd > end) return { valid: false, edns };
+    if (message.readUInt16BE(fixed) === TYPE.OPT) {
+      // One OPT, in the additional section, named by the root (RFC 6891 6.1.1 and 6.1.2).
+      if (edns !== undefined || index < before || fixed !== at + 1) return { valid: false, edns };
+      const options = readOptions(message, data, dataEnd);
+      edns = readEdns(message, fixed, options.clientSubnet);
+      // A later version may read its options another way; it gets BADVERS, not FORMERR.
+      if (!options.valid && edns.version === 0) return { valid: false, edns };
+    }
+    at = dataEnd;
+  }
+  return { valid: at === end, edns };
+}
+
+function readEdns(message: Buffer, fixed: number, clientSubnet: ClientSubnet | undefined): Edns {
+  return {
+    udpBytes: message.readUInt16BE(fixed + 2),
+    version: message[fixed + 5] ?? 0,
+    dnssecOk: (message.readUInt16BE(fixed + 6) & EDNS_DO) !== 0,
+    clientSubnet,
+  };
+}
+
+/** Options that we do not know are passed over (RFC 6891 6.1.2). */
+function readOptions(
+  message: Buffer,
+  start: number,
+  end: number,
+): { valid: boolean; clientSubnet: ClientSubnet | undefined } {
+  let clientSubnet: ClientSubnet | undefined;
+  let at = start;
+  while (at < end) {
+    if (at + 4 > end) return { valid: false, clientSubnet: undefined };
+    const code = message.readUInt16BE(at);
+    const length = message.readUInt16BE(at + 2);
+    at += 4;
+    if (at + length > end) return { valid: false, clientSubnet: undefined };
+    // Of several the first counts, as in gdnsd; a second one must at least be well-formed.
+    if (code === EDNS_OPTION.CLIENT_SUBNET) {
+      const subnet = readClientSubnet(message, at, length);
+      if (subnet === undefined) return { valid: false, clientSubnet: undefined };
+      clientSubnet ??= subnet;
+    }
+    at += length;
+  }
+  return { valid: true, clientSubnet };
+}
