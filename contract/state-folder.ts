@@ -7,7 +7,7 @@
  *     accepted/weir.yaml               settings in force
  *     accepted/<plural>/<namespace>/<name>.yaml      last accepted form of each resource
  *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
- *     jobs/<name>.yaml                 PurgeJobs that `weir purge` made: a second root of manifests
+ *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     dns-server/                      plan.json, table.json, health.json
  *     edges/<node>/                    plan.json, commands.json, cache/
  */
@@ -33,6 +33,7 @@ export function stateFolder(root: string) {
     status: join(root, 'status'),
     statusFile: (ref: ObjectRef) => objectFile('status', ref),
     jobs: join(root, 'jobs'),
+    jobFile: (namespace: string, name: string) => join(root, 'jobs', `${namespace}.${name}.yaml`),
     dnsServer: join(root, 'dns-server'),
     edge: (node: string) => join(root, 'edges', node),
     sampleOrigin: join(root, 'sample-origin'),

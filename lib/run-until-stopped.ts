@@ -1,16 +1,30 @@
+/** A program's life: start, run until it is told to stop, stop cleanly. */
+import type { Log } from './log.ts';
+
+/** A program that does not stop by itself within this is ended: whoever told it to stop is waiting. */
+const STOP_WITHIN_MS = 10_000;
+
 /**
- * Runs a program until it is told to stop: SIGTERM or SIGINT, or a parent that went away (its IPC channel closes).
- * A second signal while it stops ends it at once.
+ * Starts, then stops on SIGTERM, SIGINT, or when the parent that started it with a channel is gone. Exits 0 after a
+ * clean stop, 1 when the start failed or the stop did not end.
  */
-export async function runUntilStopped(start: () => Promise<{ stop(): Promise<void> }>): Promise<void> {
-  const told = Promise.withResolvers<void>();
-  const stop = () => told.resolve();
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  process.once('disconnect', stop);
-  const running = await start();
-  // Without this reference an open channel to the parent would keep nothing alive that wants to end.
-  process.channel?.unref();
-  await told.promise;
-  await running.stop();
+export async function runUntilStopped(
+  log: Log,
+  start: () => Promise<{ stop(): Promise<void> }>,
+): Promise<void> {
+  const told = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    if (process.channel) process.once('disconnect', () => resolve('the parent is gone'));
+  });
+  try {
+    const running = await start();
+    const reason = await told;
+    log.info({ reason }, 'stopping');
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    await running.stop();
+    process.exit(0);
+  } catch (error) {
+    log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
 }

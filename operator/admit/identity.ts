@@ -1,13 +1,15 @@
 /** What a server would add to a manifest: uid, generation, time of creation. Made here so that a folder has them too. */
 
 import type { Resource } from '../../contract/kinds/kinds.ts';
+import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
 import type { Candidate } from './read-document.ts';
 import { type AcceptedResource, resourceKey } from './snapshot.ts';
 
 /**
- * The uid follows from the identity alone, so that an operator with an empty state folder gives the same one. A
- * PurgeJob's identity has its spec in it: a changed spec is another job.
+ * The uid of a domain or node follows from its name alone, so that an operator with an empty state folder gives the
+ * same one. A PurgeJob is another job when its spec changes, or when it comes back after it was away: agents remember
+ * the uids that they applied, and would answer an old one at once.
  */
 export function identify(
   candidate: Candidate,
@@ -15,19 +17,25 @@ export function identify(
   now: string,
 ): AcceptedResource {
   const { document, ref, spec, labels, annotations } = candidate;
-  const key = resourceKey(ref);
-  const uid = canonicalDigest(ref.kind === 'PurgeJob' ? [key, spec] : [key]).slice(0, 32);
-  const known = before?.resource.metadata.uid === uid ? before.resource : undefined;
-  const changed = known !== undefined && canonicalDigest(known.spec) !== canonicalDigest(spec);
-  const metadata = {
-    ...ref,
-    uid,
-    generation: (known?.metadata.generation ?? 1) + Number(changed),
-    creationTimestamp: known?.metadata.creationTimestamp ?? now,
-    labels,
-    annotations,
+  const { kind, ...name } = ref;
+  const sameSpec = before !== undefined && canonicalDigest(before.resource.spec) === canonicalDigest(spec);
+  const known = before && (kind !== 'PurgeJob' || sameSpec) ? before.resource.metadata : undefined;
+  const resource: Resource = {
+    kind,
+    metadata: {
+      ...name,
+      uid: known?.uid ?? makeUid(ref, now),
+      generation: known ? known.generation + Number(!sameSpec) : 1,
+      creationTimestamp: known?.creationTimestamp ?? now,
+      labels,
+      annotations,
+    },
+    spec,
   };
-  const { kind, ...objectMeta } = metadata;
-  const resource: Resource = { kind, metadata: objectMeta, spec };
   return { file: document.file, current: true, resource, ...(document.ownJob && { ownJob: true }) };
+}
+
+function makeUid(ref: ObjectRef, now: string): string {
+  const key = resourceKey(ref);
+  return canonicalDigest(ref.kind === 'PurgeJob' ? [key, now] : [key]).slice(0, 32);
 }

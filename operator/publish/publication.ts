@@ -61,7 +61,9 @@ export function publish(last: Publication, { edge, routing }: Compiled): Publica
     last.routing && routingSame
       ? last.routing
       : { revision: routed, digest: routingDigest, plan: routing, since };
-  return { ...last, seq, edge: published, routing: routingPlan, history };
+  // A uid that went away and comes back is a new beginning, whatever was restored for it.
+  const restored = new Map([...last.restored].filter(([uid]) => history.has(uid)));
+  return { ...last, seq, edge: published, routing: routingPlan, history, restored };
 }
 
 function historyOf(domain: EdgeDomain, last: Publication, edge: Revision, routing: Revision): DomainHistory {

@@ -1,0 +1,230 @@
+/**
+ * Decide: (state, event, now) -> { state, effects }. Pure. Folds snapshots, connections, reports and the clock into the
+ * node table and commands; the conditions people see are read off the state (status/).
+ *
+ * A missing report never withdraws anything; only facts do.
+ */
+import type { CdnDomain } from '../../contract/kinds/kinds.ts';
+import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
+import type { Report } from '../../contract/stream/messages.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import { refOf, type Snapshot } from '../admit/snapshot.ts';
+import {
+  awaitedNodes,
+  dueRetries,
+  isExpired,
+  isOverdue,
+  nodeAcked,
+  nodeFailed,
+  overdue,
+  pendingCommands,
+  retried,
+  startJob,
+  withoutNodes,
+} from './jobs.ts';
+import {
+  commandDone,
+  connectNode,
+  markForRevalidation,
+  planAcked,
+  restoreNode,
+  revalidationOf,
+  rowsOf,
+} from './nodes.ts';
+import {
+  type DecideEvent,
+  type DecideState,
+  type Decision,
+  type DnsServerState,
+  type Effect,
+  type JobState,
+  type NodeState,
+  withEntry,
+} from './state.ts';
+
+export function decide(state: DecideState, event: DecideEvent, now: number): Decision {
+  const decision = decideEvent(state, event, now);
+  const rows = rowsOf(decision.state.nodes);
+  if (canonicalJson(rows) === canonicalJson(state.rows)) return decision;
+  return { state: { ...decision.state, rows }, effects: [...decision.effects, { type: 'table', rows }] };
+}
+
+function decideEvent(state: DecideState, event: DecideEvent, now: number): Decision {
+  switch (event.type) {
+    case 'snapshot':
+      return snapshotTaken(state, event.snapshot, now);
+    case 'connect':
+      return event.role === 'edge'
+        ? edgeConnected(state, event.node, event.held)
+        : quiet(withDnsServer(state, event.node, { connected: true, acked: event.held }));
+    case 'disconnect':
+      return event.role === 'edge'
+        ? quiet(withNode(state, event.node, (node) => ({ ...node, connected: false })))
+        : quiet(withDnsServer(state, event.node, { connected: false }));
+    case 'report':
+      return event.role === 'edge'
+        ? edgeReported(state, event.node, event.report, now)
+        : quiet(dnsServerReported(state, event.node, event.report));
+    case 'tick':
+      return ticked(state, now);
+  }
+}
+
+const quiet = (state: DecideState): Decision => ({ state, effects: [] });
+
+/** Nodes and jobs follow the resources: new ones start, those that went away end. */
+function snapshotTaken(state: DecideState, snapshot: Snapshot, now: number): Decision {
+  const nodes = new Map(
+    snapshot.nodes.map(({ metadata: { name } }) => [
+      name,
+      state.nodes.get(name) ?? restoreNode(name, state.restored.nodes.get(name), now),
+    ]),
+  );
+  // What was restored counts for the first look only: a resource that goes away and comes back starts anew.
+  const kept: DecideState = { ...state, nodes };
+  const wanted = new Set(snapshot.jobs.map(({ metadata }) => metadata.uid));
+  const gone = [...state.jobs].filter(([uid]) => !wanted.has(uid));
+  const decision = gone.reduce((before, [uid, job]) => dropJob(before, uid, job, now), quiet(kept));
+  return startJobs(shrinkJobs(decision, now), snapshot, now);
+}
+
+/** A job that is deleted unfinished was missed by those that had not acked it. */
+function dropJob({ state, effects }: Decision, uid: string, job: JobState, now: number): Decision {
+  const jobs = new Map(state.jobs);
+  jobs.delete(uid);
+  const dropped = { state: { ...state, jobs }, effects };
+  return job.outcome ? dropped : markMissed(dropped, job, now);
+}
+
+function shrinkJobs({ state, effects }: Decision, now: number): Decision {
+  const exists = (node: string) => state.nodes.has(node);
+  const jobs = new Map([...state.jobs].map(([uid, job]) => [uid, withoutNodes(job, exists, now)] as const));
+  return { state: { ...state, jobs }, effects };
+}
+
+function startJobs({ state, effects }: Decision, snapshot: Snapshot, now: number): Decision {
+  const started = snapshot.jobs
+    .filter(({ metadata }) => !state.jobs.has(metadata.uid))
+    .map((job) => {
+      const domain = findDomain(snapshot, job.metadata.namespace, job.spec.domainRef.name);
+      return startJob(job, domain, snapshot.nodes, state.restored.jobs.get(job.metadata.uid), now);
+    });
+  const jobs = new Map([...state.jobs, ...started.map((job) => [job.job.metadata.uid, job] as const)]);
+  const commands = started
+    .filter(({ outcome }) => outcome === undefined)
+    .flatMap((job): Effect[] => sendTo(state, [...job.nodes.keys()], job));
+  const nothing = { nodes: new Map(), jobs: new Map() };
+  return { state: { ...state, jobs, restored: nothing }, effects: [...effects, ...commands] };
+}
+
+function findDomain({ domains }: Snapshot, namespace: string, name: string): CdnDomain | undefined {
+  return domains.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+}
+
+/** The node first gets what it missed, then what is unfinished, in order; it may answer when it acked all of it. */
+function edgeConnected(state: DecideState, name: string, held: Revision): Decision {
+  const node = state.nodes.get(name);
+  if (!node) return quiet(state);
+  const commands = [...revalidationOf(node), ...pendingCommands(state.jobs, name)];
+  return {
+    state: withNode(state, name, () => connectNode(node, held, commands)),
+    effects: commands.map((command) => ({ type: 'command', node: name, command })),
+  };
+}
+
+function edgeReported(state: DecideState, name: string, report: Report, now: number): Decision {
+  switch (report.type) {
+    case 'ack':
+      return quiet(withNode(state, name, (node) => planAcked(node, report.revision)));
+    case 'nack': {
+      const { revision, fault, message } = report;
+      return quiet(withNode(state, name, (node) => ({ ...node, nack: { revision, fault, message } })));
+    }
+    case 'done': {
+      const acked = withJob(state, report.uid, (job) => nodeAcked(job, name, report.objects, now));
+      return quiet(withNode(acked, name, (node) => commandDone(node, report.uid)));
+    }
+    case 'failed':
+      return quiet(withJob(state, report.uid, (job) => nodeFailed(job, name, report.message, now)));
+    case 'health':
+      return quiet(state);
+  }
+}
+
+function dnsServerReported(state: DecideState, name: string, report: Report): DecideState {
+  switch (report.type) {
+    case 'ack':
+      return withDnsServer(state, name, { acked: report.revision, nack: undefined });
+    case 'nack': {
+      const { revision, fault, message } = report;
+      return withDnsServer(state, name, { nack: { revision, fault, message } });
+    }
+    case 'health':
+      return withDnsServer(state, name, { health: report.nodes });
+    case 'done':
+    case 'failed':
+      return state;
+  }
+}
+
+function ticked(state: DecideState, now: number): Decision {
+  return [...state.jobs.values()].reduce((decision, job) => tickJob(decision, job, now), quiet(state));
+}
+
+function tickJob(decision: Decision, job: JobState, now: number): Decision {
+  const { uid } = job.job.metadata;
+  const { state, effects } = decision;
+  if (isOverdue(job, now)) {
+    return markMissed({ state: withJob(state, uid, () => overdue(job, now)), effects }, job, now);
+  }
+  if (isExpired(job, now)) {
+    const expire: Effect = { type: 'expire', ref: refOf(job.job) };
+    return { state: withJob(state, uid, () => ({ ...job, expired: true })), effects: [...effects, expire] };
+  }
+  const due = dueRetries(job, now);
+  if (due.length === 0) return decision;
+  return {
+    state: withJob(state, uid, () => retried(job, due, now)),
+    effects: [...effects, ...sendTo(state, due, job)],
+  };
+}
+
+/** A job ended without these nodes' acks: they revalidate all that they stored before they answer again. */
+function markMissed(decision: Decision, job: JobState, now: number): Decision {
+  return awaitedNodes(job).reduce(({ state, effects }, name) => {
+    const node = state.nodes.get(name);
+    if (!node) return { state, effects };
+    const marked = markForRevalidation(name, node, job.job.metadata.uid, now);
+    const commands = node.connected ? revalidationOf(marked) : [];
+    return {
+      state: withNode(state, name, () => marked),
+      effects: [...effects, ...commands.map((command): Effect => ({ type: 'command', node: name, command }))],
+    };
+  }, decision);
+}
+
+function sendTo(state: DecideState, nodes: readonly string[], { command }: JobState): Effect[] {
+  return nodes
+    .filter((node) => state.nodes.get(node)?.connected)
+    .map((node): Effect => ({ type: 'command', node, command }));
+}
+
+function withNode(state: DecideState, name: string, change: (node: NodeState) => NodeState): DecideState {
+  const node = state.nodes.get(name);
+  return node ? { ...state, nodes: withEntry(state.nodes, name, change(node)) } : state;
+}
+
+function withJob(state: DecideState, uid: string, change: (job: JobState) => JobState): DecideState {
+  const job = state.jobs.get(uid);
+  return job ? { ...state, jobs: withEntry(state.jobs, uid, change(job)) } : state;
+}
+
+function withDnsServer(state: DecideState, name: string, change: Partial<DnsServerState>): DecideState {
+  const server = state.dnsServers.get(name) ?? {
+    connected: false,
+    acked: NO_REVISION,
+    nack: undefined,
+    health: [],
+  };
+  return { ...state, dnsServers: withEntry(state.dnsServers, name, { ...server, ...change }) };
+}

@@ -1,0 +1,139 @@
+/**
+ * Decisions on purge jobs. There is no numbered log: a job is desired state, and an agent that acked its uid has
+ * reached it. Unfinished jobs are sent to each targeted node until it acks. Pure.
+ */
+
+import type { CdnDomain, EdgeNode, PurgeJob } from '../../contract/kinds/kinds.ts';
+import { selects } from '../../contract/kinds/label-selector.ts';
+import type { PurgeJobSpec, PurgeJobStatus } from '../../contract/kinds/purge-job.ts';
+import type { Command, PurgeCommand } from '../../contract/stream/messages.ts';
+import type { JobNode, JobOutcome, JobState } from './state.ts';
+
+/** A command that failed is sent again after 1 s, doubling up to a minute. */
+const RETRY_BASE_MS = 1_000;
+const RETRY_CAP_MS = 60_000;
+
+/** A job as it starts, or as an earlier leader left it: a finished one stays finished, an unfinished one is sent again. */
+export function startJob(
+  job: PurgeJob,
+  domain: CdnDomain | undefined,
+  nodes: readonly EdgeNode[],
+  status: PurgeJobStatus | undefined,
+  now: number,
+): JobState {
+  const targets = nodes.filter(({ metadata }) => selects(job.spec.nodes, metadata.labels));
+  const state: JobState = {
+    job,
+    command: commandOf(job, domain?.metadata.uid ?? ''),
+    startTime: status?.startTime === undefined ? now : Date.parse(status.startTime),
+    nodes: new Map(
+      targets.map(({ metadata }) => [metadata.name, { acked: false, failure: undefined }] as const),
+    ),
+    objects: 0,
+    outcome: status && restoredOutcome(status),
+    expired: false,
+  };
+  if (state.outcome || targets.length > 0) return state;
+  const message = 'spec.nodes selects no EdgeNode, so nothing was purged';
+  return { ...state, outcome: { type: 'Failed', reason: 'NoNodeSelected', message, at: now } };
+}
+
+function commandOf({ metadata, spec }: PurgeJob, domain: string): PurgeCommand {
+  return { type: 'purge', uid: metadata.uid, domain, target: targetOf(spec) };
+}
+
+function targetOf({ urls, prefixes }: PurgeJobSpec): PurgeCommand['target'] {
+  if (urls) return { by: 'urls', urls };
+  return prefixes ? { by: 'prefixes', prefixes } : { by: 'everything' };
+}
+
+function restoredOutcome({ conditions = [], completionTime }: PurgeJobStatus): JobOutcome | undefined {
+  const ended = conditions.find(
+    ({ type, status }) => ['Complete', 'Failed'].includes(type) && status === 'True',
+  );
+  if (!ended) return undefined;
+  return {
+    // The condition was written by `status/`, which writes these and no others.
+    type: ended.type as JobOutcome['type'],
+    reason: ended.reason as JobOutcome['reason'],
+    message: ended.message,
+    at: Date.parse(completionTime ?? ended.lastTransitionTime),
+  };
+}
+
+export function isAwaited({ nodes, outcome }: JobState, node: string): boolean {
+  return outcome === undefined && nodes.get(node)?.acked === false;
+}
+
+/** Nodes whose ack is missing. */
+export function awaitedNodes({ nodes }: JobState): string[] {
+  return [...nodes].filter(([, { acked }]) => !acked).map(([name]) => name);
+}
+
+/** The commands that a node has not acked, oldest job first. */
+export function pendingCommands(jobs: ReadonlyMap<string, JobState>, node: string): Command[] {
+  return [...jobs.values()]
+    .filter((job) => isAwaited(job, node))
+    .sort((a, b) => a.startTime - b.startTime)
+    .map(({ command }) => command);
+}
+
+export function nodeAcked(job: JobState, node: string, objects: number, now: number): JobState {
+  if (!isAwaited(job, node)) return job;
+  return completed(
+    { ...withNode(job, node, { acked: true, failure: undefined }), objects: job.objects + objects },
+    now,
+  );
+}
+
+export function nodeFailed(job: JobState, node: string, message: string, now: number): JobState {
+  if (!isAwaited(job, node)) return job;
+  const attempts = (job.nodes.get(node)?.failure?.attempts ?? 0) + 1;
+  const wait = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (attempts - 1));
+  return withNode(job, node, { acked: false, failure: { message, attempts, retryAt: now + wait } });
+}
+
+/** A node that is no more is not waited for. */
+export function withoutNodes(job: JobState, exists: (node: string) => boolean, now: number): JobState {
+  if (job.outcome || [...job.nodes.keys()].every(exists)) return job;
+  return completed({ ...job, nodes: new Map([...job.nodes].filter(([name]) => exists(name))) }, now);
+}
+
+/** Nodes whose failed command is due again. */
+export function dueRetries({ nodes, outcome }: JobState, now: number): string[] {
+  if (outcome) return [];
+  return [...nodes].filter(([, { failure }]) => failure && failure.retryAt <= now).map(([name]) => name);
+}
+
+/** The job after its retries went out: each waits for the node's word again. */
+export function retried(job: JobState, nodes: readonly string[], now: number): JobState {
+  return nodes.reduce((state, name) => {
+    const failure = state.nodes.get(name)?.failure;
+    if (!failure) return state;
+    return withNode(state, name, { acked: false, failure: { ...failure, retryAt: now + RETRY_CAP_MS } });
+  }, job);
+}
+
+export function isOverdue({ job, startTime, outcome }: JobState, now: number): boolean {
+  return outcome === undefined && now >= startTime + job.spec.activeDeadlineSeconds * 1_000;
+}
+
+export function overdue(job: JobState, now: number): JobState {
+  const awaited = awaitedNodes(job);
+  const message = `no ack within ${job.job.spec.activeDeadlineSeconds} s from ${awaited.join(', ')}`;
+  return { ...job, outcome: { type: 'Failed', reason: 'DeadlineExceeded', message, at: now } };
+}
+
+export function isExpired({ job, outcome, expired }: JobState, now: number): boolean {
+  return !expired && outcome !== undefined && now >= outcome.at + job.spec.ttlSecondsAfterFinished * 1_000;
+}
+
+function completed(job: JobState, now: number): JobState {
+  if (awaitedNodes(job).length > 0) return job;
+  const message = `acked by all ${job.nodes.size} nodes`;
+  return { ...job, outcome: { type: 'Complete', reason: 'AllNodesAcked', message, at: now } };
+}
+
+function withNode(job: JobState, node: string, row: JobNode): JobState {
+  return { ...job, nodes: new Map(job.nodes).set(node, row) };
+}

@@ -1,0 +1,70 @@
+/** Decisions on nodes: who is admitted, who has to catch up, whose row is published. Pure. */
+import type { EdgeNodeStatus } from '../../contract/kinds/edge-node.ts';
+import type { NodeRow } from '../../contract/plans/node-table.ts';
+import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
+import type { Command } from '../../contract/stream/messages.ts';
+import type { NodeState } from './state.ts';
+
+/** A node as it is before it connects to this leader. One without a record has to revalidate what it may have stored. */
+export function restoreNode(name: string, status: EdgeNodeStatus | undefined, now: number): NodeState {
+  const mark = status?.acked === undefined || status.mustRevalidate === true;
+  const revalidation = mark ? revalidationUid(name, now) : undefined;
+  return {
+    connected: false,
+    acked: status?.acked,
+    confirmed: false,
+    known: status?.acked !== undefined,
+    revalidation,
+    gates: new Set(revalidation === undefined ? [] : [revalidation]),
+    nack: undefined,
+  };
+}
+
+/** Never given twice: an agent answers a uid that it knows at once, without doing the work again. */
+export function revalidationUid(node: string, now: number): string {
+  return `revalidate-${node}-${now}`;
+}
+
+/** A (re)connected node has to catch up with every purge that it has not acked before it may answer again. */
+export function connectNode(node: NodeState, held: Revision, pending: readonly Command[]): NodeState {
+  return { ...node, connected: true, acked: held, gates: new Set(pending.map(({ uid }) => uid)) };
+}
+
+/** A job ended without this node's ack. */
+export function markForRevalidation(name: string, node: NodeState, missed: string, now: number): NodeState {
+  const revalidation = revalidationUid(name, now);
+  const gates = new Set([...node.gates].filter((uid) => uid !== missed && uid !== node.revalidation));
+  return { ...node, revalidation, gates: gates.add(revalidation) };
+}
+
+export function commandDone(node: NodeState, uid: string): NodeState {
+  const gates = new Set([...node.gates].filter((gate) => gate !== uid));
+  const revalidation = node.revalidation === uid ? undefined : node.revalidation;
+  return {
+    ...node,
+    gates,
+    revalidation,
+    known: node.known || (revalidation === undefined && node.confirmed),
+  };
+}
+
+/** Only the node's own word lets `acked` fall. */
+export function planAcked(node: NodeState, revision: Revision): NodeState {
+  const known = node.known || node.revalidation === undefined;
+  return { ...node, acked: revision, confirmed: true, known, nack: undefined };
+}
+
+export function revalidationOf({ revalidation }: NodeState): Command[] {
+  return revalidation === undefined ? [] : [{ type: 'revalidateAll', uid: revalidation }];
+}
+
+/** The rows that may be published, sorted by node. */
+export function rowsOf(nodes: ReadonlyMap<string, NodeState>): NodeRow[] {
+  return [...nodes]
+    .filter(([, { known }]) => known)
+    .map(([node, { acked = NO_REVISION, gates }]) => {
+      const admitted = gates.size === 0;
+      return { node, acked, admitted, reason: admitted ? 'Admitted' : 'CatchingUp' };
+    })
+    .sort((a, b) => (a.node < b.node ? -1 : 1));
+}

@@ -1,0 +1,105 @@
+/**
+ * What the leader knows beside the resources: what agents reported, and how far each job came. It may all be lost:
+ * what must survive is in the resources' status, and agents report again when they connect.
+ */
+import type { EdgeNodeStatus } from '../../contract/kinds/edge-node.ts';
+import type { PurgeJob } from '../../contract/kinds/kinds.ts';
+import type { ObjectRef } from '../../contract/kinds/metadata.ts';
+import type { PurgeJobStatus } from '../../contract/kinds/purge-job.ts';
+import type { NodeRow } from '../../contract/plans/node-table.ts';
+import type { Revision } from '../../contract/plans/revision.ts';
+import type { Command, HealthReport, Report, Role } from '../../contract/stream/messages.ts';
+import type { Snapshot } from '../admit/snapshot.ts';
+
+export interface NodeState {
+  connected: boolean;
+  /** What the agent last said that it serves, or what an earlier leader wrote down of it. */
+  acked: Revision | undefined;
+  /** It acked a plan of this run, so that its revision compares with those that this run gives out. */
+  confirmed: boolean;
+  /**
+   * Its row may be published. A node that we have no record of is left out until it revalidated and acked: a row that
+   * is missing withdraws nothing at dns-servers that know better.
+   */
+  known: boolean;
+  /** It missed a purge: the command that it has to do, also after a restart of ours. */
+  revalidation: string | undefined;
+  /** Uids of commands that it has to ack before it may answer; empty means admitted. */
+  gates: ReadonlySet<string>;
+  nack: { revision: Revision; fault: 'Local' | 'Invalid'; message: string } | undefined;
+}
+
+export interface DnsServerState {
+  connected: boolean;
+  acked: Revision;
+  nack: NodeState['nack'];
+  health: HealthReport['nodes'];
+}
+
+/** How one targeted node stands to a job: nothing said yet, tried and failed, or done. */
+export interface JobNode {
+  acked: boolean;
+  failure: { message: string; attempts: number; retryAt: number } | undefined;
+}
+
+export interface JobState {
+  job: PurgeJob;
+  command: Command;
+  /** Milliseconds since the epoch. */
+  startTime: number;
+  nodes: ReadonlyMap<string, JobNode>;
+  objects: number;
+  outcome: JobOutcome | undefined;
+  /** Its time to live has ended and its removal was asked for. */
+  expired: boolean;
+}
+
+export interface JobOutcome {
+  type: 'Complete' | 'Failed';
+  reason: 'AllNodesAcked' | 'DeadlineExceeded' | 'NoNodeSelected';
+  message: string;
+  at: number;
+}
+
+/** What earlier leaders wrote into the status of resources. */
+export interface Restored {
+  /** By EdgeNode name. */
+  nodes: ReadonlyMap<string, EdgeNodeStatus>;
+  /** By PurgeJob uid. */
+  jobs: ReadonlyMap<string, PurgeJobStatus>;
+}
+
+export interface DecideState {
+  nodes: ReadonlyMap<string, NodeState>;
+  dnsServers: ReadonlyMap<string, DnsServerState>;
+  jobs: ReadonlyMap<string, JobState>;
+  rows: readonly NodeRow[];
+  restored: Restored;
+}
+
+export type DecideEvent =
+  | { type: 'snapshot'; snapshot: Snapshot }
+  | { type: 'connect'; role: Role; node: string; held: Revision }
+  | { type: 'disconnect'; role: Role; node: string }
+  | { type: 'report'; role: Role; node: string; report: Report }
+  | { type: 'tick' };
+
+export type Effect =
+  | { type: 'table'; rows: readonly NodeRow[] }
+  | { type: 'command'; node: string; command: Command }
+  /** A finished job outlived its ttlSecondsAfterFinished. */
+  | { type: 'expire'; ref: ObjectRef };
+
+export interface Decision {
+  state: DecideState;
+  effects: Effect[];
+}
+
+export function initialState(restored: Restored): DecideState {
+  return { nodes: new Map(), dnsServers: new Map(), jobs: new Map(), rows: [], restored };
+}
+
+/** The map with one entry replaced: states are values, the old one stays as it was. */
+export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
+  return new Map(map).set(key, value);
+}

@@ -1,0 +1,59 @@
+/** What the people who run the operator watch. Read from the reconciler's values when asked for. */
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import type { Reconciler } from '../reconcile.ts';
+
+export function operatorMetrics(registry: Registry, reconciler: Reconciler): void {
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  const state = () => reconciler.state();
+  const count = <T>(values: Iterable<T>, wanted: (value: T) => boolean) => [...values].filter(wanted).length;
+
+  gauge(
+    'weir_operator_problems',
+    'Problems in the manifests as they stand now.',
+    () => reconciler.admission()?.problems.length ?? 0,
+  );
+  gauge(
+    'weir_operator_domains',
+    'CdnDomains in force.',
+    () => reconciler.admission()?.snapshot.domains.length ?? 0,
+  );
+  gauge('weir_operator_nodes', 'EdgeNodes in force.', () => state().nodes.size);
+  gauge('weir_operator_nodes_connected', 'EdgeNodes with a stream.', () =>
+    count(state().nodes.values(), ({ connected }) => connected),
+  );
+  gauge(
+    'weir_operator_nodes_catching_up',
+    'EdgeNodes kept out of answers until they did what they missed.',
+    () => count(state().nodes.values(), ({ gates }) => gates.size > 0),
+  );
+  gauge('weir_operator_dns_servers_connected', 'dns-servers with a stream.', () =>
+    count(state().dnsServers.values(), ({ connected }) => connected),
+  );
+  gauge('weir_operator_jobs_unfinished', 'PurgeJobs that wait for acks.', () =>
+    count(state().jobs.values(), ({ outcome }) => outcome === undefined),
+  );
+  gauge(
+    'weir_operator_plan_epoch',
+    'Epoch of the published plans.',
+    () => reconciler.plan('edge')?.revision.epoch ?? 0,
+  );
+  gauge(
+    'weir_operator_edge_plan_seq',
+    'Sequence number of the edge plan.',
+    () => reconciler.plan('edge')?.revision.seq ?? 0,
+  );
+  gauge(
+    'weir_operator_routing_plan_seq',
+    'Sequence number of the routing plan.',
+    () => reconciler.plan('dns-server')?.revision.seq ?? 0,
+  );
+}

@@ -1,0 +1,295 @@
+/**
+ * The loop that `main.ts` draws: each thing that happens is folded into values by the pure rooms, and what comes out
+ * goes to the rim. One thing at a time, in the order of arrival.
+ *
+ *     loaded ─> admit ─> (accepted forms durable) ─> compile ─> publish ─> plans out ─┐
+ *     connect, report, tick ───────────────────────────────────────────> decide ──────┴─> tables, commands out ─> status
+ */
+
+import type { ObjectRef } from '../contract/kinds/metadata.ts';
+import type { NodeRow, NodeTable } from '../contract/plans/node-table.ts';
+import type { PublishedPlan } from '../contract/plans/published-plan.ts';
+import { compareRevisions, formatRevision, type Revision } from '../contract/plans/revision.ts';
+import { formatProblem, type Problem } from '../contract/problem.ts';
+import type { Command, Role } from '../contract/stream/messages.ts';
+import type { ResourcesView, RoutingView } from '../contract/stream/operator-api.ts';
+import type { Clock } from '../lib/clock.ts';
+import { type Latest, latest } from '../lib/latest.ts';
+import type { Log } from '../lib/log.ts';
+import { admit } from './admit/admit.ts';
+import type { Accepted, Admission } from './admit/snapshot.ts';
+import { compile } from './compile/compile.ts';
+import { decide } from './decide/decide.ts';
+import { type DecideEvent, type DecideState, type Effect, initialState } from './decide/state.ts';
+import type { EpochStore } from './publish/epoch-file.ts';
+import { type Publication, publish, raiseEpoch, startPublication } from './publish/publication.ts';
+import type { AcceptedStore } from './source/folder/accepted-files.ts';
+import type { Loaded } from './source/source.ts';
+import { type Statuses, statusOf } from './status/record.ts';
+import type { StatusStore } from './status/status-files.ts';
+import { statuses } from './status/statuses.ts';
+import { resourcesView } from './status/view.ts';
+
+/** Where results go. Nothing comes back from here. */
+export interface Outbox {
+  plan(role: Role, plan: PublishedPlan): void;
+  table(table: NodeTable): void;
+  command(node: string, command: Command): void;
+  /** A finished job has outlived its time. */
+  expire(ref: ObjectRef): void;
+}
+
+export interface Stores {
+  accepted: AcceptedStore;
+  status: StatusStore;
+  epoch: EpochStore;
+}
+
+interface ReconcilerOptions {
+  stores: Stores;
+  outbox: Outbox;
+  clock: Clock;
+  log: Log;
+}
+
+interface Memory {
+  accepted: Accepted;
+  statuses: Statuses;
+  epoch: number;
+}
+
+export class Reconciler {
+  readonly #stores: Stores;
+  readonly #outbox: Outbox;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #statusWriter: Latest<void>;
+  #accepted: Accepted;
+  #admission: Admission | undefined;
+  #publication: Publication;
+  #state: DecideState;
+  #statuses: Statuses;
+  #table: NodeTable;
+  /** A write failed: the next tick tries again. */
+  #statusBehind = false;
+  #queue: Promise<void> = Promise.resolve();
+
+  /** Reads what must survive, and takes the next epoch: written down before the first plan goes out. */
+  static async open(options: ReconcilerOptions): Promise<Reconciler> {
+    const { accepted, status, epoch } = options.stores;
+    const next = (await epoch.read()) + 1;
+    await epoch.write(next);
+    return new Reconciler(options, {
+      accepted: await accepted.load(),
+      statuses: await status.load(),
+      epoch: next,
+    });
+  }
+
+  private constructor({ stores, outbox, clock, log }: ReconcilerOptions, memory: Memory) {
+    this.#stores = stores;
+    this.#outbox = outbox;
+    this.#clock = clock;
+    this.#log = log;
+    this.#accepted = memory.accepted;
+    this.#statuses = memory.statuses;
+    this.#publication = startPublication(memory.epoch, restoredSince(memory.statuses));
+    this.#state = initialState(restoredStatuses(memory.statuses));
+    this.#table = { version: { epoch: memory.epoch, seq: 0 }, rows: [] };
+    this.#statusWriter = latest(() => this.#writeStatuses());
+  }
+
+  loaded(loaded: Loaded): Promise<void> {
+    return this.#inTurn(() => this.#load(loaded));
+  }
+
+  /** Resolves with the epoch to greet an agent with. One that met a higher epoch than ours makes us rise above it. */
+  connecting(held: Revision, seen: number): Promise<number> {
+    return this.#inTurn(async () => {
+      const { epoch, seq } = this.#publication;
+      if (compareRevisions(held, { epoch, seq }) > 0 || seen > epoch)
+        await this.#rise(Math.max(held.epoch, seen) + 1);
+      return this.#publication.epoch;
+    });
+  }
+
+  event(event: DecideEvent): void {
+    const before = this.#state;
+    this.#decide(event);
+    if (this.#state !== before || this.#statusBehind) this.#statusWriter.offer();
+  }
+
+  plan(role: Role): PublishedPlan | undefined {
+    return role === 'edge' ? this.#publication.edge : this.#publication.routing;
+  }
+
+  table(): NodeTable {
+    return this.#table;
+  }
+
+  admission(): Admission | undefined {
+    return this.#admission;
+  }
+
+  state(): DecideState {
+    return this.#state;
+  }
+
+  hasNode(name: string): boolean {
+    return this.#state.nodes.has(name);
+  }
+
+  resources(): ResourcesView {
+    return resourcesView(this.#admission, this.#statuses);
+  }
+
+  routing(): RoutingView | undefined {
+    const published = this.#publication.routing;
+    const health = Object.fromEntries(
+      [...this.#state.dnsServers].map(([name, server]) => [name, server.health]),
+    );
+    return published && { published, table: this.#table, health };
+  }
+
+  /** Resolves when all that happened so far is worked off and written. */
+  async idle(): Promise<void> {
+    await this.#queue;
+    await this.#statusWriter.idle();
+  }
+
+  /** Steps that wait for the disk run one after the other. */
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(step);
+    this.#queue = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+
+  async #load(loaded: Loaded): Promise<void> {
+    const admission = admit(loaded, this.#accepted);
+    this.#logProblems(admission.problems);
+    try {
+      await this.#stores.accepted.save(admission.accepted);
+    } catch (error) {
+      this.#log.error({ err: error }, 'accepted forms are not written; they are in force until a restart');
+    }
+    this.#accepted = admission.accepted;
+    this.#admission = admission;
+    if (admission.config) {
+      // Nodes and jobs first: a plan must not go out before a node that it names is known here.
+      this.#decide({ type: 'snapshot', snapshot: admission.snapshot });
+      this.#publish(publish(this.#publication, compile(admission.snapshot, admission.config)));
+    }
+    this.#statusWriter.offer();
+  }
+
+  async #rise(epoch: number): Promise<void> {
+    await this.#stores.epoch.write(epoch);
+    this.#log.warn({ epoch }, 'an agent holds a newer revision than any of ours; going on above it');
+    this.#publish(raiseEpoch(this.#publication, epoch));
+    this.#sendTable(this.#table.rows);
+  }
+
+  #publish(next: Publication): void {
+    const { edge, routing } = this.#publication;
+    this.#publication = next;
+    if (next.edge && next.edge !== edge) this.#sendPlan('edge', next.edge);
+    if (next.routing && next.routing !== routing) this.#sendPlan('dns-server', next.routing);
+  }
+
+  #sendPlan(role: Role, plan: PublishedPlan): void {
+    this.#log.info(
+      { role, revision: formatRevision(plan.revision), digest: plan.digest.slice(0, 12) },
+      'plan published',
+    );
+    this.#outbox.plan(role, plan);
+  }
+
+  #decide(event: DecideEvent): void {
+    const { state, effects } = decide(this.#state, event, this.#clock.now());
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'table':
+        this.#sendTable(effect.rows);
+        break;
+      case 'command':
+        this.#outbox.command(effect.node, effect.command);
+        break;
+      case 'expire':
+        this.#outbox.expire(effect.ref);
+        break;
+    }
+  }
+
+  #sendTable(rows: readonly NodeRow[]): void {
+    const { epoch } = this.#publication;
+    const seq = this.#table.version.epoch === epoch ? this.#table.version.seq + 1 : 1;
+    this.#table = { version: { epoch, seq }, rows: [...rows] };
+    this.#outbox.table(this.#table);
+  }
+
+  async #writeStatuses(): Promise<void> {
+    const admission = this.#admission;
+    if (!admission) return;
+    const before = this.#statuses;
+    const input = {
+      admission,
+      publication: this.#publication,
+      state: this.#state,
+      before,
+      now: this.#clock.now(),
+    };
+    const after = statuses(input);
+    try {
+      await this.#stores.status.save(before, after);
+      // What people can ask for is what is durable: a job is Complete once that is written down.
+      this.#statuses = after;
+      this.#statusBehind = false;
+    } catch (error) {
+      this.#statusBehind = true;
+      this.#log.error({ err: error }, 'status is not written; trying again with the next tick');
+    }
+  }
+
+  #logProblems(problems: readonly Problem[]): void {
+    const before = new Set(this.#admission?.problems.map(formatProblem));
+    for (const problem of problems) {
+      const text = formatProblem(problem);
+      if (!before.has(text)) this.#log.error({ problem }, text);
+    }
+    if (before.size > 0 && problems.length === 0) this.#log.info('all manifests are in order again');
+  }
+}
+
+function restoredSince(records: Statuses): ReadonlyMap<string, Revision> {
+  const rows = [...records.values()].flatMap((record) => {
+    const since = statusOf(record, 'CdnDomain')?.since;
+    return since ? [[record.uid, since] as const] : [];
+  });
+  return new Map(rows);
+}
+
+function restoredStatuses(records: Statuses): DecideState['restored'] {
+  const nodes = new Map<string, NonNullable<ReturnType<typeof statusOf<'EdgeNode'>>>>();
+  const jobs = new Map<string, NonNullable<ReturnType<typeof statusOf<'PurgeJob'>>>>();
+  for (const record of records.values()) {
+    const node = statusOf(record, 'EdgeNode');
+    const job = statusOf(record, 'PurgeJob');
+    if (node) nodes.set(record.ref.name, node);
+    if (job && record.uid !== '') jobs.set(record.uid, job);
+  }
+  return { nodes, jobs };
+}
+
+/** For metrics and readiness: what the operator is short of before it can serve agents. */
+export function notReadyReason(reconciler: Reconciler): string | undefined {
+  const admission = reconciler.admission();
+  if (!admission) return 'the folder has not been read yet';
+  return admission.config ? undefined : 'there is no valid weir.yaml';
+}

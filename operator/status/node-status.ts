@@ -1,0 +1,65 @@
+/** EdgeNode: Accepted, Connected, Healthy, UpToDate, Ready. Pure. */
+import { compareRevisions, formatRevision, type Revision } from '../../contract/plans/revision.ts';
+import type { DecideState, NodeState } from '../decide/state.ts';
+import { fails, holds, ready, unknown, type Verdict } from './verdict.ts';
+
+interface NodeInput {
+  name: string;
+  acceptance: Verdict;
+  schedulable: boolean;
+  /** Of the edge plan that is out. */
+  published: Revision | undefined;
+  state: DecideState;
+}
+
+export function nodeVerdicts({ name, acceptance, schedulable, published, state }: NodeInput): Verdict[] {
+  const node = state.nodes.get(name);
+  const parts = [
+    acceptance,
+    connectedVerdict(node),
+    healthyVerdict(name, state),
+    upToDateVerdict(node, published),
+  ];
+  const admitted = admittedVerdict(node, schedulable);
+  return [...parts, ready([...parts, admitted], 'in the answers')];
+}
+
+function connectedVerdict(node: NodeState | undefined): Verdict {
+  return node?.connected
+    ? holds('Connected', 'Connected', 'holds a stream to the operator')
+    : fails('Connected', 'NotConnected', 'holds no stream to the operator; it may be serving all the same');
+}
+
+/** The view of the connected dns-servers: the majority decides, where any has one. */
+function healthyVerdict(name: string, { dnsServers }: DecideState): Verdict {
+  const views = [...dnsServers.values()]
+    .filter(({ connected }) => connected)
+    .flatMap(({ health }) => health.filter(({ node }) => node === name));
+  if (views.length === 0) return unknown('Healthy', 'NotProbed', 'no connected dns-server probes it yet');
+  const down = views.filter(({ addresses }) => addresses.every(({ healthy }) => !healthy));
+  if (down.length * 2 <= views.length) return holds('Healthy', 'Healthy', 'answers its health checks');
+  const detail = down.flatMap(({ addresses }) => addresses)[0]?.detail ?? '';
+  return fails('Healthy', 'Unhealthy', `health checks fail: ${detail}`);
+}
+
+function upToDateVerdict(node: NodeState | undefined, published: Revision | undefined): Verdict {
+  if (node?.nack) {
+    const { fault, revision, message } = node.nack;
+    return fails(
+      'UpToDate',
+      `Refused${fault}`,
+      `refused plan ${formatRevision(revision)}: ${message}`.slice(0, 1_024),
+    );
+  }
+  if (!published || !node?.acked) return fails('UpToDate', 'NoPlan', 'acked no plan yet');
+  if (compareRevisions(node.acked, published) < 0)
+    return fails('UpToDate', 'Behind', 'has not acked the newest plan yet');
+  return holds('UpToDate', 'UpToDate', 'serves the newest plan');
+}
+
+function admittedVerdict(node: NodeState | undefined, schedulable: boolean): Verdict {
+  if (!schedulable) return fails('Admitted', 'Cordoned', 'spec.schedulable is false');
+  if (node && node.gates.size > 0)
+    return fails('Admitted', 'CatchingUp', 'purges that it missed are not acked yet');
+  return holds('Admitted', 'Admitted', '');
+}

@@ -1,0 +1,38 @@
+/** What is written down of a resource: the status that people see, and what identifies the object it speaks of. */
+import { z } from 'zod';
+import type { KindName } from '../../contract/kinds/kind.ts';
+import { KINDS, type StatusOf } from '../../contract/kinds/kinds.ts';
+import type { ObjectRef } from '../../contract/kinds/metadata.ts';
+
+export interface StatusRecord<K extends KindName = KindName> {
+  ref: ObjectRef & { kind: K };
+  uid: string;
+  generation: number;
+  /** RFC 3339. */
+  firstSeen: string;
+  status: StatusOf[K];
+}
+
+/** By `resourceKey`. */
+export type Statuses = ReadonlyMap<string, StatusRecord>;
+
+const envelope = (kind: KindName) =>
+  z.strictObject({
+    uid: z.string(),
+    generation: z.int(),
+    firstSeen: z.string(),
+    status: KINDS[kind].status,
+  });
+
+/** Reads a record back; throws when it is not one of ours. */
+export function parseRecord(ref: ObjectRef, value: unknown): StatusRecord {
+  const { uid, generation, firstSeen, status } = envelope(ref.kind).parse(value);
+  return { ref, uid, generation, firstSeen, status };
+}
+
+export function statusOf<K extends KindName>(
+  record: StatusRecord | undefined,
+  kind: K,
+): StatusOf[K] | undefined {
+  return record?.ref.kind === kind ? (record.status as StatusOf[K]) : undefined;
+}

@@ -1,0 +1,131 @@
+/**
+ * Status: what was admitted, published and decided, as the conditions that people read. Pure; a status that did not
+ * change is the same object as before, so that nothing is written for it.
+ */
+import type { KindName } from '../../contract/kinds/kind.ts';
+import type { Resource, StatusOf } from '../../contract/kinds/kinds.ts';
+import type { ObjectRef } from '../../contract/kinds/metadata.ts';
+import type { Problem } from '../../contract/problem.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import { type Admission, isKind, refOf, resourceKey } from '../admit/snapshot.ts';
+import type { DecideState } from '../decide/state.ts';
+import type { Publication } from '../publish/publication.ts';
+import { domainVerdicts } from './domain-status.ts';
+import { jobCounts, jobVerdicts, refusedJobVerdicts } from './job-status.ts';
+import { nodeVerdicts } from './node-status.ts';
+import { type Statuses, type StatusRecord, statusOf } from './record.ts';
+import { accepted, fails, toConditions, type Verdict } from './verdict.ts';
+
+export interface StatusInput {
+  admission: Admission;
+  publication: Publication;
+  state: DecideState;
+  before: Statuses;
+  /** Milliseconds since the epoch. */
+  now: number;
+}
+
+export function statuses(input: StatusInput): Statuses {
+  const { admission, before } = input;
+  const problems = problemsByResource(admission.problems);
+  const records = new Map<string, StatusRecord>();
+  for (const [key, { resource, current }] of admission.accepted.resources) {
+    const own = problems.get(key) ?? [];
+    // A file that no longer parses says nothing of this resource in particular.
+    const acceptance = accepted(current ? [] : own.length > 0 ? own : unreadable(admission.problems), true);
+    records.set(key, record(resource, statusFor(resource, acceptance, input), before.get(key)));
+  }
+  for (const [key, own] of problems) {
+    const ref = own[0]?.ref;
+    if (ref && !records.has(key)) records.set(key, refusedRecord(ref, own, input));
+  }
+  return records;
+}
+
+function problemsByResource(problems: readonly Problem[]): Map<string, Problem[]> {
+  const byKey = new Map<string, Problem[]>();
+  for (const problem of problems) {
+    // A second document with the same identity is wrong; the first is none the worse for it.
+    if (!problem.ref || problem.reason === 'Duplicate') continue;
+    const key = resourceKey(problem.ref);
+    byKey.set(key, [...(byKey.get(key) ?? []), problem]);
+  }
+  return byKey;
+}
+
+const unreadable = (problems: readonly Problem[]) => problems.filter(({ ref }) => !ref).slice(0, 1);
+
+function statusFor(resource: Resource, acceptance: Verdict, input: StatusInput): StatusOf[KindName] {
+  const { uid, generation, name } = resource.metadata;
+  const { publication, state, admission, before, now } = input;
+  const old = before.get(resourceKey(refOf(resource)));
+  const conditions = (verdicts: Verdict[]) =>
+    toConditions(old?.status.conditions, verdicts, generation, new Date(now).toISOString());
+
+  if (isKind(resource, 'CdnDomain')) {
+    const { verdicts, cname } = domainVerdicts({
+      acceptance,
+      generation,
+      history: publication.history.get(uid),
+      cname: publication.routing?.plan.domains.find((row) => row.uid === uid)?.cname,
+      state,
+      before: statusOf(old, 'CdnDomain'),
+    });
+    const since = publication.history.get(uid)?.since;
+    return {
+      observedGeneration: generation,
+      ...(cname !== undefined && { cname }),
+      ...(since && { since }),
+      conditions: conditions(verdicts),
+    };
+  }
+  if (isKind(resource, 'EdgeNode')) {
+    const node = state.nodes.get(name);
+    const { schedulable } = resource.spec;
+    const published = publication.edge?.revision;
+    const acked = node?.known ? node.acked : undefined;
+    return {
+      observedGeneration: generation,
+      ...(acked && { acked }),
+      mustRevalidate: node?.revalidation !== undefined,
+      conditions: conditions(nodeVerdicts({ name, acceptance, schedulable, published, state })),
+    };
+  }
+  const job = state.jobs.get(uid);
+  if (!job) return { observedGeneration: generation, conditions: conditions([notStarted(admission)]) };
+  const ended = statusOf(old, 'PurgeJob');
+  // What an earlier leader counted is the record of a job that ended with it; this one asked nobody.
+  const counts =
+    job.outcome && ended?.completionTime !== undefined && old?.uid === uid ? ended : jobCounts(job, state);
+  return { ...counts, observedGeneration: generation, conditions: conditions(jobVerdicts(job)) };
+}
+
+const notStarted = ({ config }: Admission) =>
+  fails('Ready', 'InProgress', config ? 'not looked at yet' : 'there is no valid weir.yaml');
+
+/** A manifest that was refused and never accepted before. */
+function refusedRecord(ref: ObjectRef, problems: Problem[], { before, now }: StatusInput): StatusRecord {
+  const old = before.get(resourceKey(ref));
+  const at = new Date(now).toISOString();
+  const acceptance = accepted(problems, false);
+  const notReady = fails('Ready', acceptance.reason, acceptance.message);
+  const verdicts = ref.kind === 'PurgeJob' ? refusedJobVerdicts(acceptance) : [acceptance, notReady];
+  const conditions = toConditions(old?.status.conditions, verdicts, 1, at);
+  const fresh = {
+    ref,
+    uid: '',
+    generation: 1,
+    firstSeen: old?.firstSeen ?? at,
+    status: { observedGeneration: 1, conditions },
+  };
+  return unlessEqual(fresh, old);
+}
+
+function record(resource: Resource, status: StatusOf[KindName], old: StatusRecord | undefined): StatusRecord {
+  const { uid, generation, creationTimestamp } = resource.metadata;
+  return unlessEqual({ ref: refOf(resource), uid, generation, firstSeen: creationTimestamp, status }, old);
+}
+
+function unlessEqual(fresh: StatusRecord, old: StatusRecord | undefined): StatusRecord {
+  return old && canonicalJson(fresh) === canonicalJson(old) ? old : fresh;
+}

@@ -1,0 +1,47 @@
+/** A condition before it has a time: what is true, why in one word, and why for people. */
+import { type Condition, setCondition } from '../../contract/kinds/conditions.ts';
+import type { Problem } from '../../contract/problem.ts';
+
+export type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+export function holds(type: string, reason: string, message: string): Verdict {
+  return { type, status: 'True', reason, message };
+}
+
+export function fails(type: string, reason: string, message: string): Verdict {
+  return { type, status: 'False', reason, message };
+}
+
+export function unknown(type: string, reason: string, message: string): Verdict {
+  return { type, status: 'Unknown', reason, message };
+}
+
+/** True with the reason of success, or the first of the conditions that does not hold. */
+export function ready(parts: readonly Verdict[], message: string): Verdict {
+  const missing = parts.find(({ status }) => status !== 'True');
+  return missing ? fails('Ready', missing.reason, missing.message) : holds('Ready', 'Ready', message);
+}
+
+/** Accepted, or all that is wrong with the manifest as it stands now. */
+export function accepted(problems: readonly Problem[], inForce: boolean): Verdict {
+  const [first] = problems;
+  if (!first) return holds('Accepted', 'Accepted', 'the manifest is in force');
+  const rest = inForce ? '; the last accepted form stays in force' : '';
+  const texts = problems.map(({ path, value, message }) =>
+    [path, value, message].filter((part) => part !== undefined && part !== '').join(': '),
+  );
+  return fails('Accepted', first.reason, `${texts.join('; ')}${rest}`.slice(0, 4_096));
+}
+
+/** The rows after these verdicts: a transition's time moves only when the status does. `now` is RFC 3339. */
+export function toConditions(
+  before: readonly Condition[] | undefined,
+  verdicts: readonly Verdict[],
+  observedGeneration: number,
+  now: string,
+): Condition[] {
+  return verdicts.reduce<Condition[]>(
+    (rows, verdict) => setCondition(rows, { ...verdict, observedGeneration }, now),
+    [...(before ?? [])],
+  );
+}
