@@ -130,3 +130,8 @@ export function problemsOf(
     return issue.keys.map((key) => problemAt(document, [...issue.path, key], 'Invalid', message, ref));
   });
 }
+
+/** zod says "received undefined" where a person would say that something is missing. */
+function wording({ message }: { message: string }): string {
+  return message.replace(/^Invalid input: (expected .*), received undefined$/, 'required here; $1');
+}

@@ -3,7 +3,7 @@
  * change is the same object as before, so that nothing is written for it.
  */
 import type { KindName } from '../../contract/kinds/kind.ts';
-import type { Resource, StatusOf } from '../../contract/kinds/kinds.ts';
+import { KINDS, type Resource, type StatusOf } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
@@ -108,8 +108,8 @@ function refusedRecord(ref: ObjectRef, problems: Problem[], { before, now }: Sta
   const old = before.get(resourceKey(ref));
   const at = new Date(now).toISOString();
   const acceptance = accepted(problems, false);
-  const notReady = fails('Ready', acceptance.reason, acceptance.message);
-  const verdicts = ref.kind === 'PurgeJob' ? refusedJobVerdicts(acceptance) : [acceptance, notReady];
+  const verdicts =
+    ref.kind === 'PurgeJob' ? refusedJobVerdicts(acceptance) : refusedVerdicts(ref.kind, acceptance);
   const conditions = toConditions(old?.status.conditions, verdicts, 1, at);
   const fresh = {
     ref,
@@ -119,6 +119,13 @@ function refusedRecord(ref: ObjectRef, problems: Problem[], { before, now }: Sta
     status: { observedGeneration: 1, conditions },
   };
   return unlessEqual(fresh, old);
+}
+
+/** Every condition of the kind is there from the first visit on (Kubernetes API conventions). */
+function refusedVerdicts(kind: KindName, acceptance: Verdict): Verdict[] {
+  return KINDS[kind].conditionTypes.map((type) =>
+    type === acceptance.type ? acceptance : fails(type, acceptance.reason, acceptance.message),
+  );
 }
 
 function record(resource: Resource, status: StatusOf[KindName], old: StatusRecord | undefined): StatusRecord {
