@@ -124,7 +124,7 @@ export function problemsOf(
 ): Problem[] {
   return error.issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys')
-      return [problemAt(document, issue.path, 'Invalid', issue.message, ref)];
+      return [problemAt(document, issue.path, 'Invalid', wording(issue), ref)];
     const allowed = allowedKeys(schema, issue.path)?.filter((key) => !SERVER_KEYS.has(key));
     const message = `unknown field; allowed here: ${allowed?.join(', ') ?? 'none'}`;
     return issue.keys.map((key) => problemAt(document, [...issue.path, key], 'Invalid', message, ref));
