@@ -8,7 +8,7 @@ import { backoff } from '../lib/backoff.ts';
 import { latest } from '../lib/latest.ts';
 import { type Agent, type AgentOptions, LocalFault, type PlanOf } from './agent.ts';
 import { checkPublished, heldFiles } from './held-files.ts';
-import { reporter } from './reporter.ts';
+import { type Reporter, reporter } from './reporter.ts';
 import { openStream } from './stream.ts';
 
 /** Reconnects spread over up to 0.5 s at first and 10 s at most: an operator that restarts is found again quickly. */
@@ -16,93 +16,133 @@ const RECONNECT_BASE_MS = 500;
 const RECONNECT_CAP_MS = 10_000;
 
 export function createAgent<R extends Role>(options: AgentOptions<R>): Agent<R> {
-  const { role, node, operator, folder, log } = options;
-  const files = heldFiles(role, folder, log);
-  const merge = options.merge ?? ((_held: PlanOf[R], newer: PlanOf[R]) => newer);
-  const ending = new AbortController();
-  const reports = reporter({ identity: { role, node }, operator, authorization, signal: ending.signal });
-  let held: PlanOf[R] | undefined;
-  let table: NodeTable = EMPTY_TABLE;
-  let connected = false;
-  let loop: Promise<void> = Promise.resolve();
+  return new StreamingAgent(options);
+}
 
-  async function authorization(): Promise<string> {
-    const token = await readFileIfThere(options.tokenFile);
-    if (token === undefined) throw new Error(`no token in ${options.tokenFile} yet`);
+class StreamingAgent<R extends Role> implements Agent<R> {
+  readonly #options: AgentOptions<R>;
+  readonly #files: ReturnType<typeof heldFiles<R>>;
+  readonly #reports: Reporter;
+  readonly #ending = new AbortController();
+  readonly #plans = latest((published: unknown) => this.#takePlan(published));
+  readonly #tables = latest((table: NodeTable) => this.#takeTable(table));
+  #commands: Promise<void> = Promise.resolve();
+  #loop: Promise<void> = Promise.resolve();
+  #held: PlanOf[R] | undefined;
+  #table: NodeTable = EMPTY_TABLE;
+  #connected = false;
+
+  constructor(options: AgentOptions<R>) {
+    const { role, node, operator, folder, log } = options;
+    this.#options = options;
+    this.#files = heldFiles(role, folder, log);
+    this.#reports = reporter({
+      identity: { role, node },
+      operator,
+      authorization: () => this.#authorization(),
+      signal: this.#ending.signal,
+    });
+  }
+
+  async load(): Promise<void> {
+    this.#table = await this.#files.readTable();
+    this.#options.onTable?.(this.#table);
+    const stored = await this.#files.readPlan();
+    if (!stored) return;
+    try {
+      const commit = await this.#options.prepare(stored);
+      this.#held = stored;
+      commit();
+      this.#options.log.info({ revision: formatRevision(stored.revision) }, 'plan from disk in force');
+    } catch (error) {
+      this.#options.log.error(
+        { err: error },
+        'the plan on disk can not be put in force; waiting for the operator',
+      );
+    }
+  }
+
+  connect(): void {
+    this.#loop = this.#follow();
+  }
+
+  report(report: Report): void {
+    this.#reports.add(report);
+    // A flush that fails is tried again when the stream is opened again, which it then soon is.
+    if (this.#connected) {
+      this.#reports.flush().catch((error: unknown) => this.#options.log.warn({ err: error }, 'reports wait'));
+    }
+  }
+
+  held(): PlanOf[R] | undefined {
+    return this.#held;
+  }
+
+  table(): NodeTable {
+    return this.#table;
+  }
+
+  connected(): boolean {
+    return this.#connected;
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#loop;
+    await Promise.all([this.#plans.idle(), this.#tables.idle(), this.#commands]);
+  }
+
+  async #authorization(): Promise<string> {
+    const { tokenFile } = this.#options;
+    const token = await readFileIfThere(tokenFile);
+    if (token === undefined) throw new Error(`no token in ${tokenFile} yet`);
     return `Bearer ${token.trim()}`;
   }
 
-  const say = (report: Report) => {
-    reports.add(report);
-    // A flush that fails is tried again when the stream is opened again, which it then soon is.
-    if (connected) reports.flush().catch((error: unknown) => log.warn({ err: error }, 'reports wait'));
-  };
-
-  const plans = latest(async (published: unknown) => {
-    const revision = revisionOf(published);
-    try {
-      await take(published);
-      say({ type: 'ack', revision: held?.revision ?? NO_REVISION });
-    } catch (error) {
-      const fault = isLocal(error) ? 'Local' : 'Invalid';
-      log.error({ err: error, revision, fault }, 'plan refused; keeping the one held');
-      say({ type: 'nack', revision, fault, message: messageOf(error).slice(0, 4_096) });
-    }
-  });
-
-  /** Verify, prepare, write and fsync, commit. Throws before anything changed, or not at all. */
-  async function take(published: unknown): Promise<void> {
-    const newer = checkPublished(role, published);
-    if (held && compareRevisions(newer.revision, held.revision) < 0) {
-      const [offered, kept] = [newer.revision, held.revision].map(formatRevision);
-      throw new LocalFault(`revision ${offered} is lower than ${kept}, which is held`);
-    }
-    const merged = held ? merge(held, newer) : newer;
-    // Equal content only gets its new revision written down: nothing is prepared or swapped.
-    const commit = held?.digest === newer.digest ? () => {} : await options.prepare(merged);
-    await files.writePlan(merged).catch(toLocalFault);
-    held = merged;
-    commit();
-    log.info(
-      { revision: formatRevision(merged.revision), digest: merged.digest.slice(0, 12) },
-      'plan in force',
-    );
-  }
-
-  const tables = latest(async (newer: NodeTable) => {
-    if (compareRevisions(newer.version, table.version) < 0) return;
-    const merged = mergeTables(table, newer);
-    try {
-      await files.writeTable(merged);
-    } catch (error) {
-      log.error({ err: error }, 'node table is not written; it is in force until a restart');
-    }
-    table = merged;
-    options.onTable?.(merged);
-  });
-
-  let commands: Promise<void> = Promise.resolve();
-  async function run(command: Command): Promise<void> {
-    if (!options.onCommand) return;
-    try {
-      const result = await options.onCommand(command);
-      say({ type: 'done', uid: command.uid, ...result });
-    } catch (error) {
-      log.error({ err: error, uid: command.uid }, 'command failed');
-      say({ type: 'failed', uid: command.uid, message: messageOf(error).slice(0, 1_024) });
+  async #follow(): Promise<void> {
+    const { operator, log } = this.#options;
+    const wait = backoff(RECONNECT_BASE_MS, RECONNECT_CAP_MS);
+    while (!this.#ending.signal.aborted) {
+      try {
+        await this.#connectOnce(() => wait.reset());
+        log.warn({ operator }, 'the operator ended the stream');
+      } catch (error) {
+        if (this.#ending.signal.aborted) return;
+        log.warn({ operator, reason: messageOf(error) }, 'no stream to the operator; serving what is held');
+      }
+      this.#connected = false;
+      await sleep(wait.next(), undefined, { signal: this.#ending.signal }).catch(() => {});
     }
   }
 
-  function receive(message: StreamMessage): void {
+  async #connectOnce(opened: () => void): Promise<void> {
+    const { operator, role, node, log } = this.#options;
+    // What waited goes first, so that the operator does not send a command again whose ack lay here.
+    await this.#reports.flush();
+    const held = this.#held?.revision ?? NO_REVISION;
+    const seen = Math.max(held.epoch, this.#table.version.epoch);
+    const authorization = await this.#authorization();
+    const { signal } = this.#ending;
+    for await (const message of openStream({ operator, role, node, held, seen, authorization, signal })) {
+      if (message.type === 'hello') {
+        opened();
+        this.#connected = true;
+        log.info({ operator, epoch: message.epoch }, 'connected to the operator');
+      }
+      this.#receive(message);
+    }
+  }
+
+  #receive(message: StreamMessage): void {
     switch (message.type) {
       case 'plan':
-        plans.offer(message.published);
+        this.#plans.offer(message.published);
         break;
       case 'table':
-        tables.offer(message.table);
+        this.#tables.offer(message.table);
         break;
       case 'command':
-        commands = commands.then(() => run(message.command));
+        this.#commands = this.#commands.then(() => this.#run(message.command));
         break;
       case 'hello':
       case 'heartbeat':
@@ -110,75 +150,66 @@ export function createAgent<R extends Role>(options: AgentOptions<R>): Agent<R> 
     }
   }
 
-  async function follow(): Promise<void> {
-    const wait = backoff(RECONNECT_BASE_MS, RECONNECT_CAP_MS);
-    while (!ending.signal.aborted) {
-      try {
-        await connectOnce(() => wait.reset());
-        log.warn({ operator }, 'the operator ended the stream');
-      } catch (error) {
-        if (ending.signal.aborted) return;
-        log.warn({ operator, reason: messageOf(error) }, 'no stream to the operator; serving what is held');
-      }
-      connected = false;
-      await sleep(wait.next(), undefined, { signal: ending.signal }).catch(() => {});
+  async #takePlan(published: unknown): Promise<void> {
+    const revision = revisionOf(published);
+    try {
+      await this.#putInForce(published);
+      this.report({ type: 'ack', revision: this.#held?.revision ?? NO_REVISION });
+    } catch (error) {
+      const fault = isLocal(error) ? 'Local' : 'Invalid';
+      this.#options.log.error({ err: error, revision, fault }, 'plan refused; keeping the one held');
+      this.report({ type: 'nack', revision, fault, message: messageOf(error).slice(0, 4_096) });
     }
   }
 
-  async function connectOnce(opened: () => void): Promise<void> {
-    // What waited goes first, so that the operator does not send a command again whose ack lay here.
-    await reports.flush();
-    const stream = openStream({
-      operator,
-      role,
-      node,
-      held: held?.revision ?? NO_REVISION,
-      seen: Math.max(held?.revision.epoch ?? 0, table.version.epoch),
-      authorization: await authorization(),
-      signal: ending.signal,
-    });
-    for await (const message of stream) {
-      if (message.type === 'hello') {
-        opened();
-        connected = true;
-        log.info({ operator, epoch: message.epoch }, 'connected to the operator');
-      }
-      receive(message);
+  /** Verify, prepare, write and fsync, commit. Throws before anything changed, or not at all. */
+  async #putInForce(published: unknown): Promise<void> {
+    const { role, merge, prepare, log } = this.#options;
+    const newer = checkPublished(role, published);
+    const held = this.#held;
+    if (held && compareRevisions(newer.revision, held.revision) < 0) {
+      const [offered, kept] = [newer.revision, held.revision].map(formatRevision);
+      throw new LocalFault(`revision ${offered} is lower than ${kept}, which is held`);
     }
+    const merged = held && merge ? merge(held, newer) : newer;
+    // Equal content only gets its new revision written down: nothing is prepared or swapped.
+    const commit = held?.digest === newer.digest ? () => {} : await prepare(merged);
+    await this.#files.writePlan(merged).catch(toLocalFault);
+    this.#held = merged;
+    commit();
+    log.info(
+      { revision: formatRevision(merged.revision), digest: merged.digest.slice(0, 12) },
+      'plan in force',
+    );
   }
 
-  return {
-    async load() {
-      table = await files.readTable();
-      options.onTable?.(table);
-      const stored = await files.readPlan();
-      if (!stored) return;
-      try {
-        const commit = await options.prepare(stored);
-        held = stored;
-        commit();
-        log.info({ revision: formatRevision(stored.revision) }, 'plan from disk in force');
-      } catch (error) {
-        log.error({ err: error }, 'the plan on disk can not be put in force; waiting for the operator');
-      }
-    },
-    connect() {
-      loop = follow();
-    },
-    report: say,
-    held: () => held,
-    table: () => table,
-    connected: () => connected,
-    async stop() {
-      ending.abort();
-      await loop;
-      await Promise.all([plans.idle(), tables.idle(), commands]);
-    },
-  };
+  async #takeTable(newer: NodeTable): Promise<void> {
+    if (compareRevisions(newer.version, this.#table.version) < 0) return;
+    const merged = mergeTables(this.#table, newer);
+    try {
+      await this.#files.writeTable(merged);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'node table is not written; it is in force until a restart');
+    }
+    this.#table = merged;
+    this.#options.onTable?.(merged);
+  }
+
+  async #run(command: Command): Promise<void> {
+    const { onCommand, log } = this.#options;
+    if (!onCommand) return;
+    try {
+      this.report({ type: 'done', uid: command.uid, ...(await onCommand(command)) });
+    } catch (error) {
+      log.error({ err: error, uid: command.uid }, 'command failed');
+      this.report({ type: 'failed', uid: command.uid, message: messageOf(error).slice(0, 1_024) });
+    }
+  }
 }
 
+/** As far as it can be read: a plan that breaks the schema is nacked by its revision all the same. */
 function revisionOf(published: unknown): Revision {
-  const revision = (published as { revision?: Revision } | null)?.revision;
+  const revision = (published as { revision?: Partial<Revision> } | null)?.revision;
   return { epoch: Number(revision?.epoch) || 0, seq: Number(revision?.seq) || 0 };
 }
 
