@@ -41,7 +41,8 @@ export function selects(selector: LabelSelector | undefined, labels: Record<stri
 }
 
 function holds({ key, operator, values = [] }: Expression, labels: Record<string, string>): boolean {
-  const value = labels[key];
+  // `constructor` is a label that people may use, and a property that every object has.
+  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);

@@ -90,16 +90,17 @@ function isNetwork(text: string): boolean {
   // ipaddr.js reads `10/8` and `10.0.0.0/08` too, CEL does not.
   const [prefix = '', length = ''] = text.split('/');
   if (!isAddress(prefix) || !/^(0|[1-9][0-9]*)$/.test(length) || !ipaddr.isValidCIDR(text)) return false;
-  const [address, bits] = ipaddr.parseCIDR(text);
+  const [address] = ipaddr.parseCIDR(text);
   const first =
     address.kind() === 'ipv4'
       ? ipaddr.IPv4.networkAddressFromCIDR(text).toString()
       : ipaddr.IPv6.networkAddressFromCIDR(text).toString();
-  return first === address.toString() && bits >= 0;
+  return first === address.toString();
 }
 
-/** `127.0.0.1:5300` or `[::1]:5300`. Not in a CRD, so it needs no CEL. */
 const LISTEN_ADDRESS = 'an IP address and a port, such as 127.0.0.1:5300';
+
+/** `127.0.0.1:5300` or `[::1]:5300`. Not in a CRD, so it needs no CEL. */
 export const listenAddress = z
   .string()
   .refine((text) => parseListenAddress(text) !== undefined, LISTEN_ADDRESS)

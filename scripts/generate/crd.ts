@@ -69,7 +69,7 @@ function column({ name, type = 'string', jsonPath, description }: PrinterColumn)
 
 /** The whole object. `apiVersion`, `kind` and `metadata` are the API server's own; only the name's rule is ours. */
 export function rootSchema(kind: KindDefinition): JsonSchema {
-  const spec = structural(jsonSchema(kind.spec));
+  const spec = structural(specSchema(kind));
   const status = structural(jsonSchema(kind.status));
   return {
     description: kind.description,
@@ -82,9 +82,6 @@ export function rootSchema(kind: KindDefinition): JsonSchema {
       spec: {
         description: 'What is wanted.',
         ...spec,
-        ...(kind.immutableSpec && {
-          'x-kubernetes-validations': [...(spec['x-kubernetes-validations'] ?? []), IMMUTABLE],
-        }),
       },
       status: {
         description: 'What is. Written by Weir.',
@@ -102,6 +99,16 @@ const NAME = {
   rule: "self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
   message: 'metadata.name is a DNS label: a-z, 0-9 and -, at most 63',
 };
+
+/** The spec with the one rule that speaks of two specs, and so is none of zod's. */
+export function specSchema(kind: KindDefinition): JsonSchema {
+  const schema = jsonSchema(kind.spec);
+  if (!kind.immutableSpec) return schema;
+  return {
+    ...schema,
+    'x-kubernetes-validations': [...(schema['x-kubernetes-validations'] ?? []), IMMUTABLE],
+  };
+}
 
 const IMMUTABLE = { rule: 'self == oldSelf', message: 'the spec cannot be changed; make a new object' };
 

@@ -3,6 +3,7 @@
 import { weirConfig } from '../../contract/config/weir-config.ts';
 import { CONDITION_MEANINGS } from '../../contract/kinds/conditions.ts';
 import { API_VERSION, GROUP, type KindDefinition } from '../../contract/kinds/kind.ts';
+import { specSchema } from './crd.ts';
 import { filledDefault, type JsonSchema, jsonSchema } from './json-schema.ts';
 import { typeInWords } from './type-in-words.ts';
 
@@ -18,11 +19,11 @@ export function kindReference(kind: KindDefinition, example: string): string {
     `# ${kind.kind}`,
     kind.description,
     identity(kind),
+    NAMES[kind.scope],
     '## Example',
     'The least that is valid; everything else has a default.',
     yaml(example),
-    ...sections('spec', jsonSchema(kind.spec)),
-    ...(kind.immutableSpec ? ['The spec cannot be changed once the object exists.'] : []),
+    ...sections('spec', specSchema(kind)),
     ...sections('status', jsonSchema(kind.status)),
     '## Conditions',
     'Rows of `status.conditions`. All of them are there from the first visit on.',
@@ -50,6 +51,14 @@ export function configReference(example: string): string {
     ...sections(CONFIG_FILE, schema),
   ]);
 }
+
+const NAMES = {
+  Namespaced:
+    '`metadata.name` is a DNS label: a-z, 0-9 and -, at most 63 characters. `metadata.namespace` is `default` where ' +
+    'none is given; it cannot be `node`, since the names of nodes are there in DNS.',
+  Cluster:
+    '`metadata.name` is a DNS label: a-z, 0-9 and -, at most 63 characters. It belongs to no namespace.',
+};
 
 function identity({ scope, plural, singular, shortNames }: KindDefinition): string {
   const names = [plural, singular, ...shortNames].map(code).join(', ');
