@@ -4,7 +4,9 @@
  */
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
-import type { Role, StreamMessage } from '../../contract/stream/messages.ts';
+import type { Report, Role, StreamMessage } from '../../contract/stream/messages.ts';
+
+type Verdict = Extract<Report, { type: 'ack' | 'nack' }>;
 
 export interface AgentIdentity {
   role: Role;
@@ -16,7 +18,9 @@ export class Session {
   readonly #send: (message: StreamMessage) => void;
   readonly #end: () => void;
   #held: Revision;
-  #unacked: Revision | undefined;
+  #unacked: PublishedPlan | undefined;
+  /** Refused for a fault of the agent's machine, which may pass. */
+  #refused: PublishedPlan | undefined;
   #waiting: PublishedPlan | undefined;
 
   constructor(
@@ -37,20 +41,27 @@ export class Session {
   offer(plan: PublishedPlan): void {
     if (compareRevisions(plan.revision, this.#held) === 0) return;
     if (this.#unacked) {
-      if (compareRevisions(plan.revision, this.#unacked) !== 0) this.#waiting = plan;
+      if (compareRevisions(plan.revision, this.#unacked.revision) !== 0) this.#waiting = plan;
       return;
     }
-    this.#unacked = plan.revision;
+    this.#unacked = plan;
+    this.#refused = undefined;
     this.#send({ type: 'plan', published: plan });
   }
 
   /** The agent's verdict on the plan that was sent last; the one that waits goes out. */
-  judged(revision: Revision, acked: boolean): void {
-    if (acked) this.#held = revision;
+  judged(verdict: Verdict): void {
+    if (verdict.type === 'ack') this.#held = verdict.revision;
+    else if (verdict.fault === 'Local') this.#refused = this.#unacked;
     this.#unacked = undefined;
     const next = this.#waiting;
     this.#waiting = undefined;
     if (next) this.offer(next);
+  }
+
+  /** Sends a plan again that a full disk or the like made the agent refuse. */
+  retry(): void {
+    if (this.#refused) this.offer(this.#refused);
   }
 
   end(): void {

@@ -90,7 +90,10 @@ export class StreamServer {
   async start(): Promise<ListenAddress> {
     const bound = await listen(this.#server, this.#options.listen);
     this.#stopHeartbeat = this.#options.clock.every(HEARTBEAT_MS, () => {
-      for (const session of this.#sessions.values()) session.send({ type: 'heartbeat' });
+      for (const session of this.#sessions.values()) {
+        session.send({ type: 'heartbeat' });
+        session.retry();
+      }
     });
     return bound;
   }
@@ -193,8 +196,7 @@ export class StreamServer {
     const { role: agentRole, node } = body.data;
     const session = this.#sessions.get(`${agentRole}/${node}`);
     for (const report of body.data.reports) {
-      if (report.type === 'ack' || report.type === 'nack')
-        session?.judged(report.revision, report.type === 'ack');
+      if (report.type === 'ack' || report.type === 'nack') session?.judged(report);
       this.#options.events.reported({ role: agentRole, node }, report);
     }
     response.writeHead(204).end();
