@@ -21,7 +21,7 @@ export function kindReference(kind: KindDefinition, example: string): string {
     identity(kind),
     NAMES[kind.scope],
     '## Example',
-    'The least that is valid; everything else has a default.',
+    'The least that is valid; all other fields may be left out.',
     yaml(example),
     ...sections('spec', specSchema(kind)),
     ...sections('status', jsonSchema(kind.status)),
