@@ -126,4 +126,8 @@ function portOf(server: Server): number {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-if (import.meta.main) await runUntilStopped(() => startDnsServer(readOptions(process.argv)));
+if (import.meta.main) {
+  const options = readOptions(process.argv);
+  const log = createLog('dns-server', { server: options.name });
+  await runUntilStopped(log, () => startDnsServer(options, { log }));
+}

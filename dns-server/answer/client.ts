@@ -1,5 +1,5 @@
 /** Who is asking: the network that the resolver names (RFC 7871), else the address that the query came from. */
-import { type IpAddress, MAPPED_BITS, unmapped } from '../geo/ip-address.ts';
+import { type IpAddress, MAPPED_BITS, masked, parseIp, unmapped } from '../geo/ip-address.ts';
 import type { ClientSubnet } from '../wire/client-subnet.ts';
 
 export interface Client {
@@ -22,4 +22,14 @@ export function clientOf(subnet: ClientSubnet | undefined, source: IpAddress): C
 /** The scope to return for an answer that holds for the first `length` bits of the client's address. */
 export function scopeOf({ anonymous, offset }: Client, length: number): number {
   return anonymous || length === 0 ? 0 : offset + length;
+}
+
+/** The client as a person writes it: `202.102.224.68` or `202.102.224.0/24`; nothing when it is no such thing. */
+export function clientFromText(text: string): Client | undefined {
+  const [address = '', prefix] = text.split('/', 2);
+  const ip = parseIp(address);
+  if (ip === undefined || (prefix !== undefined && !/^\d{1,3}$/.test(prefix))) return undefined;
+  const bits = ip.bytes.length * 8;
+  const sourceLength = prefix === undefined ? bits : Number(prefix);
+  return sourceLength > bits ? undefined : clientOf({ address: masked(ip, sourceLength), sourceLength }, ip);
 }
