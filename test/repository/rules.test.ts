@@ -48,6 +48,16 @@ describe('dependencies', () => {
     expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
   });
 
+  test('are locked for every platform: `npm ci` refuses a lock that leaves one out, on all of them', () => {
+    const { packages } = lockFile.parse(JSON.parse(read('package-lock.json')));
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) => !(`node_modules/${name}` in packages) && !(`${path}/node_modules/${name}` in packages),
+      ),
+    );
+    expect(missing).toEqual([]);
+  });
+
   test('of what runs at a user’s are run time ones', () => {
     const programs = /^(lib|contract|agent|operator|dns-server|edge|cli)\//;
     const foreign = sourceFiles('ts')
@@ -56,6 +66,13 @@ describe('dependencies', () => {
       .filter(({ from }) => !/^(\.|node:)/.test(from) && !(packageOf(from) in manifest.dependencies));
     expect(foreign).toEqual([]);
   });
+});
+
+const lockFile = z.object({
+  packages: z.record(
+    z.string(),
+    z.object({ optionalDependencies: z.record(z.string(), z.string()).optional() }),
+  ),
 });
 
 /** `@scope/name/file` and `name/file` without the file. */
