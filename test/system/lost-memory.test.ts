@@ -1,0 +1,56 @@
+/** An operator that comes back with an empty state folder changes no answer, and takes the lead again. */
+import { rm } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { addresses, CLIENTS, dig } from './client.ts';
+import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
+import { cdnDomain, prepareSystem, type System, startAll } from './programs.ts';
+
+const SOON = { timeout: 20_000, interval: 100 };
+let system: System;
+let origin: CountingOrigin;
+
+beforeAll(async () => {
+  origin = await startCountingOrigin();
+  system = await prepareSystem();
+  await system.write('domain.yaml', [cdnDomain('video', 'video.example.com', origin.port)]);
+  startAll(system);
+}, 60_000);
+
+afterAll(async () => {
+  await system.stop();
+  await origin.stop();
+});
+
+test('no answer changes from before the loss until the operator leads again, and new domains still come', async () => {
+  const answer = () => addresses(system.ports.dns, CLIENTS.zhengzhou);
+  await vi.waitFor(async () => expect(await answer()).toEqual(['127.0.2.1']), SOON);
+  const serialBefore = await soaSerial();
+
+  await system.programs.get('operator')?.stop('SIGKILL');
+  for (const path of [system.state.accepted, system.state.status, system.state.epoch]) {
+    await rm(path, { recursive: true, force: true });
+  }
+  const seen = new Set<string>();
+  let watching = true;
+  const watcher = (async () => {
+    while (watching) seen.add((await answer()).join());
+  })();
+  system.startOperator();
+  await system.write('other.yaml', [cdnDomain('other', 'other.example.com', origin.port)]);
+  await vi.waitFor(async () => {
+    expect(await addresses(system.ports.dns, CLIENTS.zhengzhou, 'other.demo.cdn.example.net')).toEqual([
+      '127.0.2.1',
+    ]);
+  }, SOON);
+  watching = false;
+  await watcher;
+
+  expect([...seen]).toEqual(['127.0.2.1']);
+  expect(await soaSerial()).toBeGreaterThan(serialBefore);
+}, 60_000);
+
+async function soaSerial(): Promise<number> {
+  const { answers = [] } = await dig(system.ports.dns, 'cdn.example.net', undefined, 'SOA');
+  const [soa] = answers;
+  return soa?.type === 'SOA' ? (soa.data.serial ?? 0) : 0;
+}
