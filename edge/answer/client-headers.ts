@@ -1,0 +1,30 @@
+/** What clients are told beside the origin's own fields: Age, Via, Cache-Status, and the rule's browserTtl. Pure. */
+import { field, type Headers, without } from '../headers.ts';
+import { type CacheNote, withCacheStatus } from './cache-status.ts';
+
+export interface Teller {
+  node: string;
+  edgeId: string;
+}
+
+export function clientHeaders(headers: Headers, { node, edgeId }: Teller, note: CacheNote): Headers {
+  const via = field(headers, 'via');
+  const rest = headers.filter(([name]) => name !== 'via' && name !== 'surrogate-key');
+  // RFC 9110 7.6.3.
+  const named: Headers = [...rest, ['via', via === undefined ? `1.1 ${edgeId}` : `${via}, 1.1 ${edgeId}`]];
+  return withCacheStatus(named, node, note);
+}
+
+/** The Age of this answer in place of the one it came with (RFC 9111 5.1). */
+export function withAge(headers: Headers, ageMs: number): Headers {
+  return [...without(headers, AGE), ['age', String(Math.floor(ageMs / 1_000))]];
+}
+
+const AGE = new Set(['age']);
+const BROWSER_FRESHNESS = new Set(['cache-control', 'expires', 'pragma']);
+
+/** `browserTtl`: what browsers hear instead of the origin's Cache-Control; errors are left as they are. */
+export function withBrowserTtl(headers: Headers, status: number, browserTtl: number | undefined): Headers {
+  if (browserTtl === undefined || status >= 400) return headers;
+  return [...without(headers, BROWSER_FRESHNESS), ['cache-control', `max-age=${browserTtl}`]];
+}

@@ -1,0 +1,158 @@
+/**
+ * A request that the store cannot answer: joins the fetch that is under way for it, or starts one, and takes what comes
+ * of it.
+ */
+import type { Fill, Fills, Outcome } from '../cache/fill.ts';
+import type { HitForMiss } from '../cache/hit-for-miss.ts';
+import type { CacheKey } from '../cache/key.ts';
+import { parseRange } from '../cache/range.ts';
+import { joinIdOf, suits } from '../cache/select.ts';
+import type { StoredObject } from '../cache/stored-object.ts';
+import { type Exchange, fillHeaders } from '../exchange.ts';
+import type { EdgeMetrics } from '../metrics.ts';
+import type { Origin } from '../origin/origin.ts';
+import type { Answer } from './answer.ts';
+import type { Passing } from './passing.ts';
+import type { Filling, Forward, Serving } from './serving.ts';
+
+export interface Wanted {
+  key: CacheKey;
+  variants: readonly StoredObject[];
+  /** The variant to be confirmed. */
+  stale: StoredObject | undefined;
+  fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request';
+}
+
+export interface FetchingParts {
+  fills: Fills;
+  hitForMiss: HitForMiss;
+  serving: Serving;
+  passing: Passing;
+  origin: Origin;
+  metrics: EdgeMetrics;
+}
+
+/** A range that begins this far behind what has come so far is not waited for. */
+const FAR_BYTES = 8 * 1_024 * 1_024;
+
+export type Fetching = (exchange: Exchange, wanted: Wanted) => Promise<Answer>;
+
+export function createFetching(parts: FetchingParts): Fetching {
+  const { fills, hitForMiss, serving, passing, origin, metrics } = parts;
+
+  return async function fetchOrJoin(exchange, wanted) {
+    const joinId = joinIdOf(wanted.key.id, wanted.variants, exchange);
+    const together = mayShare(exchange, wanted) && !hitForMiss.has(joinId);
+    const running = together ? fills.find(joinId) : undefined;
+    if (running !== undefined) {
+      const answer = await join(exchange, wanted, running);
+      if (answer !== undefined) return answer;
+    }
+    // Known not to be shareable: what the client asks for, a range say, is better asked for as it is.
+    if (hitForMiss.has(joinId) && exchange.request.headers.range !== undefined) {
+      return await passing.pass(exchange, { hit: false, fwd: wanted.fwd, detail: 'hit-for-miss' });
+    }
+    return await lead(exchange, wanted, joinId, together && running === undefined);
+  };
+
+  /** Nothing when what it brings is not for this request. */
+  async function join(exchange: Exchange, { fwd }: Wanted, fill: Fill): Promise<Answer | undefined> {
+    const outcome = await fill.outcome;
+    if (outcome.kind === 'failed') throw outcome.failure;
+    if (outcome.kind === 'unshareable' || !suits(outcome.object, exchange)) return undefined;
+    if (outcome.kind === 'confirmed') {
+      return await serving.stored(exchange, outcome.object, { fwd, fwdStatus: 304, collapsed: true });
+    }
+    return outcome.fresh ? await fromFill(exchange, outcome, { fwd, collapsed: true }) : undefined;
+  }
+
+  async function lead(
+    exchange: Exchange,
+    { key, stale, fwd }: Wanted,
+    joinId: string,
+    joinable: boolean,
+  ): Promise<Answer> {
+    const { domain, target, terms, selecting, rule } = exchange;
+    const fill = fills.start({
+      key,
+      joinId,
+      joinable,
+      terms,
+      selecting,
+      ttl: rule.rule.ttl,
+      stale,
+      fetch: (conditions, signal) =>
+        origin.fetch({
+          domain,
+          method: 'GET',
+          path: target.path,
+          query: target.query,
+          host: target.host,
+          headers: fillHeaders(exchange, conditions),
+          signal,
+        }),
+      onBytes: (bytes) => metrics.originBytes.inc({ domain: domain.label }, bytes),
+    });
+    const outcome = await fill.outcome;
+    remember(joinId, outcome);
+    return await take(exchange, outcome, fwd);
+  }
+
+  function remember(joinId: string, outcome: Outcome): void {
+    if (outcome.kind === 'unshareable' || (outcome.kind === 'filling' && !outcome.fresh))
+      hitForMiss.mark(joinId);
+    else if (outcome.kind !== 'failed') hitForMiss.clear(joinId);
+  }
+
+  /** What the fetch brought, for the client that led it. */
+  async function take(exchange: Exchange, outcome: Outcome, fwd: Wanted['fwd']): Promise<Answer> {
+    switch (outcome.kind) {
+      case 'failed':
+        throw outcome.failure;
+      case 'confirmed':
+        return await serving.stored(exchange, outcome.object, { fwd, fwdStatus: 304 });
+      case 'filling': {
+        const answer = await fromFill(exchange, outcome, { fwd, stored: true });
+        // The disk failed before we could read: ask again, for this client alone.
+        return answer ?? (await passing.pass(exchange, { hit: false, fwd, detail: 'not-stored' }));
+      }
+      case 'unshareable': {
+        const { response, reason } = outcome;
+        const note = { hit: false, fwd, detail: reason } as const;
+        // It was asked for whole; a client that wants a part of it is better served by the origin itself.
+        if (response.status !== 200 || exchange.request.headers.range === undefined) {
+          return passing.handOver(exchange, response, note);
+        }
+        response.body.destroy();
+        return await passing.pass(exchange, note);
+      }
+    }
+  }
+
+  async function fromFill(
+    exchange: Exchange,
+    filling: Filling,
+    forward: Forward,
+  ): Promise<Answer | undefined> {
+    if (isFar(exchange, filling)) {
+      const answer = await passing.pass(exchange, { hit: false, fwd: 'partial', detail: 'far-range' });
+      if (answer.status === 206) return answer;
+      if (answer.body.kind === 'stream') answer.body.stream.destroy();
+    }
+    return await serving.filling(exchange, filling, forward);
+  }
+}
+
+/** A range too far behind what has come: it goes to the origin by itself, while the fill goes on. */
+function isFar({ request }: Exchange, { body, length, object }: Filling): boolean {
+  const spec =
+    request.method === 'GET' && object.status === 200 ? parseRange(request.headers.range) : undefined;
+  if (spec === undefined || length === undefined) return false;
+  const first = 'suffix' in spec ? Math.max(0, length - spec.suffix) : spec.first;
+  return first < length && first > body.received + FAR_BYTES;
+}
+
+/** Requests that speak for one client neither join nor lead others. */
+function mayShare({ terms }: Exchange, { fwd }: Wanted): boolean {
+  return fwd !== 'request' && !terms.authorized && !terms.directives.has('no-store');
+}

@@ -1,0 +1,79 @@
+/** Answers out of the cache: from what is stored, and from what is being stored. */
+
+import type { Clock } from '../../lib/clock.ts';
+import type { Outcome } from '../cache/fill.ts';
+import { ageMs, freshLeftMs } from '../cache/freshness.ts';
+import type { Store } from '../cache/store.ts';
+import type { StoredObject } from '../cache/stored-object.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Answer, Result } from './answer.ts';
+import type { CacheNote } from './cache-status.ts';
+import { clientHeaders, type Teller, withAge, withBrowserTtl } from './client-headers.ts';
+import { bodyFor, type Representation, shapeFor } from './representation.ts';
+
+export type Filling = Extract<Outcome, { kind: 'filling' }>;
+
+export interface Serving {
+  /** Throws CorruptBody before anything was sent when the body turns out to be damaged. */
+  stored(exchange: Exchange, object: StoredObject, forward?: Forward): Promise<Answer>;
+  /** Nothing when the body cannot be joined any more. */
+  filling(exchange: Exchange, filling: Filling, forward: Forward): Promise<Answer | undefined>;
+}
+
+/** Why and how the origin was asked, where it was. */
+export type Forward = Omit<Extract<CacheNote, { hit: false }>, 'hit' | 'ttl'>;
+
+export function createServing(store: Store, clock: Clock, teller: Teller): Serving {
+  async function answer(
+    exchange: Exchange,
+    object: StoredObject,
+    representation: Omit<Representation, 'status' | 'headers'>,
+    forward: Forward | undefined,
+  ): Promise<Answer> {
+    const now = clock.now();
+    const { ttl, browserTtl } = exchange.rule.rule;
+    const left = Math.floor(freshLeftMs(object, ttl, now) / 1_000);
+    const note: CacheNote =
+      forward === undefined ? { hit: true, ttl: left } : { hit: false, ...forward, ttl: left };
+    const told = withAge(withBrowserTtl(object.headers, object.status, browserTtl), ageMs(object, now));
+    const whole = { ...representation, status: object.status, headers: told };
+    const shape = shapeFor(exchange.request, whole);
+    return {
+      status: shape.status,
+      headers: clientHeaders(shape.headers, teller, note),
+      body: await bodyFor(whole, shape),
+      domain: exchange.domain.label,
+      result: resultOf(forward),
+    };
+  }
+
+  return {
+    stored: (exchange, object, forward) =>
+      answer(exchange, object, { length: object.size, open: () => store.body(object) }, forward),
+
+    async filling(exchange, { object, length, body }, forward) {
+      // Held from here on, so that bytes which pass while the head is made are still there for us.
+      const reader = body.reader(0);
+      if (reader === undefined) return undefined;
+      let used = false;
+      const open = async (first: number) => {
+        used = true;
+        if (first === 0) return reader;
+        const further = body.reader(first);
+        await reader.close();
+        if (further === undefined) throw new Error('the fill was given up');
+        return further;
+      };
+      const result = await answer(exchange, object, { length, open }, forward);
+      if (!used) await reader.close();
+      return result;
+    },
+  };
+}
+
+function resultOf(forward: Forward | undefined): Result {
+  if (forward === undefined) return 'hit';
+  if (forward.fwdStatus === 304) return 'revalidated';
+  if (forward.collapsed) return 'collapsed';
+  return forward.fwd === 'stale' ? 'stale' : 'miss';
+}

@@ -1,0 +1,10 @@
+/** Bytes that a client can be sent while they are read: of a stored body, or of one that is still being fetched. */
+export interface ByteSource {
+  /**
+   * Bytes from `offset` on, as many as are at hand, at least one; waits for them if need be. Empty at the end.
+   * `buffer` (BLOCK_BYTES) may be used for them, and belongs to the result until the next call. Throws where the bytes
+   * cannot be had: then the client must see a broken transfer, never a short one that looks whole.
+   */
+  read(offset: number, buffer: Buffer): Promise<Buffer>;
+  close(): Promise<void>;
+}

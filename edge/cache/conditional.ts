@@ -1,0 +1,62 @@
+/** Conditional requests against a stored answer (RFC 9110 13). Pure. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { field, type Headers } from '../headers.ts';
+import { httpDate } from './freshness.ts';
+
+/** Is the client's copy still the one we hold? Then 304 is the answer (RFC 9110 13.2.2). */
+export function clientHasIt(request: IncomingHttpHeaders, stored: Headers): boolean {
+  const noneMatch = request['if-none-match'];
+  if (noneMatch !== undefined) {
+    const etag = field(stored, 'etag');
+    if (noneMatch.trim() === '*') return true;
+    return etag !== undefined && entityTags(noneMatch).some((tag) => opaque(tag) === opaque(etag));
+  }
+  const since = httpDate(request['if-modified-since']);
+  const modified = httpDate(field(stored, 'last-modified'));
+  return since !== undefined && modified !== undefined && modified <= since;
+}
+
+/** If-Range: a range is served only of the representation that the client knows; strong comparison (RFC 9110 13.1.5). */
+export function rangeStillHolds(ifRange: string | undefined, stored: Headers): boolean {
+  if (ifRange === undefined) return true;
+  if (/^(W\/)?"/.test(ifRange)) return !ifRange.startsWith('W/') && ifRange === field(stored, 'etag');
+  const known = httpDate(ifRange);
+  return known !== undefined && known === httpDate(field(stored, 'last-modified'));
+}
+
+/** Fields that ask the origin whether a stored answer still holds (RFC 9111 4.3.1). */
+export function validators(stored: Headers): Headers {
+  const etag = field(stored, 'etag');
+  const modified = field(stored, 'last-modified');
+  return [
+    ...(etag === undefined ? [] : [['if-none-match', etag] as const]),
+    ...(modified === undefined ? [] : [['if-modified-since', modified] as const]),
+  ];
+}
+
+/** A 304 speaks of the stored answer unless it names another entity tag (RFC 9111 4.3.4). */
+export function confirms(notModified: Headers, stored: Headers): boolean {
+  const told = field(notModified, 'etag');
+  const held = field(stored, 'etag');
+  return told === undefined || held === undefined || opaque(told) === opaque(held);
+}
+
+/** Fields of a stored answer that a 304 must not change: they describe the stored bytes (RFC 9111 3.2). */
+const OF_THE_BYTES = new Set(['content-length', 'content-encoding', 'content-type', 'content-range', 'etag']);
+
+/** The stored fields with those of a 304 put in their place (RFC 9111 3.2). */
+export function updatedBy(notModified: Headers, stored: Headers): Headers {
+  const news = notModified.filter(([name]) => !OF_THE_BYTES.has(name));
+  const replaced = new Set(news.map(([name]) => name));
+  // An Age that came with the old answer says nothing about the confirmed one.
+  return [...stored.filter(([name]) => !replaced.has(name) && name !== 'age'), ...news];
+}
+
+function entityTags(list: string): string[] {
+  return list.match(/(?:W\/)?"[^"]*"/g) ?? [];
+}
+
+/** Weak comparison looks at the opaque part alone (RFC 9110 8.8.3.2). */
+function opaque(tag: string): string {
+  return tag.replace(/^W\//, '');
+}

@@ -1,0 +1,251 @@
+/**
+ * Fetches for the cache. A fill belongs to no client: whoever waits for it streams what comes, and it goes on when all
+ * of them have left. Later requests for the same thing join it until a purge detaches it.
+ *
+ *     start ──> origin ──> 304: the stored answer with a new head          ┐
+ *                          storable: an object and a body that fills       ├─> outcome, for all who wait
+ *                          else: the answer itself, for the one who led    ┘
+ */
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { field, type Headers, listItems, without } from '../headers.ts';
+import { OriginFailure } from '../origin/failure.ts';
+import type { OriginResponse } from '../origin/origin.ts';
+import { confirms, updatedBy, validators } from './conditional.ts';
+import type { FillBody, FilledBody } from './fill-body.ts';
+import { freshLeftMs, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
+import type { CacheKey } from './key.ts';
+import { covers, type PurgeScope } from './purge-scope.ts';
+import type { Store } from './store.ts';
+import type { StoredObject } from './stored-object.ts';
+import { type FieldOf, selectionOf } from './vary.ts';
+
+export interface FillRequest {
+  key: CacheKey;
+  /** What may join it: the key, and what the request has in the fields that known variants differ in. */
+  joinId: string;
+  /** Nobody joins a fill that speaks for one client (Authorization, no-cache), or that will not be shareable. */
+  joinable: boolean;
+  terms: RequestTerms;
+  /** The request's fields as the origin sees them. */
+  selecting: FieldOf;
+  ttl: Ttl;
+  /** To be confirmed, if the origin can. */
+  stale: StoredObject | undefined;
+  fetch: (conditions: Headers, signal: AbortSignal) => Promise<OriginResponse>;
+  onBytes: (bytes: number) => void;
+}
+
+export type Outcome =
+  /** The stored answer still holds; `object` has the new head. */
+  | { kind: 'confirmed'; object: StoredObject }
+  /** Storable, and coming. `fresh`: it may answer others, too. `size` is known only from the head here. */
+  | { kind: 'filling'; object: StoredObject; length: number | undefined; body: FillBody; fresh: boolean }
+  /** For the client that led, alone; who does not take it must destroy the body. */
+  | { kind: 'unshareable'; response: OriginResponse; reason: string }
+  | { kind: 'failed'; failure: OriginFailure };
+
+export interface Fill {
+  key: CacheKey;
+  generation: number;
+  outcome: Promise<Outcome>;
+  /** A purge was applied since it began: it is neither stored nor joined. */
+  detached: boolean;
+}
+
+export class Fills {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #running = new Map<Fill, { ended: Promise<void>; abort: AbortController }>();
+  readonly #joinable = new Map<string, Fill>();
+
+  constructor(store: Store, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  find(joinId: string): Fill | undefined {
+    return this.#joinable.get(joinId);
+  }
+
+  start(request: FillRequest): Fill {
+    const abort = new AbortController();
+    const head = Promise.withResolvers<Outcome>();
+    const fill: Fill = {
+      key: request.key,
+      generation: this.#store.generation,
+      outcome: head.promise,
+      detached: false,
+    };
+    if (request.joinable) this.#joinable.set(request.joinId, fill);
+    const ended = this.#run(fill, request, head.resolve, abort)
+      .catch((error: unknown) => {
+        // Before the head: everyone who waits hears it. After it: the body has told its readers.
+        head.resolve({
+          kind: 'failed',
+          failure: error instanceof OriginFailure ? error : new OriginFailure(error),
+        });
+      })
+      .finally(() => {
+        this.#unjoin(fill, request.joinId);
+        this.#running.delete(fill);
+      });
+    this.#running.set(fill, { ended, abort });
+    return fill;
+  }
+
+  /** Before a purge: what is under way is not stored, and nobody new joins it. Who waits already still gets it. */
+  detach(scopes: readonly PurgeScope[]): void {
+    for (const fill of this.#running.keys()) {
+      if (scopes.some((scope) => covers(scope, fill.key))) fill.detached = true;
+    }
+    for (const [joinId, fill] of this.#joinable) if (fill.detached) this.#joinable.delete(joinId);
+  }
+
+  /** Nobody new joins what is under way; it may be stored, under the generation at which it began. */
+  closeToJoins(): void {
+    this.#joinable.clear();
+  }
+
+  async stop(): Promise<void> {
+    const running = [...this.#running.values()];
+    for (const { abort } of running) abort.abort();
+    await Promise.allSettled(running.map(({ ended }) => ended));
+  }
+
+  #unjoin(fill: Fill, joinId: string): void {
+    if (this.#joinable.get(joinId) === fill) this.#joinable.delete(joinId);
+  }
+
+  async #run(
+    fill: Fill,
+    request: FillRequest,
+    tell: (outcome: Outcome) => void,
+    abort: AbortController,
+  ): Promise<void> {
+    const response = await this.#ask(fill, request, abort.signal);
+    if (!('body' in response)) return tell({ kind: 'confirmed', object: response });
+    const reason = whyNotStored(request.terms, response, request.ttl) ?? this.#tooLarge(response);
+    if (reason !== undefined) {
+      this.#unjoin(fill, request.joinId);
+      return tell({ kind: 'unshareable', response, reason });
+    }
+    await this.#fill(fill, request, response, tell);
+  }
+
+  /** An answer, or the stored object that the origin confirmed. */
+  async #ask(fill: Fill, request: FillRequest, signal: AbortSignal): Promise<OriginResponse | StoredObject> {
+    const { stale } = request;
+    const response = await request.fetch(stale === undefined ? [] : validators(stale.headers), signal);
+    if (stale === undefined || response.status !== 304) return response;
+    await response.body.dump();
+    if (confirms(response.headers, stale.headers)) return this.#confirmed(fill, stale, response);
+    // It speaks of something that we do not hold (RFC 9111 4.3.3): ask for the whole.
+    this.#store.drop(stale);
+    return await request.fetch([], signal);
+  }
+
+  #confirmed(fill: Fill, stale: StoredObject, response: OriginResponse): StoredObject {
+    const object: StoredObject = {
+      ...stale,
+      headers: this.#dated(updatedBy(response.headers, stale.headers), response),
+      requestTime: response.requestTime,
+      responseTime: response.responseTime,
+      generation: fill.generation,
+    };
+    if (!fill.detached) this.#store.refresh(object);
+    return object;
+  }
+
+  #tooLarge({ headers }: OriginResponse): string | undefined {
+    return Number(field(headers, 'content-length') ?? 0) > this.#store.maxObjectBytes
+      ? 'too-large'
+      : undefined;
+  }
+
+  async #fill(
+    fill: Fill,
+    request: FillRequest,
+    response: OriginResponse,
+    tell: (outcome: Outcome) => void,
+  ): Promise<void> {
+    const { id, body } = this.#store.beginBody(() => {
+      fill.detached = true;
+      this.#unjoin(fill, request.joinId);
+    });
+    const object = this.#objectOf(id, fill, request, response);
+    const fresh = freshLeftMs(object, request.ttl, this.#clock.now()) > 0;
+    if (!fresh) this.#unjoin(fill, request.joinId);
+    const length = field(response.headers, 'content-length');
+    tell({
+      kind: 'filling',
+      object,
+      length: length === undefined ? undefined : Number(length),
+      body,
+      fresh,
+    });
+    const filled = await this.#pump(request, response, body);
+    if (filled === undefined || fill.detached) this.#store.discard(id);
+    else this.#store.put({ ...object, size: filled.size, checksums: filled.checksums }, filled.kept);
+    // What is stored is found in the store from here on.
+    this.#unjoin(fill, request.joinId);
+    await body.release();
+  }
+
+  #objectOf(id: string, fill: Fill, request: FillRequest, response: OriginResponse): StoredObject {
+    const { status, requestTime, responseTime } = response;
+    return {
+      id,
+      key: request.key,
+      selection: selectionOf(response.headers, request.selecting),
+      status,
+      headers: this.#dated(without(response.headers, NOT_STORED), response),
+      requestTime,
+      responseTime,
+      generation: fill.generation,
+      tags: tagsOf(response.headers),
+      size: 0,
+      checksums: [],
+    };
+  }
+
+  /** A recipient with a clock gives an answer without Date one (RFC 9110 6.6.1). */
+  #dated(headers: Headers, { responseTime }: OriginResponse): Headers {
+    if (field(headers, 'date') !== undefined) return headers;
+    return [...headers, ['date', new Date(responseTime).toUTCString()]];
+  }
+
+  /** From the origin into the body; nothing when the origin broke off, or when nobody wants it any more. */
+  async #pump(
+    { onBytes }: FillRequest,
+    { body: source }: OriginResponse,
+    body: FillBody,
+  ): Promise<FilledBody | undefined> {
+    try {
+      for await (const chunk of source) {
+        onBytes(chunk.length);
+        await body.append(chunk);
+        if (body.abandoned) break;
+      }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the origin broke off');
+      await body.fail(new OriginFailure(error));
+      return undefined;
+    }
+    return await body.end();
+  }
+}
+
+/** A cookie that was forced into the cache would be everyone's; the rest is for caches alone, and was read. */
+const NOT_STORED = new Set(['set-cookie', 'set-cookie2', 'surrogate-key', 'content-length']);
+
+/** More than this many names would make a purge by tag dear for everyone. */
+const MAX_TAGS = 1_000;
+
+/** Surrogate-Key is separated by spaces, Cache-Tag by commas. */
+function tagsOf(headers: Headers): string[] {
+  const keys = (field(headers, 'surrogate-key') ?? '').split(/\s+/).filter((key) => key !== '');
+  return [...new Set([...keys, ...listItems(field(headers, 'cache-tag'))])].slice(0, MAX_TAGS);
+}

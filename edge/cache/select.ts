@@ -1,0 +1,48 @@
+/** Which stored variant fits a request, and whether it may answer at once. Pure. */
+import type { Exchange } from '../exchange.ts';
+import { field } from '../headers.ts';
+import { canRead } from '../request/accept-encoding.ts';
+import { isUsable } from './freshness.ts';
+import type { StoredObject } from './stored-object.ts';
+import { fits } from './vary.ts';
+
+/** The newest variant that was fetched for a request like this one (RFC 9111 4.1). */
+export function selectVariant(
+  variants: readonly StoredObject[],
+  exchange: Exchange,
+): StoredObject | undefined {
+  return variants.find((variant) => suits(variant, exchange));
+}
+
+export function suits({ selection, headers }: StoredObject, { selecting, request }: Exchange): boolean {
+  if (selection.length > 0 && !fits(selection, selecting)) return false;
+  const acceptEncoding = request.headers['accept-encoding'];
+  return canRead(
+    typeof acceptEncoding === 'string' ? acceptEncoding : undefined,
+    field(headers, 'content-encoding'),
+  );
+}
+
+/** Why a request has to go on to the origin, in the words of RFC 9211 2.2, or nothing when `stored` answers it. */
+export function whyForward(
+  exchange: Exchange,
+  variants: readonly StoredObject[],
+  stored: StoredObject | undefined,
+  mustRevalidate: (object: StoredObject) => boolean,
+  now: number,
+): 'uri-miss' | 'vary-miss' | 'stale' | 'request' | undefined {
+  if (stored === undefined) return variants.length === 0 ? 'uri-miss' : 'vary-miss';
+  const { ttl } = exchange.rule.rule;
+  if (mustRevalidate(stored)) return 'stale';
+  if (isUsable(exchange.terms, stored, ttl, now)) return undefined;
+  return isUsable(ANY_TERMS, stored, ttl, now) ? 'request' : 'stale';
+}
+
+const ANY_TERMS = { directives: new Map(), authorized: false };
+
+/** What tells apart fetches that may not be shared: the key, and the values of all fields that known variants differ in. */
+export function joinIdOf(key: string, variants: readonly StoredObject[], { selecting }: Exchange): string {
+  const names = new Set(variants.flatMap(({ selection }) => selection.map(([name]) => name)));
+  if (names.size === 0) return key;
+  return [key, ...[...names].sort().map((name) => `${name}=${selecting(name) ?? ''}`)].join('\n');
+}

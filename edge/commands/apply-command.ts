@@ -1,0 +1,47 @@
+/**
+ * Commands of the operator. Order: detach the fetches under way, drop, fsync with the uid, then say so. A second
+ * sending of a uid is answered with what the first one did.
+ */
+import type { Command, PurgeCommand } from '../../contract/stream/messages.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Fills } from '../cache/fill.ts';
+import { scopesOf } from '../cache/purge-scope.ts';
+import type { CommandResult, Store } from '../cache/store.ts';
+import type { EdgeMetrics } from '../metrics.ts';
+import type { Plans } from '../plan/plans.ts';
+import type { Dropping } from './dropping.ts';
+
+export interface CommandParts {
+  store: Store;
+  fills: Fills;
+  dropping: Dropping;
+  plans: Plans;
+  metrics: EdgeMetrics;
+  log: Log;
+}
+
+export function applyCommand(command: Command, parts: CommandParts): CommandResult {
+  const before = parts.store.applied(command.uid);
+  if (before !== undefined) return before;
+  const result = command.type === 'purge' ? purge(command, parts) : revalidateAll(command.uid, parts);
+  parts.metrics.commands.inc({ type: command.type });
+  parts.log.info({ command: command.type, uid: command.uid, ...result }, 'command applied');
+  return result;
+}
+
+function purge(command: PurgeCommand, { dropping, plans, metrics, log }: CommandParts): CommandResult {
+  const hostnames = plans.current()?.byUid.get(command.domain)?.hostnames;
+  // A domain that the plan does not have is told by the operator alone; its hosts are then taken on trust.
+  const { scopes, foreign } = scopesOf(command, (host) => hostnames?.has(host) ?? true);
+  if (foreign.length > 0) {
+    log.warn({ uid: command.uid, urls: foreign.slice(0, 20) }, 'purge names URLs that are not of its domain');
+  }
+  const result = dropping.drop(scopes, command.uid);
+  metrics.purgedObjects.inc(result.objects);
+  return result;
+}
+
+function revalidateAll(uid: string, { store, fills }: CommandParts): CommandResult {
+  fills.closeToJoins();
+  return store.revalidateAll(uid);
+}

@@ -1,0 +1,74 @@
+/**
+ * What this edge says of itself on its serving port. It says no while it knows nothing to serve, while it leaves, and
+ * for a short while at its start: there the operator may have purges for it that it missed (state.md). With no
+ * operator in sight it serves what it has after ten seconds.
+ */
+import type { Clock } from '../../lib/clock.ts';
+import { type Answer, textAnswer } from '../answer/answer.ts';
+
+export const HEALTH_PATH = '/.weir/health';
+
+const WAIT_FOR_OPERATOR_MS = 10_000;
+/** After the stream is open, the first messages (plan, commands) follow at once; this long a silence is their end. */
+const SETTLED_AFTER_MS = 300;
+const LOOK_EVERY_MS = 50;
+
+export interface HealthParts {
+  clock: Clock;
+  hasPlan: () => boolean;
+  connected: () => boolean;
+}
+
+export interface Health {
+  answer(): Answer;
+  /** Why it would say no. */
+  reason(): string | undefined;
+  /** Something of the operator's is being worked off. */
+  during<T>(work: () => Promise<T>): Promise<T>;
+  drain(): void;
+  stop(): void;
+}
+
+export function createHealth({ clock, hasPlan, connected }: HealthParts): Health {
+  const begin = clock.now();
+  let working = 0;
+  let quietSince: number | undefined;
+  let settled = false;
+  let draining = false;
+
+  const stopLooking = clock.every(LOOK_EVERY_MS, () => {
+    const now = clock.now();
+    if (!connected() || working > 0) quietSince = undefined;
+    else quietSince ??= now;
+    const quiet = quietSince !== undefined && now - quietSince >= SETTLED_AFTER_MS;
+    settled = hasPlan() && (quiet || now - begin >= WAIT_FOR_OPERATOR_MS);
+    if (settled) stopLooking();
+  });
+
+  function reason(): string | undefined {
+    if (draining) return 'stopping';
+    if (!hasPlan()) return 'no plan yet: none on disk, and none has come from the operator';
+    return settled ? undefined : 'starting: waiting for the operator, for ten seconds at most';
+  }
+
+  return {
+    reason,
+    answer() {
+      const why = reason();
+      return why === undefined ? textAnswer(200, 'ok') : textAnswer(503, why);
+    },
+    async during(work) {
+      working++;
+      quietSince = undefined;
+      try {
+        return await work();
+      } finally {
+        working--;
+      }
+    },
+    drain() {
+      draining = true;
+    },
+    stop: () => stopLooking(),
+  };
+}

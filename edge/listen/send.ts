@@ -1,0 +1,98 @@
+/** Writes an answer to a client's socket. A body that breaks off ends in a broken connection, never in a short answer. */
+import type { ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { Answer, AnswerBody } from '../answer/answer.ts';
+import { BLOCK_BYTES } from '../cache/stored-object.ts';
+import { toRaw } from '../headers.ts';
+
+/** Resolves when the answer is out or the client has gone. `onBytes` counts the bytes of the body. */
+export async function send(
+  response: ServerResponse,
+  answer: Answer,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const { body } = answer;
+  try {
+    response.writeHead(answer.status, toRaw(answer.headers));
+    if (body.kind === 'none') response.end();
+    else if (body.kind === 'bytes') {
+      onBytes(body.bytes.length);
+      response.end(body.bytes);
+    } else if (body.kind === 'stream') await relay(response, body.stream, onBytes);
+    else await sendSource(response, body, onBytes);
+  } catch (error) {
+    response.destroy();
+    // The client's own going away is no event.
+    if (!isGone(error)) throw error;
+  } finally {
+    if (body.kind === 'source') await body.source.close();
+    else if (body.kind === 'stream') body.stream.destroy();
+  }
+}
+
+async function relay(
+  response: ServerResponse,
+  stream: Extract<AnswerBody, { kind: 'stream' }>['stream'],
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  // The head goes out before the first byte of the body: an origin that streams events may take its time with that.
+  response.flushHeaders();
+  await pipeline(
+    stream,
+    async function* counted(chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        onBytes(chunk.length);
+        yield chunk;
+      }
+    },
+    response,
+  );
+}
+
+async function sendSource(
+  response: ServerResponse,
+  { source, first, last }: Extract<AnswerBody, { kind: 'source' }>,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const end = last === undefined ? Number.POSITIVE_INFINITY : last + 1;
+  const buffer = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, BLOCK_BYTES));
+  const gone = goneFrom(response);
+  for (let at = first; at < end; ) {
+    const chunk = (await source.read(at, buffer)).subarray(0, end - at);
+    if (chunk.length === 0) {
+      if (last === undefined) break;
+      throw new Error(`the body ended after ${at} of ${end} bytes`);
+    }
+    // The buffer is used again, so it must have left for the kernel first.
+    await Promise.race([written(response, chunk), gone]);
+    if (response.destroyed) return;
+    onBytes(chunk.length);
+    at += chunk.length;
+  }
+  response.end();
+}
+
+function written(response: ServerResponse, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    response.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function goneFrom(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.destroyed) resolve();
+    else response.once('close', resolve);
+  });
+}
+
+function isGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return [
+    'ERR_STREAM_PREMATURE_CLOSE',
+    'ERR_STREAM_DESTROYED',
+    'ERR_STREAM_WRITE_AFTER_END',
+    'ECONNRESET',
+    'EPIPE',
+    'ABORT_ERR',
+  ].includes(String(code));
+}

@@ -1,0 +1,153 @@
+/**
+ * The edge: a caching reverse proxy that is told by the operator what to serve, and serves on without it.
+ *
+ *     state folder ─┐
+ *     operator ─────┴─agent─> plan ─prepare─> plans ──┐
+ *                           > command ─> store, fills │
+ *     clients ─> http server ─> health, pipeline ─────┴─ hit ──> store (memory, disk) ─> clients
+ *                                                     └─ miss ─> fills ─> origin
+ *
+ * It starts and serves with no operator: its plan and its cache lie in its state folder. One process uses a folder.
+ */
+import { join } from 'node:path';
+import type { Agent, AgentOptions } from '../agent/agent.ts';
+import { createAgent } from '../agent/create-agent.ts';
+import { startAdminServer } from '../lib/admin-server.ts';
+import { boundPort } from '../lib/bound-port.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
+import { createLog, type Log } from '../lib/log.ts';
+import { runUntilStopped } from '../lib/run-until-stopped.ts';
+import { createFetching } from './answer/fetching.ts';
+import { createPassing } from './answer/passing.ts';
+import { createServing } from './answer/serving.ts';
+import { Fills } from './cache/fill.ts';
+import { HitForMiss } from './cache/hit-for-miss.ts';
+import { Store } from './cache/store.ts';
+import { applyCommand } from './commands/apply-command.ts';
+import { createDropping } from './commands/dropping.ts';
+import { createHealth } from './listen/health.ts';
+import { createHttpServer } from './listen/http-server.ts';
+import { startListeners } from './listen/listeners.ts';
+import { createMetrics } from './metrics.ts';
+import { readOptions } from './options.ts';
+import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
+import { createPipeline } from './pipeline.ts';
+import { createPlans } from './plan/plans.ts';
+
+export interface EdgeOptions {
+  /** The EdgeNode's name. */
+  node: string;
+  /** `http://127.0.0.1:8700` */
+  operator: string;
+  tokenFile: string;
+  /** Its own folder. */
+  state: string;
+  listen: ListenAddress[];
+  admin: ListenAddress;
+  /** Bytes of the memory tier and of the disk tier. */
+  memory: number;
+  disk: number;
+}
+
+/** What tests put in place of the real thing. */
+export interface EdgeSurroundings {
+  log?: Log;
+  clock?: Clock;
+  agent?: (options: AgentOptions<'edge'>) => Agent<'edge'>;
+  timeouts?: OriginTimeouts;
+}
+
+export interface Edge {
+  /** Where it serves. */
+  bound: ListenAddress[];
+  admin: ListenAddress;
+  stop(): Promise<void>;
+}
+
+export async function startEdge(
+  options: EdgeOptions,
+  {
+    log = createLog('edge', { node: options.node }),
+    clock = systemClock,
+    agent: openAgent = createAgent,
+    timeouts = DEFAULT_TIMEOUTS,
+  }: EdgeSurroundings = {},
+): Promise<Edge> {
+  const { node, state, memory: memoryBytes, disk: diskBytes } = options;
+  const teller = { node, edgeId: `weir-${node}` };
+  const metrics = createMetrics();
+
+  const store = new Store({ folder: join(state, 'cache'), memoryBytes, diskBytes, clock, log, metrics });
+  metrics.followStore(() => store.stats());
+  const fills = new Fills(store, clock, log);
+  const dropping = createDropping({ store, fills });
+
+  const plans = createPlans({
+    folder: state,
+    clock,
+    log,
+    onChange(plan) {
+      metrics.showPlan(plan);
+      dropping.keepOnly(plan.byUid);
+    },
+  });
+  const commandParts = { store, fills, dropping, plans, metrics, log };
+  const agent: Agent<'edge'> = openAgent({
+    role: 'edge',
+    node,
+    operator: options.operator,
+    tokenFile: options.tokenFile,
+    folder: state,
+    clock,
+    log,
+    prepare: (published) => health.during(() => plans.prepare(published)),
+    onCommand: (command) => health.during(async () => applyCommand(command, commandParts)),
+  });
+  const health = createHealth({
+    clock,
+    hasPlan: () => plans.current() !== undefined,
+    connected: () => agent.connected(),
+  });
+
+  const origin = createOrigin(clock, metrics, timeouts);
+  const serving = createServing(store, clock, teller);
+  const passing = createPassing({ teller, origin, invalidate: dropping.drop });
+  const hitForMiss = new HitForMiss(clock);
+  const fetchOrJoin = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
+  const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetchOrJoin, clock });
+
+  await plans.load();
+  await agent.load();
+  const listeners = await startListeners(options.listen, () => createHttpServer({ pipeline, metrics, log }));
+  const admin = await startAdminServer({
+    listen: options.admin,
+    metrics: metrics.registry,
+    notReady: health.reason,
+  });
+  agent.connect();
+  log.info({ listen: listeners.bound.map(formatListenAddress) }, 'serving');
+
+  return {
+    bound: listeners.bound,
+    admin: { ...options.admin, port: boundPort(admin) },
+    async stop() {
+      health.drain();
+      await listeners.drain();
+      await fills.stop();
+      await agent.stop();
+      await origin.close();
+      plans.stop();
+      await store.close();
+      admin.close();
+      admin.closeAllConnections();
+      log.info('stopped');
+    },
+  };
+}
+
+if (import.meta.main) {
+  const options = readOptions(process.argv);
+  const log = createLog('edge', { node: options.node });
+  await runUntilStopped(log, () => startEdge(options, { log }));
+}

@@ -1,0 +1,59 @@
+/** The edge's metrics. `domain` is `namespace/name` of domains in the plan, so its values are bounded by the plan. */
+
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { StoreStats } from './cache/store.ts';
+import type { ServedPlan } from './plan/served-plan.ts';
+
+export type EdgeMetrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter({ name: `weir_edge_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Gauge({ name: `weir_edge_${name}`, help, labelNames, registers });
+  const metrics = {
+    registry,
+    requests: counter('requests_total', 'Requests by what the cache did for them.', ['domain', 'result']),
+    clientBytes: counter('client_bytes_total', 'Bytes of bodies sent to clients.', ['domain']),
+    originBytes: counter('origin_bytes_total', 'Bytes of bodies that came from origins.', ['domain']),
+    originRequests: counter('origin_requests_total', 'Requests to origins, by the class of their answer.', [
+      'domain',
+      'answer',
+    ]),
+    originSeconds: new Histogram({
+      name: 'weir_edge_origin_head_seconds',
+      help: 'Time until an origin’s answer began.',
+      buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    storedBytes: gauge('stored_bytes', 'Bytes stored, by tier.', ['tier']),
+    storedObjects: gauge('stored_objects', 'Objects stored on disk, and keys in memory.', ['tier']),
+    evictions: counter('evictions_total', 'Objects that had to make room, by tier.', ['tier']),
+    commands: counter('commands_total', 'Commands applied.', ['type']),
+    purgedObjects: counter('purged_objects_total', 'Objects that purges dropped.', []),
+    storeErrors: counter('store_errors_total', 'Failed reads and writes of the disk tier.', ['operation']),
+    planRevision: gauge('plan_revision', 'Revision of the plan in force.', ['part']),
+    domains: gauge('domains', 'Domains that are served, those that linger included.', []),
+  };
+  return {
+    ...metrics,
+    showPlan({ revision, byUid }: ServedPlan): void {
+      metrics.planRevision.set({ part: 'epoch' }, revision.epoch);
+      metrics.planRevision.set({ part: 'seq' }, revision.seq);
+      metrics.domains.set(byUid.size);
+    },
+    /** Asked when the metrics are read. */
+    followStore(stats: () => StoreStats): void {
+      Object.assign(metrics.storedBytes, {
+        collect() {
+          for (const [tier, { objects, bytes }] of Object.entries(stats())) {
+            metrics.storedObjects.set({ tier }, objects);
+            metrics.storedBytes.set({ tier }, bytes);
+          }
+        },
+      });
+    },
+  };
+}

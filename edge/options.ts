@@ -1,0 +1,68 @@
+/** The edge's command line. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
+import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
+import type { EdgeOptions } from './main.ts';
+
+const EXAMPLE = `
+Example:
+  node edge/main.ts --node zz-1 --operator http://127.0.0.1:8700 --token-file .weir/token \\
+    --state .weir/edges/zz-1 --listen 127.0.2.1:8080 --admin 127.0.2.1:8701
+  curl -i -H 'Host: video.example.com' http://127.0.2.1:8080/`;
+
+export function readOptions(argv: readonly string[]): EdgeOptions {
+  return new Command('edge')
+    .description(
+      'Serves the domains of the plan that the operator publishes, from its cache and their origins.',
+    )
+    .requiredOption('--node <name>', 'the EdgeNode that this edge is')
+    .addOption(new Option('--operator <url>', 'where the operator is').argParser(url).makeOptionMandatory())
+    .requiredOption('--token-file <file>', 'file with the token for the operator')
+    .requiredOption('--state <folder>', 'folder of its own, for plan and cache')
+    .addOption(
+      new Option('--listen <address>', 'IP address and port for clients; repeatable')
+        .argParser((text: string, before: ListenAddress[] = []) => [...before, listenAddress(text)])
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--admin <address>', 'IP address and port of /healthz, /readyz and /metrics')
+        .argParser(listenAddress)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--memory <size>', 'what the memory tier may hold')
+        .argParser(size)
+        .default(byteSize('64MiB'), '64MiB'),
+    )
+    .addOption(
+      new Option('--disk <size>', 'what the disk tier may hold')
+        .argParser(size)
+        .default(byteSize('1GiB'), '1GiB'),
+    )
+    .addHelpText('after', EXAMPLE)
+    .parse(argv)
+    .opts<EdgeOptions>();
+}
+
+function listenAddress(text: string): ListenAddress {
+  const address = parseListenAddress(text);
+  if (address === undefined) {
+    throw new InvalidArgumentError('An IP address and a port, such as 127.0.2.1:8080 or [::1]:8080.');
+  }
+  return address;
+}
+
+function size(text: string): number {
+  if (!BYTE_SIZE_PATTERN.test(text)) {
+    throw new InvalidArgumentError('A whole number and KiB, MiB, GiB or TiB, such as 64MiB.');
+  }
+  return byteSize(text);
+}
+
+function url(text: string): string {
+  const parsed = URL.parse(text);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+    throw new InvalidArgumentError('A URL such as http://127.0.0.1:8700.');
+  }
+  return parsed.origin;
+}

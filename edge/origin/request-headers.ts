@@ -1,0 +1,81 @@
+/**
+ * The header that an origin sees. What a client may claim about forwarding is replaced by what is so: an origin that
+ * believes X-Forwarded-Host, while the cache key does not hold it, is how strangers get their pages into a cache. Pure.
+ */
+import { endToEnd, field, type Headers } from '../headers.ts';
+import { normalAcceptEncoding } from '../request/accept-encoding.ts';
+
+/** Set by us, or by nobody. */
+const NOT_FROM_CLIENTS = new Set([
+  'accept-encoding',
+  'cdn-loop',
+  'content-length',
+  'expect',
+  'forwarded',
+  'front-end-https',
+  'host',
+  'http2-settings',
+  'true-client-ip',
+  'via',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-path',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-proto',
+  'x-forwarded-protocol',
+  'x-forwarded-scheme',
+  'x-forwarded-server',
+  'x-forwarded-ssl',
+  'x-host',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-host',
+  'x-original-url',
+  'x-real-ip',
+  'x-rewrite-url',
+  'x-url-scheme',
+]);
+
+/** Conditions and ranges are the client's with us; the cache puts its own questions to the origin. */
+export const OF_THE_CACHE = new Set([
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+]);
+
+export interface Forwarding {
+  /** `weir-zz-1`, in Via and CDN-Loop. */
+  edgeId: string;
+  host: string;
+  clientAddress: string;
+}
+
+export function originHeaders(client: Headers, { edgeId, host, clientAddress }: Forwarding): Headers {
+  const via = field(client, 'via');
+  const loop = field(client, 'cdn-loop');
+  const length = field(client, 'content-length');
+  return [
+    ...endToEnd(client).filter(([name]) => !NOT_FROM_CLIENTS.has(name)),
+    ['accept-encoding', normalAcceptEncoding(field(client, 'accept-encoding'))],
+    ['x-forwarded-for', clientAddress],
+    ['x-forwarded-proto', 'http'],
+    ['x-forwarded-host', host],
+    // RFC 9110 7.6.3 and RFC 8586: each hop adds itself.
+    ['via', via === undefined ? `1.1 ${edgeId}` : `${via}, 1.1 ${edgeId}`],
+    ['cdn-loop', loop === undefined ? edgeId : `${loop}, ${edgeId}`],
+    ...(length === undefined ? [] : [['content-length', length] as const]),
+  ];
+}
+
+/** Has this request been here before (RFC 8586)? Parameters behind a `;` do not matter. */
+export function isLoop(cdnLoop: string | undefined, edgeId: string): boolean {
+  if (cdnLoop === undefined) return false;
+  return cdnLoop.split(',').some((item) => item.split(';')[0]?.trim().toLowerCase() === edgeId.toLowerCase());
+}

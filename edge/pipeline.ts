@@ -1,0 +1,167 @@
+/**
+ * The path of a request, top to bottom. Each step either ends it with an answer or finds out something for the next
+ * ones. To add a step, add a line; what it decides belongs into a pure function of its own.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { type Answer, textAnswer } from './answer/answer.ts';
+import { cacheStatus } from './answer/cache-status.ts';
+import type { Teller } from './answer/client-headers.ts';
+import type { Fetching } from './answer/fetching.ts';
+import type { Passing } from './answer/passing.ts';
+import type { Serving } from './answer/serving.ts';
+import { cacheKey } from './cache/key.ts';
+import { selectVariant, whyForward } from './cache/select.ts';
+import type { Store } from './cache/store.ts';
+import { CorruptBody } from './cache/stored-object.ts';
+import { type ClientRequest, type Exchange, openExchange } from './exchange.ts';
+import { hostFields } from './listen/client-hosts.ts';
+import { HEALTH_PATH, type Health } from './listen/health.ts';
+import { OriginFailure } from './origin/failure.ts';
+import { isLoop } from './origin/request-headers.ts';
+import type { Plans } from './plan/plans.ts';
+import { ruleFor } from './plan/rule.ts';
+import { BadRequest, readTarget } from './request/target.ts';
+
+export interface PipelineParts {
+  teller: Teller;
+  health: Health;
+  plans: Plans;
+  store: Store;
+  serving: Serving;
+  passing: Passing;
+  fetchOrJoin: Fetching;
+  clock: Clock;
+}
+
+export type Pipeline = (request: ClientRequest) => Promise<Answer>;
+
+export function createPipeline(parts: PipelineParts): Pipeline {
+  const { teller, health, plans, passing } = parts;
+
+  return async function answer(request) {
+    let about = '';
+    try {
+      // Health checks, on any host.
+      if (request.url === HEALTH_PATH) return health.answer();
+
+      // What this edge does not do.
+      const refusal = refuseUnsupported(request);
+      if (refusal !== undefined) return refusal;
+
+      // Host, path and query in one normal form.
+      const target = readTarget(request.url, hostFields(request.rawHeaders));
+
+      // A request that has been here before.
+      if (isLoop(stringField(request.headers['cdn-loop']), teller.edgeId)) {
+        return textAnswer(
+          508,
+          `a loop: this request has passed ${teller.edgeId} already (CDN-Loop). Does the domain’s origin point back at the CDN?`,
+        );
+      }
+
+      // The domain.
+      const plan = plans.current();
+      if (plan === undefined) return textAnswer(503, 'this edge has no plan yet; it waits for the operator');
+      const domain = plan.byHost.get(target.host);
+      if (domain === undefined) return unknownHost(target.host, teller.node);
+      about = domain.label;
+
+      // (Access rules go here.)
+
+      // The cache rule.
+      const rule = ruleFor(domain.rules, target.path);
+      const exchange = openExchange(teller.edgeId, { request, target, domain, rule });
+
+      // What the cache has no part in.
+      const passed = whyPassed(exchange);
+      if (passed !== undefined) return await passing.pass(exchange, { hit: false, ...passed });
+
+      // Key, lookup, freshness, then the origin: below.
+      return await fromCache(parts, exchange);
+    } catch (error) {
+      if (error instanceof BadRequest)
+        return textAnswer(400, error.message, { headers: [['connection', 'close']] });
+      if (error instanceof OriginFailure) return originFailed(error, about, plans, teller);
+      throw error;
+    }
+  };
+}
+
+async function fromCache(parts: PipelineParts, exchange: Exchange): Promise<Answer> {
+  const { store, serving, passing, fetchOrJoin, clock } = parts;
+  const { request, target, domain, rule } = exchange;
+
+  // The key.
+  const key = cacheKey(domain.uid, target.path, target.query, rule.rule.query);
+
+  // Memory, then disk.
+  const variants = store.lookup(key);
+  const stored = selectVariant(variants, exchange);
+
+  // Freshness.
+  const fwd = whyForward(exchange, variants, stored, (object) => store.mustRevalidate(object), clock.now());
+  if (stored !== undefined && fwd === undefined) {
+    try {
+      return await serving.stored(exchange, stored);
+    } catch (error) {
+      // The body is damaged, and the object dropped by now: it is fetched again.
+      if (!(error instanceof CorruptBody)) throw error;
+      return await fromCache(parts, exchange);
+    }
+  }
+  if (exchange.terms.directives.has('only-if-cached')) {
+    // RFC 9111 5.2.1.7.
+    return textAnswer(504, 'only-if-cached was asked for, and nothing fresh is stored', {
+      domain: domain.label,
+    });
+  }
+
+  // A HEAD is not worth a fetch of the whole.
+  if (request.method === 'HEAD') return await passing.pass(exchange, { hit: false, fwd: fwd ?? 'uri-miss' });
+
+  // The origin: one fetch for all who wait.
+  return await fetchOrJoin(exchange, { key, variants, stale: stored, fwd: fwd ?? 'uri-miss' });
+}
+
+function refuseUnsupported({ method, headers }: ClientRequest): Answer | undefined {
+  if (method === 'TRACE' || method === 'CONNECT') {
+    return textAnswer(405, `${method} is not served here`, {
+      headers: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
+    });
+  }
+  // Any other upgrade may be ignored (RFC 9110 7.8); a WebSocket client would wait for what never comes.
+  if (/\bwebsocket\b/i.test(headers.upgrade ?? '')) {
+    return textAnswer(501, 'WebSocket connections are not passed on by this edge', {
+      headers: [['connection', 'close']],
+    });
+  }
+  return undefined;
+}
+
+function whyPassed({ request, rule }: Exchange): { fwd: 'bypass' | 'method'; detail?: string } | undefined {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return { fwd: 'method' };
+  if (rule.rule.bypass) return { fwd: 'bypass', detail: `rule-${rule.number}` };
+  // The key does not hold a request's body.
+  return request.body === undefined ? undefined : { fwd: 'bypass', detail: 'request-body' };
+}
+
+function unknownHost(host: string, node: string): Answer {
+  const hint = `${host} is not a domain that this CDN serves (edge ${node}). If it should be: is there a CdnDomain with this hostname or alias, and is it Accepted (weir get cdn)?`;
+  return textAnswer(404, hint);
+}
+
+function originFailed(failure: OriginFailure, label: string, plans: Plans, { node }: Teller): Answer {
+  const domain = [...(plans.current()?.byUid.values() ?? [])].find((known) => known.label === label);
+  const origin = domain === undefined ? 'the origin' : `origin "${domain.origin.name}"`;
+  return textAnswer(failure.status, `${origin} of domain ${label}: ${failure.message}`, {
+    domain: label,
+    result: 'error',
+    headers: [
+      ['cache-status', `${cacheStatus(node, { hit: false, fwd: 'uri-miss', detail: failure.code })}`],
+    ],
+  });
+}
+
+function stringField(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value;
+}

@@ -1,0 +1,59 @@
+/** A published plan made ready: hosts to domains, rules compiled. Built aside, then swapped in by one assignment. */
+import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
+import type { Revision } from '../../contract/plans/revision.ts';
+import { normalPath } from '../request/target.ts';
+import { type CompiledRule, compileRules } from './rule.ts';
+
+export interface ServedDomain {
+  uid: string;
+  /** `namespace/name`, for people and for metrics. */
+  label: string;
+  hostnames: ReadonlySet<string>;
+  origin: {
+    name: string;
+    /** Scheme, host and port. */
+    base: string;
+    /** Put before the client's path; without a slash at its end. */
+    pathPrefix: string;
+    hostHeader: string | undefined;
+  };
+  rules: readonly CompiledRule[];
+}
+
+export interface ServedPlan {
+  revision: Revision;
+  byHost: ReadonlyMap<string, ServedDomain>;
+  byUid: ReadonlyMap<string, ServedDomain>;
+}
+
+/** Hosts of the plan's own domains win over those of domains that linger. Throws what makes a plan invalid. */
+export function servePlan(
+  revision: Revision,
+  domains: readonly EdgeDomain[],
+  lingering: readonly EdgeDomain[],
+): ServedPlan {
+  const byHost = new Map<string, ServedDomain>();
+  const byUid = new Map<string, ServedDomain>();
+  for (const domain of [...domains, ...lingering]) {
+    const served = serveDomain(domain);
+    if (!byUid.has(served.uid)) byUid.set(served.uid, served);
+    for (const host of domain.hostnames) if (!byHost.has(host)) byHost.set(host, served);
+  }
+  return { revision, byHost, byUid };
+}
+
+function serveDomain({ uid, namespace, name, hostnames, origin, rules }: EdgeDomain): ServedDomain {
+  const url = new URL(origin.url);
+  return {
+    uid,
+    label: `${namespace}/${name}`,
+    hostnames: new Set(hostnames),
+    origin: {
+      name: origin.name,
+      base: url.origin,
+      pathPrefix: normalPath(url.pathname).replace(/\/$/, ''),
+      hostHeader: origin.hostHeader,
+    },
+    rules: compileRules(rules),
+  };
+}

@@ -1,0 +1,181 @@
+/** An edge in this process, with an agent whose operator is the test. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Agent, AgentOptions } from '../../agent/agent.ts';
+import type { EdgeDomain, EdgeRule } from '../../contract/plans/edge-plan.ts';
+import { type PublishedEdgePlan, planDigest } from '../../contract/plans/published-plan.ts';
+import type { Command } from '../../contract/stream/messages.ts';
+import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
+import { FakeClock } from '../../lib/clock.ts';
+import { createLog, silentLog } from '../../lib/log.ts';
+import { type Edge, startEdge } from '../main.ts';
+import type { OriginTimeouts } from '../origin/origin.ts';
+
+export interface TestEdgeOptions {
+  origin: string;
+  rules?: EdgeRule[];
+  domains?: EdgeDomain[];
+  state?: string;
+  memory?: number;
+  disk?: number;
+  clock?: FakeClock;
+  connected?: boolean;
+  timeouts?: OriginTimeouts;
+}
+
+export interface Reply {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  text: string;
+}
+
+export interface TestEdge {
+  edge: Edge;
+  state: string;
+  clock: FakeClock;
+  port: number;
+  /** A request for `host` (video.example.com), and the whole answer. Rejects when it breaks off. */
+  get(
+    path: string,
+    options?: { headers?: Record<string, string>; method?: string; host?: string; body?: string },
+  ): Promise<Reply>;
+  publish(domains: EdgeDomain[]): Promise<void>;
+  command(command: Command): Promise<{ objects: number; durationMs: number }>;
+  connected(is: boolean): void;
+  metric(name: string, labels?: string): Promise<number>;
+  /** Stops it; the state stays unless `keep` is false. */
+  stop(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export const KEEP = { mode: 'Keep', names: [] as string[] } as const;
+
+export function domainOf(origin: string, more: Partial<EdgeDomain> = {}): EdgeDomain {
+  return {
+    uid: 'uid-video',
+    namespace: 'demo',
+    name: 'video',
+    hostnames: ['video.example.com', 'v2.example.com'],
+    origin: { name: 'main', url: origin },
+    rules: [],
+    linger: 600,
+    ...more,
+  };
+}
+
+let seq = 0;
+
+export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge> {
+  const state = options.state ?? (await mkdtemp(join(tmpdir(), 'weir-edge-')));
+  const clock = options.clock ?? new FakeClock(Date.now());
+  let agentOptions: AgentOptions<'edge'> | undefined;
+  let isConnected = options.connected ?? true;
+  let held: PublishedEdgePlan | undefined;
+  const file = join(state, 'plan.json');
+
+  const take = async (published: PublishedEdgePlan) => {
+    const commit = await agentOptions?.prepare(published);
+    await writeFileAtomic(file, JSON.stringify(published));
+    held = published;
+    commit?.();
+  };
+  const agent = (given: AgentOptions<'edge'>): Agent<'edge'> => {
+    agentOptions = given;
+    return {
+      async load() {
+        const text = await readFileIfThere(file);
+        if (text !== undefined) await take(JSON.parse(text));
+      },
+      connect() {},
+      report() {},
+      held: () => held,
+      table: () => ({ version: { epoch: 0, seq: 0 }, rows: [] }),
+      connected: () => isConnected,
+      async stop() {},
+    };
+  };
+  const edge = await startEdge(
+    {
+      node: 'zz-1',
+      operator: 'http://127.0.0.1:1',
+      tokenFile: join(state, 'token'),
+      state,
+      listen: [{ host: '127.0.0.1', port: 0 }],
+      admin: { host: '127.0.0.1', port: 0 },
+      memory: options.memory ?? 64 * 2 ** 20,
+      disk: options.disk ?? 2 ** 30,
+    },
+    {
+      log: process.env.WEIR_TEST_LOG ? createLog('edge') : silentLog,
+      clock,
+      agent,
+      ...(options.timeouts && { timeouts: options.timeouts }),
+    },
+  );
+  const publish = async (domains: EdgeDomain[]) => {
+    const plan = { domains };
+    await take({ revision: { epoch: 1, seq: ++seq }, digest: planDigest(plan), plan });
+  };
+  const domains = options.domains ?? [domainOf(options.origin, { rules: options.rules ?? [] })];
+  if (held === undefined && domains.length > 0) await publish(domains);
+  const port = edge.bound[0]?.port ?? 0;
+  return {
+    edge,
+    state,
+    clock,
+    port,
+    get: (path, { host = 'video.example.com', ...rest } = {}) => fetchFrom(port, path, { host, ...rest }),
+    publish,
+    command: async (command) => {
+      const result = await agentOptions?.onCommand?.(command);
+      if (result === undefined) throw new Error('no agent');
+      return result;
+    },
+    connected(is) {
+      isConnected = is;
+    },
+    async metric(name, labels = '') {
+      const { text } = await fetchFrom(edge.admin.port, '/metrics', { host: 'admin' });
+      const line = text.split('\n').find((row) => row.startsWith(`weir_edge_${name}${labels} `));
+      return Number(line?.split(' ').at(-1) ?? 0);
+    },
+    stop: () => edge.stop(),
+    remove: () => rm(state, { recursive: true, force: true }),
+  };
+}
+
+export function fetchFrom(
+  port: number,
+  path: string,
+  {
+    host,
+    headers = {},
+    method = 'GET',
+    body,
+  }: { host: string; headers?: Record<string, string>; method?: string; body?: string },
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      { host: '127.0.0.1', port, path, method, headers: { host, ...headers }, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const whole = Buffer.concat(chunks);
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: whole,
+            text: whole.toString(),
+          });
+        });
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
