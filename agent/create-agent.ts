@@ -123,7 +123,17 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     const seen = Math.max(held.epoch, this.#table.version.epoch);
     const authorization = await this.#authorization();
     const { signal } = this.#ending;
-    for await (const message of openStream({ operator, role, node, held, seen, authorization, signal })) {
+    const run = this.#held?.run ?? '';
+    for await (const message of openStream({
+      operator,
+      role,
+      node,
+      held,
+      seen,
+      run,
+      authorization,
+      signal,
+    })) {
       if (message.type === 'hello') {
         opened();
         this.#connected = true;

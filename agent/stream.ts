@@ -18,6 +18,8 @@ interface StreamOptions {
   held: Revision;
   /** The highest epoch met so far. */
   seen: number;
+  /** The operator's run that published the plan held; empty for none. */
+  run: string;
   authorization: string;
   signal: AbortSignal;
 }
@@ -31,6 +33,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Stream
       epoch: options.held.epoch,
       seq: options.held.seq,
       seen: options.seen,
+      run: options.run,
       contract: CONTRACT_VERSIONS.join(','),
     },
     headers: { authorization: options.authorization },

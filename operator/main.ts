@@ -66,6 +66,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       plan: (role, plan) => server.offerPlan(role, plan),
       table: (table) => server.send('dns-server', { type: 'table', table }),
       command: (node, command) => server.send('edge', { type: 'command', command }, node),
+      dismiss: (node) => server.end('edge', node),
       expire: (ref) => void removeOwnJob(state, ref, log),
     },
     clock,

@@ -6,10 +6,11 @@
  *     connect, report, tick ───────────────────────────────────────────> decide ──────┴─> tables, commands out ─> status
  */
 
+import { randomUUID } from 'node:crypto';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { NodeRow, NodeTable } from '../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../contract/plans/published-plan.ts';
-import { compareRevisions, formatRevision, type Revision } from '../contract/plans/revision.ts';
+import { formatRevision, type Revision } from '../contract/plans/revision.ts';
 import { formatProblem, type Problem } from '../contract/problem.ts';
 import type { Command, Role } from '../contract/stream/messages.ts';
 import type { ResourcesView, RoutingView } from '../contract/stream/operator-api.ts';
@@ -22,7 +23,7 @@ import { compile } from './compile/compile.ts';
 import { decide } from './decide/decide.ts';
 import { type DecideEvent, type DecideState, type Effect, initialState } from './decide/state.ts';
 import type { EpochStore } from './publish/epoch-file.ts';
-import { type Publication, publish, raiseEpoch, startPublication } from './publish/publication.ts';
+import { isForeign, type Publication, publish, raiseEpoch, startPublication } from './publish/publication.ts';
 import type { AcceptedStore } from './source/folder/accepted-files.ts';
 import type { Loaded } from './source/source.ts';
 import { type Statuses, statusOf } from './status/record.ts';
@@ -35,6 +36,8 @@ export interface Outbox {
   plan(role: Role, plan: PublishedPlan): void;
   table(table: NodeTable): void;
   command(node: string, command: Command): void;
+  /** The node's EdgeNode is gone. */
+  dismiss(node: string): void;
   /** A finished job has outlived its time. */
   expire(ref: ObjectRef): void;
 }
@@ -93,7 +96,7 @@ export class Reconciler {
     this.#log = log;
     this.#accepted = memory.accepted;
     this.#statuses = memory.statuses;
-    this.#publication = startPublication(memory.epoch, restoredSince(memory.statuses));
+    this.#publication = startPublication(memory.epoch, restoredSince(memory.statuses), randomUUID());
     this.#state = initialState(restoredStatuses(memory.statuses));
     this.#table = { version: { epoch: memory.epoch, seq: 0 }, rows: [] };
     this.#statusWriter = latest(() => this.#writeStatuses());
@@ -103,12 +106,10 @@ export class Reconciler {
     return this.#inTurn(() => this.#load(loaded));
   }
 
-  /** Resolves with the epoch to greet an agent with. One that met a higher epoch than ours makes us rise above it. */
-  connecting(held: Revision, seen: number): Promise<number> {
+  /** Resolves with the epoch to greet an agent with. One that met an operator we know nothing of makes us rise above it. */
+  connecting(agent: { seen: number; run: string }): Promise<number> {
     return this.#inTurn(async () => {
-      const { epoch, seq } = this.#publication;
-      if (compareRevisions(held, { epoch, seq }) > 0 || seen > epoch)
-        await this.#rise(Math.max(held.epoch, seen) + 1);
+      if (isForeign(this.#publication, agent)) await this.#rise(agent.seen + 1);
       return this.#publication.epoch;
     });
   }
@@ -187,7 +188,10 @@ export class Reconciler {
 
   async #rise(epoch: number): Promise<void> {
     await this.#stores.epoch.write(epoch);
-    this.#log.warn({ epoch }, 'an agent holds a newer revision than any of ours; going on above it');
+    this.#log.warn(
+      { epoch },
+      'an agent was served by an operator that this one knows nothing of; going on above it',
+    );
     this.#publish(raiseEpoch(this.#publication, epoch));
     this.#sendTable(this.#table.rows);
   }
@@ -220,6 +224,9 @@ export class Reconciler {
         break;
       case 'command':
         this.#outbox.command(effect.node, effect.command);
+        break;
+      case 'dismiss':
+        this.#outbox.dismiss(effect.node);
         break;
       case 'expire':
         this.#outbox.expire(effect.ref);

@@ -7,8 +7,10 @@ import { routingPlan } from './routing-plan.ts';
 
 const envelope = {
   revision,
-  /** `planDigest` of the content; `revision` and `since` are not part of it. */
+  /** `planDigest` of the content; what lies beside it here is not part of it. */
   digest: z.string().length(64),
+  /** The run of the operator that published it. Revisions of two runs compare only when the later knew the earlier. */
+  run: z.string(),
 };
 
 /**

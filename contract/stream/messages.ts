@@ -1,13 +1,14 @@
 /**
  * The stream between operator and agents.
  *
- *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&seen=3&contract=1     newline-delimited JSON, until one side ends it
+ *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&seen=3&run=x&contract=1     newline-delimited JSON, until one side ends it
  *       hello                    always first: the contract version that the operator chose
  *       plan | table | command | heartbeat …
  *     POST /v1/reports           { role, node, reports: [ack | nack | done | failed | health] } -> 204
  *
  * Both carry `Authorization: Bearer <token>`. `epoch` and `seq` name the plan that the agent holds (0 and 0: none).
- * `seen` is the highest epoch that it met in plans and tables: an operator that lost its memory goes above that.
+ * `seen` is the highest epoch that it met in plans and tables, `run` the operator's run that published its plan: one
+ * that lost its memory finds itself below what it never published, and goes above that.
  * At most one plan is un-acked per agent; a newer one replaces the one that waits.
  */
 import { z } from 'zod';

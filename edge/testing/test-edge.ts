@@ -117,7 +117,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
   );
   const publish = async (domains: EdgeDomain[]) => {
     const plan = { domains };
-    await take({ revision: { epoch: 1, seq: ++seq }, digest: planDigest(plan), plan });
+    await take({ revision: { epoch: 1, seq: ++seq }, digest: planDigest(plan), run: 'test', plan });
   };
   const domains = options.domains ?? [domainOf(options.origin, { rules: options.rules ?? [] })];
   if (held === undefined && domains.length > 0) await publish(domains);

@@ -6,7 +6,7 @@
  */
 import type { CdnDomain } from '../../contract/kinds/kinds.ts';
 import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
-import type { Report } from '../../contract/stream/messages.ts';
+import type { Command, Report } from '../../contract/stream/messages.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { refOf, type Snapshot } from '../admit/snapshot.ts';
 import {
@@ -14,6 +14,8 @@ import {
   dueRetries,
   isExpired,
   isOverdue,
+  isUnfinished,
+  missedNodes,
   nodeAcked,
   nodeFailed,
   overdue,
@@ -28,6 +30,7 @@ import {
   markForRevalidation,
   planAcked,
   restoreNode,
+  revalidationFailed,
   revalidationOf,
   rowsOf,
 } from './nodes.ts';
@@ -84,8 +87,44 @@ function snapshotTaken(state: DecideState, snapshot: Snapshot, now: number): Dec
   const kept: DecideState = { ...state, nodes };
   const wanted = new Set(snapshot.jobs.map(({ metadata }) => metadata.uid));
   const gone = [...state.jobs].filter(([uid]) => !wanted.has(uid));
-  const decision = gone.reduce((before, [uid, job]) => dropJob(before, uid, job, now), quiet(kept));
-  return startJobs(shrinkJobs(decision, now), snapshot, now);
+  const dismissed: Decision = { state: kept, effects: dismissals(state, kept) };
+  const decision = gone.reduce((before, [uid, job]) => dropJob(before, uid, job, now), dismissed);
+  const started = startJobs(shrinkJobs(dropRestored(decision, wanted, now), now), snapshot, now);
+  return { ...started, state: gateUnheard(started.state) };
+}
+
+function dismissals(before: DecideState, { nodes }: DecideState): Effect[] {
+  return [...before.nodes]
+    .filter(([name, { connected }]) => connected && !nodes.has(name))
+    .map(([node]) => ({ type: 'dismiss', node }));
+}
+
+/** Jobs that were deleted, unfinished, while no leader looked. */
+function dropRestored(decision: Decision, wanted: ReadonlySet<string>, now: number): Decision {
+  const { restored, nodes } = decision.state;
+  return [...restored.jobs]
+    .filter(([uid, status]) => !wanted.has(uid) && isUnfinished(status))
+    .reduce(
+      (before, [uid, status]) => markNodes(before, missedNodes(status, [...nodes.keys()]), uid, now),
+      decision,
+    );
+}
+
+/** Nodes that an earlier leader left have to catch up with what they had not acked when it was lost. */
+function gateUnheard(state: DecideState): DecideState {
+  const fresh = [...state.nodes].filter(
+    ([name, { heard }]) => !heard && !state.rows.some(({ node }) => node === name),
+  );
+  return fresh.reduce((before, [name]) => {
+    const gates = new Set(commandsFor(before, name).map(({ uid }) => uid));
+    return withNode(before, name, (node) => ({ ...node, gates }));
+  }, state);
+}
+
+/** What a node has to do before it may answer: what it missed first, then what is unfinished, in order. */
+function commandsFor({ nodes, jobs }: DecideState, name: string): Command[] {
+  const node = nodes.get(name);
+  return node ? [...revalidationOf(node), ...pendingCommands(jobs, name)] : [];
 }
 
 /** A job that is deleted unfinished was missed by those that had not acked it. */
@@ -121,14 +160,13 @@ function findDomain({ domains }: Snapshot, namespace: string, name: string): Cdn
   return domains.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
 }
 
-/** The node first gets what it missed, then what is unfinished, in order; it may answer when it acked all of it. */
 function edgeConnected(state: DecideState, name: string, held: Revision): Decision {
   const node = state.nodes.get(name);
   if (!node) return quiet(state);
-  const commands = [...revalidationOf(node), ...pendingCommands(state.jobs, name)];
+  const commands = commandsFor(state, name);
   return {
     state: withNode(state, name, () => connectNode(node, held, commands)),
-    effects: commands.map((command) => ({ type: 'command', node: name, command })),
+    effects: commandEffects(name, commands),
   };
 }
 
@@ -144,8 +182,10 @@ function edgeReported(state: DecideState, name: string, report: Report, now: num
       const acked = withJob(state, report.uid, (job) => nodeAcked(job, name, report.objects, now));
       return quiet(withNode(acked, name, (node) => commandDone(node, report.uid)));
     }
-    case 'failed':
-      return quiet(withJob(state, report.uid, (job) => nodeFailed(job, name, report.message, now)));
+    case 'failed': {
+      const failed = withJob(state, report.uid, (job) => nodeFailed(job, name, report.message, now));
+      return quiet(withNode(failed, name, (node) => revalidationFailed(node, report.uid, now)));
+    }
     case 'health':
       return quiet(state);
   }
@@ -168,8 +208,25 @@ function dnsServerReported(state: DecideState, name: string, report: Report): De
 }
 
 function ticked(state: DecideState, now: number): Decision {
-  return [...state.jobs.values()].reduce((decision, job) => tickJob(decision, job, now), quiet(state));
+  const retried = retryRevalidations(state, now);
+  return [...state.jobs.values()].reduce((decision, job) => tickJob(decision, job, now), retried);
 }
+
+function retryRevalidations(state: DecideState, now: number): Decision {
+  const due = [...state.nodes].filter(
+    ([, { connected, retryAt }]) => connected && retryAt !== undefined && retryAt <= now,
+  );
+  return {
+    state: due.reduce(
+      (before, [name]) => withNode(before, name, (node) => ({ ...node, retryAt: undefined })),
+      state,
+    ),
+    effects: due.flatMap(([name, node]) => commandEffects(name, revalidationOf(node))),
+  };
+}
+
+const commandEffects = (node: string, commands: readonly Command[]): Effect[] =>
+  commands.map((command) => ({ type: 'command', node, command }));
 
 function tickJob(decision: Decision, job: JobState, now: number): Decision {
   const { uid } = job.job.metadata;
@@ -191,14 +248,18 @@ function tickJob(decision: Decision, job: JobState, now: number): Decision {
 
 /** A job ended without these nodes' acks: they revalidate all that they stored before they answer again. */
 function markMissed(decision: Decision, job: JobState, now: number): Decision {
-  return awaitedNodes(job).reduce(({ state, effects }, name) => {
+  return markNodes(decision, awaitedNodes(job), job.job.metadata.uid, now);
+}
+
+function markNodes(decision: Decision, names: readonly string[], missed: string, now: number): Decision {
+  return names.reduce(({ state, effects }, name) => {
     const node = state.nodes.get(name);
     if (!node) return { state, effects };
-    const marked = markForRevalidation(name, node, job.job.metadata.uid, now);
+    const marked = markForRevalidation(name, node, missed, now);
     const commands = node.connected ? revalidationOf(marked) : [];
     return {
       state: withNode(state, name, () => marked),
-      effects: [...effects, ...commands.map((command): Effect => ({ type: 'command', node: name, command }))],
+      effects: [...effects, ...commandEffects(name, commands)],
     };
   }, decision);
 }
@@ -206,7 +267,7 @@ function markMissed(decision: Decision, job: JobState, now: number): Decision {
 function sendTo(state: DecideState, nodes: readonly string[], { command }: JobState): Effect[] {
   return nodes
     .filter((node) => state.nodes.get(node)?.connected)
-    .map((node): Effect => ({ type: 'command', node, command }));
+    .flatMap((node) => commandEffects(node, [command]));
 }
 
 function withNode(state: DecideState, name: string, change: (node: NodeState) => NodeState): DecideState {

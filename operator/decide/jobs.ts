@@ -128,7 +128,21 @@ export function isExpired({ job, outcome, expired }: JobState, now: number): boo
   return !expired && outcome !== undefined && now >= outcome.at + job.spec.ttlSecondsAfterFinished * 1_000;
 }
 
+/** Nodes that may have missed a job which ended while no leader looked. Its status names some of them only. */
+export function missedNodes({ nodes, awaited = [] }: PurgeJobStatus, all: readonly string[]): string[] {
+  const missing = nodes ? nodes.targeted - nodes.acked : Number.POSITIVE_INFINITY;
+  return missing > awaited.length ? [...all] : awaited.map(({ node }) => node);
+}
+
+export function isUnfinished(status: PurgeJobStatus): boolean {
+  return restoredOutcome(status) === undefined;
+}
+
 function completed(job: JobState, now: number): JobState {
+  if (job.nodes.size === 0) {
+    const message = 'every EdgeNode that it was for is gone';
+    return { ...job, outcome: { type: 'Failed', reason: 'NoNodeLeft', message, at: now } };
+  }
   if (awaitedNodes(job).length > 0) return job;
   const message = `acked by all ${job.nodes.size} nodes`;
   return { ...job, outcome: { type: 'Complete', reason: 'AllNodesAcked', message, at: now } };

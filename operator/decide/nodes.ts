@@ -5,16 +5,20 @@ import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import type { Command } from '../../contract/stream/messages.ts';
 import type { NodeState } from './state.ts';
 
+const REVALIDATE_RETRY_MS = 10_000;
+
 /** A node as it is before it connects to this leader. One without a record has to revalidate what it may have stored. */
 export function restoreNode(name: string, status: EdgeNodeStatus | undefined, now: number): NodeState {
   const mark = status?.acked === undefined || status.mustRevalidate === true;
   const revalidation = mark ? revalidationUid(name, now) : undefined;
   return {
     connected: false,
+    heard: false,
     acked: status?.acked,
     confirmed: false,
     known: status?.acked !== undefined,
     revalidation,
+    retryAt: undefined,
     gates: new Set(revalidation === undefined ? [] : [revalidation]),
     nack: undefined,
   };
@@ -27,14 +31,25 @@ export function revalidationUid(node: string, now: number): string {
 
 /** A (re)connected node has to catch up with every purge that it has not acked before it may answer again. */
 export function connectNode(node: NodeState, held: Revision, pending: readonly Command[]): NodeState {
-  return { ...node, connected: true, acked: held, gates: new Set(pending.map(({ uid }) => uid)) };
+  const gates = new Set(pending.map(({ uid }) => uid));
+  return { ...node, connected: true, heard: true, acked: held, retryAt: undefined, gates };
 }
 
-/** A job ended without this node's ack. */
+/**
+ * A job ended without this node's ack. One that is cut off while it answers goes on answering: its silence withdraws
+ * nothing, and when it connects it is gated.
+ */
 export function markForRevalidation(name: string, node: NodeState, missed: string, now: number): NodeState {
   const revalidation = revalidationUid(name, now);
+  const answering = !node.connected && node.gates.size === 0;
+  if (answering) return { ...node, revalidation };
   const gates = new Set([...node.gates].filter((uid) => uid !== missed && uid !== node.revalidation));
-  return { ...node, revalidation, gates: gates.add(revalidation) };
+  return { ...node, revalidation, retryAt: undefined, gates: gates.add(revalidation) };
+}
+
+/** The disk of an edge may be full: the revalidation is tried again while the stream stays open. */
+export function revalidationFailed(node: NodeState, uid: string, now: number): NodeState {
+  return node.revalidation === uid ? { ...node, retryAt: now + REVALIDATE_RETRY_MS } : node;
 }
 
 export function commandDone(node: NodeState, uid: string): NodeState {
@@ -58,10 +73,13 @@ export function revalidationOf({ revalidation }: NodeState): Command[] {
   return revalidation === undefined ? [] : [{ type: 'revalidateAll', uid: revalidation }];
 }
 
-/** The rows that may be published, sorted by node. */
+/**
+ * The rows that may be published, sorted by node. A node that an earlier leader left with something to catch up with
+ * has none before it connects: was it answering, or kept out? Its dns-servers know, and keep the row that they have.
+ */
 export function rowsOf(nodes: ReadonlyMap<string, NodeState>): NodeRow[] {
   return [...nodes]
-    .filter(([, { known }]) => known)
+    .filter(([, { known, heard, gates }]) => known && (heard || gates.size === 0))
     .map(([node, { acked = NO_REVISION, gates }]) => {
       const admitted = gates.size === 0;
       return { node, acked, admitted, reason: admitted ? 'Admitted' : 'CatchingUp' };

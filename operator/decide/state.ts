@@ -13,6 +13,8 @@ import type { Snapshot } from '../admit/snapshot.ts';
 
 export interface NodeState {
   connected: boolean;
+  /** It has connected in this run. */
+  heard: boolean;
   /** What the agent last said that it serves, or what an earlier leader wrote down of it. */
   acked: Revision | undefined;
   /** It acked a plan of this run, so that its revision compares with those that this run gives out. */
@@ -24,6 +26,8 @@ export interface NodeState {
   known: boolean;
   /** It missed a purge: the command that it has to do, also after a restart of ours. */
   revalidation: string | undefined;
+  /** When a revalidation that failed is sent again. */
+  retryAt: number | undefined;
   /** Uids of commands that it has to ack before it may answer; empty means admitted. */
   gates: ReadonlySet<string>;
   nack: { revision: Revision; fault: 'Local' | 'Invalid'; message: string } | undefined;
@@ -56,7 +60,7 @@ export interface JobState {
 
 export interface JobOutcome {
   type: 'Complete' | 'Failed';
-  reason: 'AllNodesAcked' | 'DeadlineExceeded' | 'NoNodeSelected';
+  reason: 'AllNodesAcked' | 'DeadlineExceeded' | 'NoNodeSelected' | 'NoNodeLeft';
   message: string;
   at: number;
 }
@@ -87,6 +91,8 @@ export type DecideEvent =
 export type Effect =
   | { type: 'table'; rows: readonly NodeRow[] }
   | { type: 'command'; node: string; command: Command }
+  /** The EdgeNode is no more: its stream ends, so that it begins anew should it come back. */
+  | { type: 'dismiss'; node: string }
   /** A finished job outlived its ttlSecondsAfterFinished. */
   | { type: 'expire'; ref: ObjectRef };
 

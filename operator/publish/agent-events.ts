@@ -5,8 +5,8 @@ import { Refusal, type StreamEvents } from './stream-server.ts';
 
 export function agentEvents(reconciler: Reconciler): StreamEvents {
   return {
-    async connecting({ role, node, held, seen }) {
-      const epoch = await reconciler.connecting(held, seen);
+    async connecting({ role, node, seen, run }) {
+      const epoch = await reconciler.connecting({ seen, run });
       if (role === 'edge' && !reconciler.hasNode(node))
         throw new Refusal(404, `no EdgeNode is called ${node}`);
       return epoch;

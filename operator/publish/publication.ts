@@ -24,6 +24,8 @@ export interface DomainHistory {
 }
 
 export interface Publication {
+  /** Random, made at each start. */
+  run: string;
   epoch: number;
   /** Of the last plan that was published in this epoch; both kinds of plan count. */
   seq: number;
@@ -35,8 +37,20 @@ export interface Publication {
   restored: ReadonlyMap<string, Revision>;
 }
 
-export function startPublication(epoch: number, restored: ReadonlyMap<string, Revision>): Publication {
-  return { epoch, seq: 0, edge: undefined, routing: undefined, history: new Map(), restored };
+export function startPublication(
+  epoch: number,
+  restored: ReadonlyMap<string, Revision>,
+  run: string,
+): Publication {
+  return { run, epoch, seq: 0, edge: undefined, routing: undefined, history: new Map(), restored };
+}
+
+/**
+ * Whether an agent met an operator that this one knows nothing of, as after a loss of the state folder: then it may
+ * hold our next revisions with another content.
+ */
+export function isForeign({ run, epoch }: Publication, agent: { run: string; seen: number }): boolean {
+  return agent.run !== run && agent.seen >= epoch;
 }
 
 /** The publication after a compile. Edges' plan first: what DNS points at has to exist before. */
@@ -47,7 +61,7 @@ export function publish(last: Publication, { edge, routing }: Compiled): Publica
   const published =
     last.edge && edgeSame
       ? last.edge
-      : { revision: { epoch: last.epoch, seq: edgeSeq }, digest: edgeDigest, plan: edge };
+      : { revision: { epoch: last.epoch, seq: edgeSeq }, digest: edgeDigest, run: last.run, plan: edge };
 
   const routingDigest = planDigest(routing);
   const routingSame = last.routing?.digest === routingDigest;
@@ -60,7 +74,7 @@ export function publish(last: Publication, { edge, routing }: Compiled): Publica
   const routingPlan =
     last.routing && routingSame
       ? last.routing
-      : { revision: routed, digest: routingDigest, plan: routing, since };
+      : { revision: routed, digest: routingDigest, run: last.run, plan: routing, since };
   // A uid that went away and comes back is a new beginning, whatever was restored for it.
   const restored = new Map([...last.restored].filter(([uid]) => history.has(uid)));
   return { ...last, seq, edge: published, routing: routingPlan, history, restored };
@@ -83,6 +97,6 @@ function historyOf(domain: EdgeDomain, last: Publication, edge: Revision, routin
  */
 export function raiseEpoch(last: Publication, epoch: number): Publication {
   const compiled = last.edge && last.routing && { edge: last.edge.plan, routing: last.routing.plan };
-  const restart = startPublication(epoch, last.restored);
+  const restart = startPublication(epoch, last.restored, last.run);
   return compiled ? publish(restart, compiled) : restart;
 }

@@ -38,7 +38,7 @@ const MAX_REPORT_BYTES = 16 * 2 ** 20;
 /** What the agents' requests lead to. */
 export interface StreamEvents {
   /** The epoch to greet with; a refusal is thrown. Resolves before anything else is sent to the agent. */
-  connecting(agent: AgentIdentity & { held: Revision; seen: number }): Promise<number>;
+  connecting(agent: AgentIdentity & { seen: number; run: string }): Promise<number>;
   connected(session: Session, held: Revision): void;
   disconnected(agent: AgentIdentity): void;
   reported(agent: AgentIdentity, report: Report): void;
@@ -71,6 +71,7 @@ const streamQuery = z.object({
   epoch: z.coerce.number().int().min(0),
   seq: z.coerce.number().int().min(0),
   seen: z.coerce.number().int().min(0).default(0),
+  run: z.string().max(64).default(''),
   contract: z.string().transform((text) => text.split(',').map(Number)),
 });
 
@@ -119,6 +120,10 @@ export class StreamServer {
     }
   }
 
+  end(role: Role, node: string): void {
+    this.#sessions.get(`${role}/${node}`)?.end();
+  }
+
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://operator');
     if (answerAdmin(url.pathname, response, this.#options)) return;
@@ -151,7 +156,7 @@ export class StreamServer {
   async #openStream(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = streamQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) throw new Refusal(400, z.prettifyError(query.error));
-    const { role: agentRole, node, epoch, seq, seen, contract } = query.data;
+    const { role: agentRole, node, epoch, seq, seen, run, contract } = query.data;
     const spoken = CONTRACT_VERSIONS.find((version) => contract.includes(version));
     if (spoken === undefined) {
       throw new Refusal(
@@ -161,7 +166,7 @@ export class StreamServer {
     }
     const identity = { role: agentRole, node };
     const held = { epoch, seq };
-    const greeting = await this.#options.events.connecting({ ...identity, held, seen });
+    const greeting = await this.#options.events.connecting({ ...identity, seen, run });
     if (request.socket.destroyed) return;
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
     const session = new Session(identity, held, {
