@@ -34,13 +34,13 @@ export interface AgentOptions<R extends Role> {
    * Builds all that serving the plan needs, aside from what is served now; may be slow, may throw. What it returns
    * swaps that in, in one assignment, and cannot fail. A LocalFault is nacked as Local, anything else as Invalid.
    */
-  prepare(published: PlanOf[R]): Promise<() => void>;
+  prepare: (published: PlanOf[R]) => Promise<() => void>;
   /** What to hold when a newer plan comes: pure. By default the newer one as it is. */
-  merge?(held: PlanOf[R], newer: PlanOf[R]): PlanOf[R];
+  merge?: (held: PlanOf[R], newer: PlanOf[R]) => PlanOf[R];
   /** A new node table, already merged with the rows held and durable. */
-  onTable?(table: NodeTable): void;
+  onTable?: (table: NodeTable) => void;
   /** Applies a command durably, once per uid, and says what it did. */
-  onCommand?(command: Command): Promise<{ objects: number; durationMs: number }>;
+  onCommand?: (command: Command) => Promise<{ objects: number; durationMs: number }>;
 }
 
 /** A fault of this machine (disk, memory), not of the plan. */

@@ -37,18 +37,18 @@ export function admit(loaded: Loaded, accepted: Accepted): Admission {
   problems.push(...readings.flatMap((reading) => reading.problems));
 
   const contenders = contend(readings, accepted, loaded.at, problems);
-  if (config) {
-    settleReferences(contenders, 'domains', config, accepted, problems);
-    settleHostnames(contenders, accepted, problems);
-    settleReferences(contenders, 'others', config, accepted, problems);
-  }
+  // Without settings nothing can be checked against them, so nothing new is accepted.
+  if (!config) return admission(accepted, problems);
+  settleReferences(contenders, 'domains', config, accepted, problems);
+  settleHostnames(contenders, accepted, problems);
+  settleReferences(contenders, 'others', config, accepted, problems);
   const resources = new Map([...contenders].map(([key, { form }]) => [key, form] as const));
-  return {
-    config,
-    snapshot: snapshotOf([...resources.values()].map(({ resource }) => resource)),
-    problems: problems.sort(byPlace),
-    accepted: { config, resources },
-  };
+  return admission({ config, resources }, problems);
+}
+
+function admission(accepted: Accepted, problems: Problem[]): Admission {
+  const snapshot = snapshotOf([...accepted.resources.values()].map(({ resource }) => resource));
+  return { config: accepted.config, snapshot, problems: problems.sort(byPlace), accepted };
 }
 
 function admitConfig(

@@ -1,9 +1,10 @@
 /** One document to one candidate: identity, spec with defaults, or all that is wrong with it. Pure. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { allowedKeys } from '../../contract/kinds/allowed-keys.ts';
 import { API_VERSION, type KindName } from '../../contract/kinds/kind.ts';
 import { KINDS, type SpecOf } from '../../contract/kinds/kinds.ts';
 import { manifestSchema, type ObjectRef, SERVER_KEYS } from '../../contract/kinds/metadata.ts';
+import { dnsLabel } from '../../contract/kinds/scalars.ts';
 import { formatPath, type Problem, shownValue } from '../../contract/problem.ts';
 import type { SourceDocument } from '../source/source.ts';
 
@@ -73,13 +74,17 @@ function kindOf(value: unknown): KindName | undefined {
   return typeof kind === 'string' && Object.hasOwn(KINDS, kind) ? (kind as KindName) : undefined;
 }
 
-/** The name is readable in most documents that are wrong elsewhere: their last accepted form stays in force. */
+/**
+ * The name is readable in most documents that are wrong elsewhere: their last accepted form stays in force. What can't
+ * be a name is none: names become paths of the state folder.
+ */
 function identityOf(kind: KindName, value: unknown): ObjectRef | undefined {
   const metadata = field(value, 'metadata');
   const name = field(metadata, 'name');
   const namespace = field(metadata, 'namespace') ?? 'default';
-  if (typeof name !== 'string' || typeof namespace !== 'string') return undefined;
-  return { kind, name, namespace: KINDS[kind].scope === 'Namespaced' ? namespace : '' };
+  const names = z.tuple([dnsLabel, dnsLabel]).safeParse([name, namespace]);
+  if (!names.success) return undefined;
+  return { kind, name: names.data[0], namespace: KINDS[kind].scope === 'Namespaced' ? names.data[1] : '' };
 }
 
 function field(value: unknown, key: string): unknown {

@@ -13,7 +13,7 @@ export interface Fault {
 /** What the checks may look at. Domains are those in force. */
 export interface Surroundings {
   config: WeirConfig;
-  domain(namespace: string, name: string): CdnDomain | undefined;
+  domain: (namespace: string, name: string) => CdnDomain | undefined;
 }
 
 export const CHECKS: { [K in KindName]: ((resource: Resource<K>, around: Surroundings) => Fault[])[] } = {

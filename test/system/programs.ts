@@ -89,31 +89,45 @@ export async function prepareSystem(options: { health?: Record<string, unknown> 
     edgeAdmin: await freePort('127.0.1.1'),
   };
   const programs = new Map<string, Program>();
-  const start = (name: string, main: string, args: string[]) =>
-    void programs.set(name, new Program(main, args));
-  const agent = (own: string) => [
-    ...['--operator', `http://127.0.0.1:${ports.operator}`, '--token-file', state.token, '--state', own],
-  ];
+  const start = (name: string, main: string, flags: Record<string, string>) =>
+    void programs.set(
+      name,
+      new Program(
+        main,
+        Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),
+      ),
+    );
+  const agent = (own: string) => ({
+    operator: `http://127.0.0.1:${ports.operator}`,
+    'token-file': state.token,
+    state: own,
+  });
   const system: System = {
     folder,
     state,
     ports,
     programs,
     startOperator: () =>
-      start('operator', 'operator/main.ts', [
-        ...['--folder', folder, '--state', state.root, '--listen', `127.0.0.1:${ports.operator}`],
-      ]),
+      start('operator', 'operator/main.ts', {
+        folder,
+        state: state.root,
+        listen: `127.0.0.1:${ports.operator}`,
+      }),
     startDns: () =>
-      start('dns-server', 'dns-server/main.ts', [
-        ...['--name', 'dns-1', ...agent(state.dnsServer), '--listen', `127.0.0.1:${ports.dns}`],
-        ...['--admin', `127.0.0.1:${ports.dnsAdmin}`],
-      ]),
+      start('dns-server', 'dns-server/main.ts', {
+        ...agent(state.dnsServer),
+        name: 'dns-1',
+        listen: `127.0.0.1:${ports.dns}`,
+        admin: `127.0.0.1:${ports.dnsAdmin}`,
+      }),
     startEdge: (name) => {
       const address = EDGES.find((edge) => edge.name === name)?.address ?? '';
-      start(name, 'edge/main.ts', [
-        ...['--node', name, ...agent(state.edge(name)), '--listen', `${address}:${ports.http}`],
-        ...['--admin', `${address}:${ports.edgeAdmin}`],
-      ]);
+      start(name, 'edge/main.ts', {
+        ...agent(state.edge(name)),
+        node: name,
+        listen: `${address}:${ports.http}`,
+        admin: `${address}:${ports.edgeAdmin}`,
+      });
     },
     async write(file, documents) {
       const path = join(folder, file);

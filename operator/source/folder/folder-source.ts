@@ -61,8 +61,8 @@ export function folderSource({ folder, jobs, clock, log }: FolderSourceOptions):
         })();
       };
       const settled = settle(clock, SETTLE_MS, lookSoon);
-      cleanups.push(clock.every(POLL_MS, lookSoon), settled.cancel);
-      for (const root of [folder, jobs]) cleanups.push(watchFolder(root, settled.trigger, log));
+      cleanups.push(clock.every(POLL_MS, lookSoon), () => settled.cancel());
+      for (const root of [folder, jobs]) cleanups.push(watchFolder(root, () => settled.trigger(), log));
       lookSoon();
     },
     async stop() {
@@ -93,15 +93,22 @@ function digestOf({ folder, own }: BothRoots): string {
 }
 
 function toLoaded({ folder, own }: BothRoots, at: string): Loaded {
-  const config = folder.find(({ path }) => path === CONFIG_FILE);
-  const manifests = folder.filter((file) => file !== config).flatMap(parseDocuments);
   const jobs = own.flatMap(parseDocuments).map((document) => ({ ...document, ownJob: true }));
-  return { at, config: config && configDocument(config), documents: [...manifests, ...jobs] };
+  const { config, manifests } = splitConfig(folder);
+  return { at, config, documents: [...manifests, ...jobs] };
 }
 
-/** An empty weir.yaml is a document without settings, so that its problems are told like any other's. */
-function configDocument(file: ManifestFile): SourceDocument {
-  return parseDocuments(file)[0] ?? { file: file.path, value: {}, line: () => 1 };
+/**
+ * The settings are the first document of weir.yaml; what stands behind them in the file are manifests like any other.
+ * An empty weir.yaml is a document without settings, so that its problems are told too.
+ */
+function splitConfig(folder: ManifestFile[]): { config?: SourceDocument; manifests: SourceDocument[] } {
+  const documents = folder.flatMap(parseDocuments);
+  const file = folder.find(({ path }) => path === CONFIG_FILE);
+  if (!file) return { manifests: documents };
+  const config = documents.find((document) => document.file === CONFIG_FILE);
+  const manifests = documents.filter((document) => document !== config);
+  return { config: config ?? { file: file.path, value: {}, line: () => 1 }, manifests };
 }
 
 function settle(clock: Clock, ms: number, run: () => void) {
