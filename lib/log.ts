@@ -4,10 +4,16 @@ export type Log = pino.Logger;
 
 /**
  * A program's log: JSON lines on standard output, or lines for people when that is a terminal (or the parent that
- * shares ours says so with WEIR_LOG_PRETTY=1). WEIR_LOG_LEVEL sets the level, `info` by default.
+ * shares ours says so with WEIR_LOG_PRETTY=1). WEIR_LOG_LEVEL sets the level, `info` by default. A command whose
+ * standard output is its result logs to standard error, `descriptor` 2.
  */
-export function createLog(program: string, bindings: Record<string, unknown> = {}): Log {
-  const pretty = process.stdout.isTTY || process.env.WEIR_LOG_PRETTY === '1';
+export function createLog(
+  program: string,
+  bindings: Record<string, unknown> = {},
+  descriptor: 1 | 2 = 1,
+): Log {
+  const { isTTY } = descriptor === 1 ? process.stdout : process.stderr;
+  const pretty = isTTY || process.env.WEIR_LOG_PRETTY === '1';
   const options: pino.LoggerOptions = {
     name: program,
     level: process.env.WEIR_LOG_LEVEL ?? 'info',
@@ -20,10 +26,15 @@ export function createLog(program: string, bindings: Record<string, unknown> = {
     },
     formatters: { level: (level) => ({ level }) },
   };
-  if (!pretty) return pino(options);
+  if (!pretty) return pino(options, pino.destination(descriptor));
   const transport = pino.transport({
     target: 'pino-pretty',
-    options: { ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', singleLine: true },
+    options: {
+      destination: descriptor,
+      ignore: 'pid,hostname',
+      translateTime: 'HH:MM:ss.l',
+      singleLine: true,
+    },
   });
   // A transport with its own worker wants the level as a number.
   const { formatters: _formatters, ...rest } = options;

@@ -1,0 +1,37 @@
+/**
+ * The `weir` command: one file or folder for each of its commands.
+ *
+ *     weir standalone | get | explain | validate | compile | purge
+ */
+import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
+import { standaloneCommand } from './standalone/command.ts';
+
+const COMMANDS = [standaloneCommand];
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('weir')
+    .description('A private CDN: DNS that knows where clients are, and caching edges near them.')
+    .version(packageJson.version, '-v, --version')
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride()
+    .addHelpText('after', EXIT_CODES_HELP);
+  for (const add of COMMANDS) add(program);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    process.exitCode = exitCodeOf(error);
+  }
+  process.exit();
+}
+
+/** Says what went wrong, unless commander did already; a bug shows its stack. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (!(error instanceof CommandError)) throw error;
+  process.stderr.write(`weir: ${error.message}\n`);
+  return error.exitCode;
+}
+
+if (import.meta.main) await main(process.argv);

@@ -1,0 +1,145 @@
+/**
+ * `weir standalone DIR`: the same programs that a cluster runs, as child processes on this machine.
+ *
+ *     folder ──admit──> installation ──programs──> table ──check──> supervisor ──> children
+ *                             ^                                          │
+ *                             └── follow: what the operator says is in force ──┘
+ */
+import type { Command } from 'commander';
+import type { WeirConfig } from '../../contract/config/weir-config.ts';
+import { formatProblem } from '../../contract/problem.ts';
+import { DEFAULT_STATE_FOLDER, stateFolder } from '../../contract/state-folder.ts';
+import { systemClock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
+import { operatorClient } from '../operator-client.ts';
+import { viewsOf } from '../resource-views.ts';
+import { checkPlaces } from './check-places.ts';
+import { followInstallation } from './follow.ts';
+import { readInstallation } from './installation.ts';
+import { childLogging, supervisorLog } from './log.ts';
+import { type Installation, programs } from './programs.ts';
+import { answersReady, notYetReady, until } from './ready.ts';
+import { Supervisor } from './supervisor.ts';
+import { welcomeText } from './welcome.ts';
+
+/** The operator makes the token that the others need; they start without it when it takes longer than this. */
+const OPERATOR_WITHIN_MS = 5_000;
+/** What is not ready by then is printed as it is; it goes on becoming ready. */
+const READY_WITHIN_MS = 30_000;
+
+interface StandaloneOptions {
+  state: string;
+  verbose?: boolean;
+}
+
+export function standaloneCommand(program: Command): void {
+  program
+    .command('standalone')
+    .argument('<dir>', 'folder of manifests, with weir.yaml at its root')
+    .description('run an operator, a dns-server and the edges of a folder on this machine, until Ctrl-C')
+    .option('--state <dir>', 'where plans, caches and status are kept', DEFAULT_STATE_FOLDER)
+    .option('--verbose', 'show all that the programs log, not only warnings, on a terminal')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  weir standalone examples/quickstart
+  weir standalone examples/single-node --state .weir/single-node --verbose`,
+    )
+    .action(standalone);
+}
+
+async function standalone(folder: string, { state, verbose = false }: StandaloneOptions): Promise<void> {
+  const log = supervisorLog();
+  const installation = await start(folder, state, log);
+  const operator = ({ listen }: WeirConfig) =>
+    operatorClient(`http://${listen.operator}`, installation.state.token);
+  const supervisor = new Supervisor({ log, ...childLogging(verbose) });
+  const stopped = untilSignal(log, supervisor);
+
+  await startInOrder(supervisor, installation, stopped.signal);
+  const stopFollowing = followInstallation({
+    installation,
+    operator,
+    clock: systemClock,
+    log,
+    onChange: (changed) => supervisor.follow(programs(changed)),
+  });
+  await welcome({ folder, state, installation, log, signal: stopped.signal }, operator(installation.config));
+  await stopped.wait;
+  stopFollowing();
+  await supervisor.stop();
+  log.info('all stopped');
+}
+
+/** What is to run, once nothing stands in its way. */
+async function start(folder: string, state: string, log: Log): Promise<Installation> {
+  const { installation, problems, elsewhere } = await readInstallation(folder, stateFolder(state), log);
+  const lines = problems.map(formatProblem);
+  if (!installation) throw new CommandError(EXIT.failed, lines.join('\n'));
+  for (const line of lines) log.error(line);
+  const faults = await checkPlaces(programs(installation));
+  if (faults.length > 0) throw new CommandError(EXIT.failed, faults.join('\n'));
+  for (const name of elsewhere) {
+    log.warn(`EdgeNode ${name} is not started: its first address is not on this machine`);
+  }
+  return installation;
+}
+
+async function startInOrder(
+  supervisor: Supervisor,
+  installation: Installation,
+  signal: AbortSignal,
+): Promise<void> {
+  const table = programs(installation);
+  const first = table.filter(({ name }) => name === 'operator' || name === 'sample origin');
+  supervisor.follow(first);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(OPERATOR_WITHIN_MS)]);
+  for (const program of first) await until(() => answersReady(program), deadline);
+  supervisor.follow(table);
+}
+
+interface WelcomeInput {
+  folder: string;
+  state: string;
+  installation: Installation;
+  log: Log;
+  signal: AbortSignal;
+}
+
+async function welcome(
+  { folder, state, installation, log, signal }: WelcomeInput,
+  operator: ReturnType<typeof operatorClient>,
+): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_WITHIN_MS)]);
+  for (const program of programs(installation)) {
+    const ready = await until(() => answersReady(program), deadline);
+    if (ready) log.info({ program: program.name }, `${program.name} is ready`);
+    else if (!signal.aborted) log.error({ program: program.name }, `${program.name} is not ready yet`);
+  }
+  await until(async () => (await notYetReady(operator, installation.edges))?.length === 0, deadline);
+  if (signal.aborted) return;
+  const { resources } = await operator.resources().catch(() => ({ resources: [] }));
+  const domains = viewsOf(resources, 'CdnDomain');
+  process.stdout.write(welcomeText({ installation, folder, state, domains }));
+}
+
+/** The first signal stops in order, a second one at once. */
+function untilSignal(log: Log, supervisor: Supervisor) {
+  const controller = new AbortController();
+  const wait = new Promise<void>((resolve) => {
+    const told = (signal: NodeJS.Signals) => {
+      if (controller.signal.aborted) {
+        log.warn({ signal }, 'ending everything at once');
+        supervisor.kill();
+        process.exit(EXIT.failed);
+      }
+      log.info({ signal }, 'stopping; once more ends everything at once');
+      controller.abort();
+      resolve();
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, told);
+  });
+  return { signal: controller.signal, wait };
+}

@@ -1,0 +1,82 @@
+/**
+ * Follows EdgeNodes and settings as they come, change and go: asks the operator what is in force. An answer that fails
+ * changes nothing, and one that lacks a node counts only when it is repeated.
+ */
+import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
+import { KINDS } from '../../contract/kinds/kinds.ts';
+import type { ResourceView } from '../../contract/stream/operator-api.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { latest } from '../../lib/latest.ts';
+import type { Log } from '../../lib/log.ts';
+import { readYaml } from '../../lib/yaml-file.ts';
+import type { OperatorClient } from '../operator-client.ts';
+import { viewsOf } from '../resource-views.ts';
+import { localEdges } from './local-edges.ts';
+import type { Installation, LocalEdge } from './programs.ts';
+
+const POLL_MS = 1_000;
+/** An operator that lost its memory lists nothing until it has read the folder: so many answers in a row must agree. */
+const MISSING_ANSWERS = 3;
+
+export interface FollowOptions {
+  installation: Installation;
+  operator: (config: WeirConfig) => OperatorClient;
+  clock: Clock;
+  log: Log;
+  onChange: (installation: Installation) => void;
+}
+
+/** Returns a function that ends it. */
+export function followInstallation({
+  installation,
+  operator,
+  clock,
+  log,
+  onChange,
+}: FollowOptions): () => void {
+  let current = installation;
+  let missing: ReadonlyMap<string, number> = new Map();
+  const poll = latest<void>(async () => {
+    try {
+      const { resources } = await operator(current.config).resources();
+      const answered = await localEdges(namedSpecs(resources));
+      const kept = keepEdges(current.edges, answered.edges, new Set(nodeNames(resources)), missing);
+      missing = kept.missing;
+      const config = await readYaml(current.state.config, (value) => weirConfig.parse(value), log);
+      current = { ...current, edges: kept.edges, config: config ?? current.config };
+    } catch (error) {
+      log.debug({ err: error }, 'the operator does not answer; everything stays as it is');
+    }
+    // Also when nothing changed: what ended only now can be started again.
+    onChange(current);
+  });
+  return clock.every(POLL_MS, () => poll.offer());
+}
+
+function namedSpecs(resources: readonly ResourceView[]) {
+  return viewsOf(resources, 'EdgeNode').flatMap(({ metadata: { name }, spec }) => {
+    const parsed = KINDS.EdgeNode.spec.safeParse(spec);
+    return parsed.success ? [{ name, spec: parsed.data }] : [];
+  });
+}
+
+const nodeNames = (resources: readonly ResourceView[]) =>
+  viewsOf(resources, 'EdgeNode').map(({ metadata }) => metadata.name);
+
+/** The edges after an answer, and how often in a row each of those that it lacks was missing. Pure. */
+export function keepEdges(
+  before: readonly LocalEdge[],
+  answered: readonly LocalEdge[],
+  named: ReadonlySet<string>,
+  missing: ReadonlyMap<string, number>,
+): { edges: LocalEdge[]; missing: Map<string, number> } {
+  const here = new Set(answered.map(({ name }) => name));
+  const absent = before.filter(({ name }) => !here.has(name));
+  const counts = new Map(
+    // Named, but with a spec that can not be read yet: that is no deletion.
+    absent.map(({ name }) => [name, named.has(name) ? 0 : (missing.get(name) ?? 0) + 1]),
+  );
+  const kept = absent.filter(({ name }) => (counts.get(name) ?? 0) < MISSING_ANSWERS);
+  const edges = [...answered, ...kept].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { edges, missing: counts };
+}

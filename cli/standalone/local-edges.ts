@@ -1,0 +1,33 @@
+/** Which EdgeNodes are on this machine: those whose first address can be bound here. */
+import type { EdgeNodeSpec } from '../../contract/kinds/edge-node.ts';
+import { isLoopback } from '../../lib/listen-address.ts';
+import { tryBind } from '../../lib/try-bind.ts';
+import type { LocalEdge } from './programs.ts';
+
+export interface NamedSpec {
+  name: string;
+  spec: EdgeNodeSpec;
+}
+
+/** Port 0 is any free one: whether the port is free is another question. */
+type IsHere = (address: string) => Promise<boolean>;
+const isHere: IsHere = async (host) => (await tryBind({ host, port: 0 }, 'tcp')) !== 'EADDRNOTAVAIL';
+
+/** A loopback address is of this machine, even where the system has to be told so first (macOS). */
+export async function localEdges(
+  nodes: readonly NamedSpec[],
+  here: IsHere = isHere,
+): Promise<{ edges: LocalEdge[]; elsewhere: string[] }> {
+  const ofThisMachine = async (address: string) => isLoopback(address) || (await here(address));
+  const placed = await Promise.all(
+    nodes.map(async ({ name, spec }) => {
+      const local = await Promise.all(spec.addresses.map(ofThisMachine));
+      const addresses = spec.addresses.filter((_, index) => local[index]);
+      return { name, region: spec.region, addresses, port: spec.ports.http, here: local[0] === true };
+    }),
+  );
+  return {
+    edges: placed.filter((node) => node.here).map(({ here: _, ...edge }) => edge),
+    elsewhere: placed.filter((node) => !node.here).map(({ name }) => name),
+  };
+}

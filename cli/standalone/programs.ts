@@ -1,0 +1,137 @@
+/**
+ * What `weir standalone` runs, as one table: made from the settings and the edges that are on this machine. Pure; a
+ * program whose row changes is started anew.
+ */
+import { join, resolve } from 'node:path';
+import type { WeirConfig } from '../../contract/config/weir-config.ts';
+import type { StateFolder } from '../../contract/state-folder.ts';
+import { formatListenAddress, type ListenAddress, parseListenAddress } from '../../lib/listen-address.ts';
+
+/** An EdgeNode whose first address is on this machine. */
+export interface LocalEdge {
+  name: string;
+  region: string;
+  /** Those of its addresses that are here; not empty. */
+  addresses: string[];
+  port: number;
+}
+
+export interface Installation {
+  folder: string;
+  state: StateFolder;
+  config: WeirConfig;
+  edges: LocalEdge[];
+}
+
+/** Where a program listens, and which setting says so. */
+export interface Place {
+  address: ListenAddress;
+  protocol: 'tcp' | 'udp';
+  setting: string;
+}
+
+export interface Program {
+  name: string;
+  /** Relative to the root of the repository. */
+  script: string;
+  args: string[];
+  places: Place[];
+  /** Answers 200 once the program can do its work. */
+  readyUrl: string;
+}
+
+export function programs(installation: Installation): Program[] {
+  const { config, edges } = installation;
+  return [
+    ...(config.sampleOrigin ? [sampleOrigin(installation, config.sampleOrigin)] : []),
+    operator(installation),
+    dnsServer(installation),
+    ...edges.map((edge) => edgeProgram(installation, edge)),
+  ];
+}
+
+function sampleOrigin(
+  { state }: Installation,
+  { listen, seed }: NonNullable<WeirConfig['sampleOrigin']>,
+): Program {
+  return {
+    name: 'sample origin',
+    script: 'cli/sample-origin/main.ts',
+    args: ['--listen', listen, '--seed', String(seed), '--folder', state.sampleOrigin],
+    places: [tcp(listen, 'weir.yaml: sampleOrigin.listen')],
+    readyUrl: `http://${listen}/__stats`,
+  };
+}
+
+function operator({ folder, state, config: { listen } }: Installation): Program {
+  return {
+    name: 'operator',
+    script: 'operator/main.ts',
+    args: ['--folder', folder, '--state', state.root, '--listen', listen.operator],
+    places: [tcp(listen.operator, 'weir.yaml: listen.operator')],
+    readyUrl: `http://${listen.operator}/readyz`,
+  };
+}
+
+function dnsServer({ folder, state, config }: Installation): Program {
+  const { listen, geo } = config;
+  // The files are named relative to weir.yaml, which lies at the folder's root.
+  const files = (flag: string, paths: readonly string[] = []) =>
+    paths.flatMap((path) => [flag, resolve(folder, path)]);
+  return {
+    name: 'dns-server',
+    script: 'dns-server/main.ts',
+    args: [
+      ...['--name', 'dns-1', ...agentArgs(config, state, state.dnsServer)],
+      ...listen.dns.flatMap((address) => ['--listen', address]),
+      ...['--admin', listen.dnsAdmin],
+      ...files('--geo-database', geo?.databases),
+      ...files('--geo-asn', geo?.asn),
+    ],
+    places: [
+      ...listen.dns.flatMap((address) => [
+        tcp(address, 'weir.yaml: listen.dns'),
+        { ...tcp(address, 'weir.yaml: listen.dns'), protocol: 'udp' as const },
+      ]),
+      tcp(listen.dnsAdmin, 'weir.yaml: listen.dnsAdmin'),
+    ],
+    readyUrl: `http://${listen.dnsAdmin}/readyz`,
+  };
+}
+
+function edgeProgram(
+  { state, config }: Installation,
+  { name, addresses: [first = '', ...others], port }: LocalEdge,
+): Program {
+  const serving = [first, ...others].map((host) => formatListenAddress({ host, port }));
+  const admin = formatListenAddress({ host: first, port: config.listen.edgeAdminPort });
+  return {
+    name: `edge ${name}`,
+    script: 'edge/main.ts',
+    args: [
+      ...['--node', name, ...agentArgs(config, state, state.edge(name))],
+      ...serving.flatMap((address) => ['--listen', address]),
+      ...['--admin', admin, '--memory', config.cache.memory, '--disk', config.cache.disk],
+    ],
+    places: [
+      ...serving.map((address) => tcp(address, `EdgeNode ${name}: spec.ports.http`)),
+      tcp(admin, 'weir.yaml: listen.edgeAdminPort'),
+    ],
+    readyUrl: `http://${admin}/readyz`,
+  };
+}
+
+function agentArgs({ listen }: WeirConfig, { token }: StateFolder, own: string): string[] {
+  return ['--operator', `http://${listen.operator}`, '--token-file', token, '--state', own];
+}
+
+function tcp(text: string, setting: string): Place {
+  const address = parseListenAddress(text);
+  if (!address) throw new Error(`${setting}: ${text} passed the schema and is no address`);
+  return { address, protocol: 'tcp', setting };
+}
+
+/** The file that runs a program, wherever the command was started. */
+export function scriptPath({ script }: Program): string {
+  return join(import.meta.dirname, '../..', script);
+}

@@ -1,0 +1,46 @@
+/** Waits until what was started can do its work. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import type { ResourceView } from '../../contract/stream/operator-api.ts';
+import type { OperatorClient } from '../operator-client.ts';
+import { conditionOf } from '../resource-views.ts';
+import type { Program } from './programs.ts';
+
+const POLL_MS = 100;
+
+/** True once `check` holds; false when the signal ends the wait first. */
+export async function until(check: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    if (await check()) return true;
+    await sleep(POLL_MS, undefined, { signal }).catch(() => {});
+  }
+  return false;
+}
+
+export async function answersReady({ readyUrl }: Program): Promise<boolean> {
+  try {
+    const { statusCode, body } = await request(readyUrl, { headersTimeout: 1_000, bodyTimeout: 1_000 });
+    await body.dump();
+    return statusCode === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** What a newcomer's first commands need: domains in the answers, and the edges that run here in good health. */
+export async function notYetReady(
+  operator: OperatorClient,
+  edges: readonly { name: string }[],
+): Promise<ResourceView[] | undefined> {
+  try {
+    const here = new Set(edges.map(({ name }) => name));
+    const { resources } = await operator.resources();
+    const needed = resources.filter(
+      ({ kind, metadata }) => kind === 'CdnDomain' || (kind === 'EdgeNode' && here.has(metadata.name)),
+    );
+    const known = needed.filter(({ kind }) => kind === 'EdgeNode').length === here.size;
+    return known ? needed.filter((resource) => conditionOf(resource, 'Ready')?.status !== 'True') : undefined;
+  } catch {
+    return undefined;
+  }
+}
