@@ -31,6 +31,8 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   #held: PlanOf[R] | undefined;
   #table: NodeTable = EMPTY_TABLE;
   #connected = false;
+  /** Ends the stream that is open. */
+  #hangUp = () => {};
 
   constructor(options: AgentOptions<R>) {
     const { role, node, operator, folder, log } = options;
@@ -68,10 +70,18 @@ class StreamingAgent<R extends Role> implements Agent<R> {
 
   report(report: Report): void {
     this.#reports.add(report);
-    // A flush that fails is tried again when the stream is opened again, which it then soon is.
-    if (this.#connected) {
-      this.#reports.flush().catch((error: unknown) => this.#options.log.warn({ err: error }, 'reports wait'));
-    }
+    if (this.#connected) this.#flush();
+  }
+
+  /**
+   * Reports that do not get through end the stream: opening it again sends them first, and an operator that waits for
+   * an ack would send no newer plan before.
+   */
+  #flush(): void {
+    this.#reports.flush().catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, 'reports wait');
+      this.#hangUp();
+    });
   }
 
   held(): PlanOf[R] | undefined {
@@ -122,7 +132,9 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     const held = this.#held?.revision ?? NO_REVISION;
     const seen = Math.max(held.epoch, this.#table.version.epoch);
     const authorization = await this.#authorization();
-    const { signal } = this.#ending;
+    const line = new AbortController();
+    this.#hangUp = () => line.abort();
+    const signal = AbortSignal.any([this.#ending.signal, line.signal]);
     const run = this.#held?.run ?? '';
     for await (const message of openStream({
       operator,
@@ -137,6 +149,8 @@ class StreamingAgent<R extends Role> implements Agent<R> {
       if (message.type === 'hello') {
         opened();
         this.#connected = true;
+        // What was added since the flush above.
+        this.#flush();
         log.info({ operator, epoch: message.epoch }, 'connected to the operator');
       }
       this.#receive(message);

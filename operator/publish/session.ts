@@ -52,7 +52,9 @@ export class Session {
   /** The agent's verdict on the plan that was sent last; the one that waits goes out. */
   judged(verdict: Verdict): void {
     if (verdict.type === 'ack') this.#held = verdict.revision;
-    else if (verdict.fault === 'Local') this.#refused = this.#unacked;
+    // A verdict that waited for a connection may be on an older plan.
+    if (!this.#unacked || compareRevisions(verdict.revision, this.#unacked.revision) !== 0) return;
+    if (verdict.type === 'nack' && verdict.fault === 'Local') this.#refused = this.#unacked;
     this.#unacked = undefined;
     const next = this.#waiting;
     this.#waiting = undefined;
