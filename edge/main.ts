@@ -112,7 +112,7 @@ export async function startEdge(
 
   const origin = createOrigin(clock, metrics, timeouts);
   const serving = createServing(store, clock, teller);
-  const passing = createPassing({ teller, origin, invalidate: dropping.drop });
+  const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.drop(scopes) });
   const hitForMiss = new HitForMiss(clock);
   const fetchOrJoin = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
   const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetchOrJoin, clock });
@@ -123,7 +123,7 @@ export async function startEdge(
   const admin = await startAdminServer({
     listen: options.admin,
     metrics: metrics.registry,
-    notReady: health.reason,
+    notReady: () => health.reason(),
   });
   agent.connect();
   log.info({ listen: listeners.bound.map(formatListenAddress) }, 'serving');

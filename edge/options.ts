@@ -21,7 +21,10 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
     .requiredOption('--state <folder>', 'folder of its own, for plan and cache')
     .addOption(
       new Option('--listen <address>', 'IP address and port for clients; repeatable')
-        .argParser((text: string, before: ListenAddress[] = []) => [...before, listenAddress(text)])
+        .argParser((text: string, before: ListenAddress[] | undefined) => [
+          ...(before ?? []),
+          listenAddress(text),
+        ])
         .makeOptionMandatory(),
     )
     .addOption(

@@ -10,6 +10,7 @@ import { joinIdOf, suits } from '../cache/select.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import { type Exchange, fillHeaders } from '../exchange.ts';
 import type { EdgeMetrics } from '../metrics.ts';
+import { abandon } from '../origin/abandon.ts';
 import type { Origin } from '../origin/origin.ts';
 import type { Answer } from './answer.ts';
 import type { Passing } from './passing.ts';
@@ -123,7 +124,7 @@ export function createFetching(parts: FetchingParts): Fetching {
         if (response.status !== 200 || exchange.request.headers.range === undefined) {
           return passing.handOver(exchange, response, note);
         }
-        response.body.destroy();
+        abandon(response.body);
         return await passing.pass(exchange, note);
       }
     }
@@ -137,7 +138,7 @@ export function createFetching(parts: FetchingParts): Fetching {
     if (isFar(exchange, filling)) {
       const answer = await passing.pass(exchange, { hit: false, fwd: 'partial', detail: 'far-range' });
       if (answer.status === 206) return answer;
-      if (answer.body.kind === 'stream') answer.body.stream.destroy();
+      if (answer.body.kind === 'stream') abandon(answer.body.stream);
     }
     return await serving.filling(exchange, filling, forward);
   }

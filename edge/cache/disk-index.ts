@@ -94,11 +94,10 @@ export function openDiskIndex(folder: string, log: Log) {
     ofPath: (domain: string, path: string) => statements.ofPath.all(domain, path).map((row) => objectOf(row)),
     put(object: StoredObject, now: number): void {
       const { id, key, generation, size, checksums, ...head } = object;
-      statements.put.run(
-        ...[id, key.domain, key.path, key.query, key.mode, generation, size, now],
-        JSON.stringify(head),
-        new Uint8Array(Uint32Array.from(checksums).buffer),
-      );
+      const { domain, path, query, mode } = key;
+      const sums = new Uint8Array(Uint32Array.from(checksums).buffer);
+      const text = JSON.stringify(head);
+      statements.put.run(id, domain, path, query, mode, generation, size, now, text, sums);
     },
     touch: (ids: Iterable<string>, now: number) =>
       transaction(() => {

@@ -150,7 +150,7 @@ export class Fills {
   #confirmed(fill: Fill, stale: StoredObject, response: OriginResponse): StoredObject {
     const object: StoredObject = {
       ...stale,
-      headers: this.#dated(updatedBy(response.headers, stale.headers), response),
+      headers: updatedBy(this.#dated(response.headers, response), stale.headers),
       requestTime: response.requestTime,
       responseTime: response.responseTime,
       generation: fill.generation,

@@ -11,7 +11,9 @@ export function selectVariant(
   variants: readonly StoredObject[],
   exchange: Exchange,
 ): StoredObject | undefined {
-  return variants.find((variant) => suits(variant, exchange));
+  const suitable = variants.filter((variant) => suits(variant, exchange));
+  // One that was made for requests like this one, an encoded one say, before one that fits all.
+  return suitable.find(({ selection }) => selection.length > 0) ?? suitable[0];
 }
 
 export function suits({ selection, headers }: StoredObject, { selecting, request }: Exchange): boolean {

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Answer, AnswerBody } from '../answer/answer.ts';
 import { BLOCK_BYTES } from '../cache/stored-object.ts';
 import { toRaw } from '../headers.ts';
+import { abandon } from '../origin/abandon.ts';
 
 /** Resolves when the answer is out or the client has gone. `onBytes` counts the bytes of the body. */
 export async function send(
@@ -26,7 +27,7 @@ export async function send(
     if (!isGone(error)) throw error;
   } finally {
     if (body.kind === 'source') await body.source.close();
-    else if (body.kind === 'stream') body.stream.destroy();
+    else if (body.kind === 'stream') abandon(body.stream);
   }
 }
 
@@ -55,7 +56,7 @@ async function sendSource(
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const end = last === undefined ? Number.POSITIVE_INFINITY : last + 1;
-  const buffer = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, BLOCK_BYTES));
+  const buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   const gone = goneFrom(response);
   for (let at = first; at < end; ) {
     const chunk = (await source.read(at, buffer)).subarray(0, end - at);

@@ -1,0 +1,139 @@
+import type { ServerResponse } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
+import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
+
+let origin: ScriptOrigin;
+let edge: TestEdge;
+
+const body = Buffer.from(Array.from({ length: 700_000 }, (_, index) => index % 251));
+const HEADERS = {
+  'cache-control': 'max-age=60',
+  etag: '"v1"',
+  'last-modified': 'Sun, 22 Nov 2026 10:00:00 GMT',
+};
+
+beforeEach(async () => {
+  origin = await startScriptOrigin((_request, response) =>
+    response.writeHead(200, { ...HEADERS, 'content-length': String(body.length) }).end(body),
+  );
+  edge = await startTestEdge({ origin: origin.url });
+});
+
+afterEach(async () => {
+  await edge.stop();
+  await edge.remove();
+  await origin.stop();
+});
+
+describe.each(['stored', 'not stored yet'])('a range of what is %s', (state) => {
+  test.each([
+    ['bytes=0-0', 0, 0],
+    ['bytes=10-', 10, 699_999],
+    ['bytes=262143-262144', 262_143, 262_144],
+    ['bytes=-5', 699_995, 699_999],
+    ['bytes=699999-900000', 699_999, 699_999],
+  ])('%s', async (range, first, last) => {
+    if (state === 'stored') await edge.get('/a');
+    const reply = await edge.get('/a', { headers: { range } });
+    expect(reply.status).toBe(206);
+    expect(reply.headers['content-range']).toBe(`bytes ${first}-${last}/700000`);
+    expect(reply.headers['content-length']).toBe(String(last - first + 1));
+    expect(reply.body.equals(body.subarray(first, last + 1))).toBe(true);
+    expect(origin.requests).toHaveLength(1);
+    expect(origin.requests[0]?.headers).not.toHaveProperty('range');
+    // The fetch was for the whole.
+    await vi.waitFor(async () => expect((await edge.get('/a')).headers['cache-status']).toMatch(/hit/));
+    expect((await edge.get('/a')).body.equals(body)).toBe(true);
+  });
+});
+
+test.each([
+  ['bytes=700000-', 416],
+  ['bytes=-0', 416],
+  ['bytes=0-1,5-6', 200],
+  ['bytes=5-1', 200],
+  ['lines=1-2', 200],
+])('%s -> %d', async (range, status) => {
+  await edge.get('/a');
+  const reply = await edge.get('/a', { headers: { range } });
+  expect(reply.status).toBe(status);
+  if (status === 416) expect(reply.headers['content-range']).toBe('bytes */700000');
+  expect(reply.body).toHaveLength(status === 416 ? 0 : body.length);
+});
+
+test.each([
+  ['"v1"', 206],
+  ['"v2"', 200],
+  ['W/"v1"', 200],
+  ['Sun, 22 Nov 2026 10:00:00 GMT', 206],
+  ['Sun, 22 Nov 2026 10:00:01 GMT', 200],
+])('If-Range %s -> %d', async (ifRange, status) => {
+  await edge.get('/a');
+  const headers = { range: 'bytes=1-2', 'if-range': ifRange };
+  expect((await edge.get('/a', { headers })).status).toBe(status);
+});
+
+test('a range is answered as its bytes arrive, before the rest has come', async () => {
+  let open: ServerResponse | undefined;
+  origin.answer((_request, response) => {
+    response.writeHead(200, { ...HEADERS, 'content-length': String(body.length) });
+    response.write(body.subarray(0, 300_000));
+    open = response;
+  });
+  const reply = await edge.get('/a', { headers: { range: 'bytes=299990-299999' } });
+  expect(reply.status).toBe(206);
+  expect(reply.body.equals(body.subarray(299_990, 300_000))).toBe(true);
+  const joined = await edge.get('/a', { headers: { range: 'bytes=5-9' } });
+  expect(joined.headers['cache-status']).toMatch(/collapsed/);
+  expect(joined.body.equals(body.subarray(5, 10))).toBe(true);
+  open?.end(body.subarray(300_000));
+  expect(origin.requests).toHaveLength(1);
+});
+
+test('a range far behind what has come goes to the origin by itself, while the fill goes on', async () => {
+  const length = 20 * 2 ** 20;
+  let open: ServerResponse | undefined;
+  origin.answer((request, response) => {
+    if (request.headers.range !== undefined) {
+      response
+        .writeHead(206, { ...HEADERS, 'content-range': `bytes 20000000-20000003/${length}` })
+        .end('part');
+      return;
+    }
+    response.writeHead(200, { ...HEADERS, 'content-length': String(length) });
+    response.write(Buffer.alloc(1_000));
+    open = response;
+  });
+  const reply = await edge.get('/a', { headers: { range: 'bytes=20000000-20000003' } });
+  expect(reply).toMatchObject({ status: 206, text: 'part' });
+  expect(reply.headers['cache-status']).toBe('zz-1; fwd=partial; detail=far-range');
+  expect(origin.requests).toHaveLength(2);
+  open?.end(Buffer.alloc(length - 1_000));
+  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(length));
+});
+
+test('a 206 of the origin is not stored', async () => {
+  origin.answer((_request, response) =>
+    response.writeHead(206, { ...HEADERS, 'content-range': 'bytes 0-3/9' }).end('part'),
+  );
+  await edge.get('/a');
+  expect((await edge.get('/a')).headers['cache-status']).toMatch(/detail=status/);
+});
+
+test('a range of what is not for all is asked of the origin as it is', async () => {
+  origin.answer((request, response) => {
+    const partial = request.headers.range === 'bytes=0-3';
+    response
+      .writeHead(partial ? 206 : 200, { 'cache-control': 'private' })
+      .end(partial ? 'part' : 'whole body');
+  });
+  for (let turn = 0; turn < 2; turn++) {
+    expect(await edge.get('/a', { headers: { range: 'bytes=0-3' } })).toMatchObject({
+      status: 206,
+      text: 'part',
+    });
+  }
+  // Once to learn it, then two as they are.
+  expect(origin.requests).toHaveLength(3);
+});
