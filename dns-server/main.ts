@@ -10,7 +10,8 @@
  * It starts and answers with no operator: what it answers from lies in its state folder. It listens once what was on
  * disk is in force and the first round of probes has ended.
  */
-import type { Server } from 'node:net';
+import { access, constants } from 'node:fs/promises';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { createAgent } from '../agent/create-agent.ts';
 import { AGENT_FILES } from '../contract/state-folder.ts';
@@ -41,6 +42,8 @@ export interface DnsServerOptions {
   listen: ListenAddress[];
   admin: ListenAddress;
   geoDatabase?: string[];
+  /** No answer depends on them: explanations read them, and a start without them would hide a mistake until then. */
+  geoAsn?: string[];
 }
 
 export interface DnsServer {
@@ -57,8 +60,12 @@ export async function startDnsServer(
     clock = systemClock,
   }: { log?: Log; clock?: Clock } = {},
 ): Promise<DnsServer> {
+  // Whatever is started is stopped again, last first, be it by `stop` or because a later step failed.
+  await using starting = new AsyncDisposableStack();
+  starting.defer(() => log.info('stopped'));
   const metrics = createMetrics();
   const geo = await openGeoDatabase(options.geoDatabase ?? embeddedGeoDatabases());
+  await Promise.all((options.geoAsn ?? []).map((file) => access(file, constants.R_OK)));
   const service = createService({ geo, metrics, log });
 
   const prober = createProber({
@@ -94,31 +101,34 @@ export async function startDnsServer(
     log,
     report: (report) => agent.report(report),
   });
+  starting.defer(() => notes.stop());
+  starting.defer(() => prober.stop());
+  starting.defer(() => agent.stop());
 
   await agent.load();
   await prober.firstRound();
   const listeners = await startListeners(options.listen, service.handle, log);
+  starting.defer(() => listeners.stop());
   const admin = await startAdminServer({
     listen: options.admin,
     metrics: metrics.registry,
     notReady: () => (agent.held() ? undefined : 'no plan yet'),
   });
+  starting.defer(() => closeServer(admin));
   agent.connect();
   log.info({ listen: listeners.bound.map(formatListenAddress) }, 'answering');
 
+  const running = starting.move();
   return {
     bound: listeners.bound,
     admin: { ...options.admin, port: portOf(admin) },
-    async stop() {
-      await listeners.stop();
-      prober.stop();
-      await notes.stop();
-      await agent.stop();
-      admin.close();
-      admin.closeAllConnections();
-      log.info('stopped');
-    },
+    stop: () => running.disposeAsync(),
   };
+}
+
+function closeServer(server: Server): void {
+  server.close();
+  server.closeAllConnections();
 }
 
 function portOf(server: Server): number {

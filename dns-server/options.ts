@@ -1,7 +1,10 @@
 /** The dns-server's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
+import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 import type { DnsServerOptions } from './main.ts';
+
+/** Not commander's default: that one would be the first of those that are given. */
+const LISTEN: ListenAddress = { host: '127.0.0.1', port: 5_300 };
 
 const EXAMPLE = `
 Example:
@@ -17,9 +20,10 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
     .requiredOption('--token-file <file>', 'file with the token for the operator')
     .requiredOption('--state <folder>', 'folder of its own, for plan, node table and health')
     .addOption(
-      new Option('--listen <address...>', 'IP address and port for UDP and TCP; repeatable')
-        .argParser(listenAddresses)
-        .default([{ host: '127.0.0.1', port: 5300 }], '127.0.0.1:5300'),
+      new Option(
+        '--listen <address...>',
+        `IP address and port for UDP and TCP; repeatable (default: ${formatListenAddress(LISTEN)})`,
+      ).argParser(listenAddresses),
     )
     .addOption(
       new Option('--admin <address>', 'IP address and port of /healthz, /readyz and /metrics')
@@ -32,8 +36,7 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
     )
     .option('--geo-asn <file...>', 'CSV files `first,last,asn,name` (default: those of @ip-location-db/asn)')
     .addHelpText('after', EXAMPLE);
-  const { operator, listen, ...rest } = command.parse(argv).opts<DnsServerOptions>();
-  return { ...rest, operator, listen };
+  return { listen: [LISTEN], ...command.parse(argv).opts<Omit<DnsServerOptions, 'listen'>>() };
 }
 
 function listenAddress(text: string): ListenAddress {
@@ -43,10 +46,8 @@ function listenAddress(text: string): ListenAddress {
   return address;
 }
 
-/** commander hands the default to the first call: what is given replaces it, and further ones are added. */
-function listenAddresses(text: string, before: ListenAddress[] & { given?: true }): ListenAddress[] {
-  const addresses = [...(before?.given ? before : []), listenAddress(text)];
-  return Object.assign(addresses, { given: true as const });
+function listenAddresses(text: string, before: ListenAddress[] = []): ListenAddress[] {
+  return [...before, listenAddress(text)];
 }
 
 function url(text: string): string {

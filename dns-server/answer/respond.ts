@@ -43,9 +43,6 @@ export interface Responded {
   domain: PreparedDomain | undefined;
 }
 
-/** TTL of a node's own addresses: a machine is seldom renumbered, and nobody's traffic follows this name. */
-const NODE_TTL = 60;
-
 /** RFC 8482 4.2: the CPU field says why there is no more. */
 const ANY_HINFO = Buffer.from('\x07RFC8482\x00', 'latin1');
 const ANY_TTL = 3_600;
@@ -158,7 +155,7 @@ function answerAddress(
   let emptyTtl: number;
   if (domain === undefined) {
     addresses = entry.addresses.filter((address) => address.family === family);
-    ttl = NODE_TTL;
+    ttl = entry.addressTtl;
     emptyTtl = negativeTtl(zone);
   } else {
     const client = clientOf(query.edns?.clientSubnet, source);

@@ -1,6 +1,10 @@
 /** The names of the zones, each with what stands there; names between them and the apex exist too (RFC 8020). */
 import { keyOfName, parentKey } from '../wire/name.ts';
 import type { NameEntry, PreparedDomain, PreparedNode, PreparedZone } from './prepared-plan.ts';
+import { ZONE_TTL } from './zone.ts';
+
+/** TTL of a node's own addresses: a machine is seldom renumbered, and nobody's traffic follows this name. */
+const NODE_TTL = 60;
 
 export function buildNames(
   zones: Map<string, PreparedZone>,
@@ -10,7 +14,7 @@ export function buildNames(
   const names = new Map<string, NameEntry>();
   const at = (key: string): NameEntry | undefined => entryAt(names, zones, key);
   for (const [key, zone] of zones) {
-    names.set(key, { zone, apex: true, addresses: [], domain: undefined });
+    names.set(key, { zone, apex: true, addresses: [], addressTtl: NODE_TTL, domain: undefined });
   }
   for (const { spec, addresses } of nodes) {
     for (const zone of zones.values()) {
@@ -31,7 +35,10 @@ export function buildNames(
 /** Two zones may have one name server. */
 function addGlue(entry: NameEntry | undefined, glue: NameEntry['addresses']): void {
   const known = new Set(entry?.addresses.map(({ text }) => text));
-  entry?.addresses.push(...glue.filter(({ text }) => !known.has(text)));
+  if (entry === undefined) return;
+  entry.addresses.push(...glue.filter(({ text }) => !known.has(text)));
+  // One TTL for all that asks for them, be it as glue or by name (RFC 2181 5.2).
+  entry.addressTtl = ZONE_TTL;
 }
 
 /** The entry at `key`, made when it is missing, with those between it and its zone's apex. */
@@ -43,7 +50,7 @@ function entryAt(
   const zone = zoneOf(zones, key);
   if (zone === undefined) return undefined;
   for (let name: string | undefined = key; name && !names.has(name); name = parentKey(name)) {
-    names.set(name, { zone, apex: false, addresses: [], domain: undefined });
+    names.set(name, { zone, apex: false, addresses: [], addressTtl: NODE_TTL, domain: undefined });
   }
   return names.get(key);
 }

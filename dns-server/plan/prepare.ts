@@ -39,7 +39,7 @@ function danglingNames(plan: RoutingPlan): string[] {
     node: new Set(plan.nodes.map(({ name }) => name)),
     region: new Set(plan.regions.map(({ name }) => name)),
     zone: new Set(plan.zones.map(({ name }) => name)),
-    set: new Set(plan.candidateSets.map(({ id }) => id)),
+    'candidate set': new Set(plan.candidateSets.map(({ id }) => id)),
   };
   const faults: string[] = [];
   const need = (kind: keyof typeof known, name: string, where: string) => {
@@ -48,7 +48,7 @@ function danglingNames(plan: RoutingPlan): string[] {
   need('region', plan.defaultRegion, 'defaultRegion');
   for (const { cname, zone, set } of plan.domains) {
     need('zone', zone, `domain ${cname}`);
-    need('set', set, `domain ${cname}`);
+    need('candidate set', set, `domain ${cname}`);
   }
   for (const { id, regions } of plan.candidateSets) {
     for (const { tiers } of regions) {

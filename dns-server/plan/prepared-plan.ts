@@ -54,6 +54,7 @@ export interface NameEntry {
   apex: boolean;
   /** The same for every client: a node's or a name server's. */
   addresses: PreparedAddress[];
+  addressTtl: number;
   domain: PreparedDomain | undefined;
 }
 

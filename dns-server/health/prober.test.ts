@@ -1,0 +1,149 @@
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { FakeClock } from '../../lib/clock.ts';
+import { listen } from '../../lib/listen.ts';
+import { testNode } from '../testing/routing-plan.ts';
+import { type ProbeTarget, probe } from './probe.ts';
+import { createProber } from './prober.ts';
+import type { Observation } from './state.ts';
+
+const OK: Observation = { ok: true, detail: 'HTTP 200' };
+const FAILED: Observation = { ok: false, detail: 'ECONNREFUSED' };
+
+describe('the prober', () => {
+  function setting(answers: (target: ProbeTarget) => Promise<Observation>) {
+    const clock = new FakeClock();
+    const onChange = vi.fn();
+    const asked = vi.fn(answers);
+    const prober = createProber({ clock, probe: asked, onChange, random: () => 0.5 });
+    /** Moves the clock and lets the answers arrive. */
+    const pass = async (ms: number) => {
+      clock.advance(ms);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const states = () =>
+      prober
+        .health()
+        .flatMap(({ node, addresses }) =>
+          addresses.map(({ address, healthy }) => `${node} ${address} ${healthy}`),
+        );
+    return { prober, pass, states, onChange, asked };
+  }
+  const one = testNode('a', 'r', { addresses: ['192.0.2.1'] });
+
+  test('takes a node out within interval x threshold + time-out, and in again', async () => {
+    let answer = OK;
+    const { prober, pass, states, onChange } = setting(async () => answer);
+    prober.follow([one]);
+    await pass(500);
+    onChange.mockClear();
+    answer = FAILED;
+    for (const expected of [true, true, false]) {
+      await pass(1_000);
+      expect(states()).toEqual([`a 192.0.2.1 ${expected}`]);
+    }
+    expect(onChange).toHaveBeenCalledTimes(1);
+    answer = OK;
+    await pass(1_000);
+    expect(states()).toEqual(['a 192.0.2.1 false']);
+    await pass(1_000);
+    expect(states()).toEqual(['a 192.0.2.1 true']);
+    prober.stop();
+  });
+
+  test('keeps its beat while a probe waits, and takes no old result for news', async () => {
+    const waiting: ((result: Observation) => void)[] = [];
+    const { prober, pass, states } = setting(() => new Promise((resolve) => waiting.push(resolve)));
+    prober.follow([one]);
+    for (let i = 0; i < 4; i++) await pass(i === 0 ? 500 : 1_000);
+    expect(waiting).toHaveLength(4);
+    for (const index of [3, 0, 1, 2]) waiting[index]?.(index === 3 ? OK : FAILED);
+    await pass(0);
+    expect(states()).toEqual(['a 192.0.2.1 true']);
+    prober.stop();
+  });
+
+  test('keeps what it knows of an address when others come and go, and when the check changes', async () => {
+    const { prober, pass, states, asked } = setting(async () => FAILED);
+    prober.follow([one]);
+    await pass(3_000);
+    const slower = { ...one, healthCheck: { ...one.healthCheck, intervalMs: 9_000 } };
+    prober.follow([slower, testNode('b', 'r', { addresses: ['192.0.2.2'] })]);
+    expect(states()).toEqual(['a 192.0.2.1 false', 'b 192.0.2.2 true']);
+    asked.mockClear();
+    await pass(4_500);
+    const probes = (wanted: string) => asked.mock.calls.filter(([{ address }]) => address === wanted).length;
+    expect([probes('192.0.2.1'), probes('192.0.2.2')]).toEqual([1, 5]);
+    prober.follow([]);
+    expect(states()).toEqual([]);
+    prober.stop();
+  });
+
+  test('decides by its first round, where it reached anybody', async () => {
+    const { prober, states } = setting(async ({ address }) => (address === '192.0.2.1' ? FAILED : OK));
+    prober.follow([one, testNode('b', 'r', { addresses: ['192.0.2.2'] })]);
+    await prober.firstRound();
+    expect(states()).toEqual(['a 192.0.2.1 false', 'b 192.0.2.2 true']);
+    prober.stop();
+  });
+
+  test('leaves no timer behind', async () => {
+    const { prober, pass, asked } = setting(async () => OK);
+    prober.follow([one]);
+    prober.stop();
+    await pass(10_000);
+    expect(asked).not.toHaveBeenCalled();
+  });
+});
+
+describe('a probe', () => {
+  const servers: { server: Server; sockets: Set<Socket> }[] = [];
+  afterEach(() => {
+    for (const { server, sockets } of servers.splice(0)) {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    }
+  });
+
+  async function serve(server: Server): Promise<number> {
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket: Socket) => sockets.add(socket));
+    servers.push({ server, sockets });
+    return (await listen(server, { host: '127.0.0.1', port: 0 })).port;
+  }
+  const look = (port: number, timeoutMs = 5_000) =>
+    probe({ address: '127.0.0.1', port, path: '/.weir/health', timeoutMs }, new AbortController().signal);
+
+  test.each([
+    [200, true],
+    [204, false],
+    [503, false],
+  ])('that is answered with %i: %s', async (status, ok) => {
+    const paths: (string | undefined)[] = [];
+    const port = await serve(
+      createHttpServer((request, response) => {
+        paths.push(request.url);
+        response.writeHead(status).end();
+      }),
+    );
+    expect(await look(port)).toEqual({ ok, detail: `HTTP ${status}` });
+    expect(paths).toEqual(['/.weir/health']);
+  });
+
+  test('of a process that accepts and says nothing fails at its time-out', async () => {
+    const port = await serve(createServer());
+    expect(await look(port, 100)).toEqual({ ok: false, detail: 'no answer in 100 ms' });
+  });
+
+  test('of a port where nobody listens fails with the system’s word for it', async () => {
+    const port = await serve(createServer());
+    servers[0]?.server.close();
+    await vi.waitFor(async () => expect((await look(port)).detail).toBe('ECONNREFUSED'));
+  });
+
+  test('of something that is no HTTP fails', async () => {
+    const port = await serve(createServer((socket) => void socket.end('hello\r\n\r\n')));
+    expect(await look(port)).toMatchObject({ ok: false });
+  });
+});

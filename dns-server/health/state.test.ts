@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { type AddressHealth, firstRound, observe, UNKNOWN } from './state.ts';
+
+const THRESHOLDS = { failureThreshold: 3, successThreshold: 2 };
+
+/** The states after each of these results: `+` a success, `-` a failure; `U` up, `D` down, small while unknown. */
+function walk(results: string): string {
+  let state: AddressHealth = UNKNOWN;
+  return results
+    .split('')
+    .map((result) => {
+      state = observe(state, { ok: result === '+', detail: result }, THRESHOLDS);
+      const letter = state.healthy ? 'u' : 'd';
+      return state.known ? letter.toUpperCase() : letter;
+    })
+    .join('');
+}
+
+describe('an address', () => {
+  test.each([
+    ['++', 'UU', 'is known from its first success'],
+    ['---', 'uuD', 'is up until enough failures in a row'],
+    ['--+--', 'uuUUU', 'starts to count anew after a success'],
+    ['+---++', 'UUUDDU', 'comes back after enough successes in a row'],
+    ['---+-+-+', 'uuDDDDDD', 'stays down while it flaps'],
+  ])('%s gives %s: %s', (results, states) => {
+    expect(walk(results)).toBe(states);
+  });
+
+  test('keeps what the last probe met', () => {
+    expect(observe(UNKNOWN, { ok: false, detail: 'ECONNREFUSED' }, THRESHOLDS).detail).toBe('ECONNREFUSED');
+  });
+});
+
+describe('the first round', () => {
+  const round = (results: Record<string, boolean>) => {
+    const entries = Object.entries(results).map(
+      ([key, ok]): [
+        string,
+        Parameters<typeof firstRound>[0] extends ReadonlyMap<string, infer Look> ? Look : never,
+      ] => [key, { observation: { ok, detail: '' }, thresholds: THRESHOLDS }],
+    );
+    return [...firstRound(new Map(entries))].map(([key, { healthy, known }]) => `${key} ${healthy} ${known}`);
+  };
+
+  test('decides at once', () => {
+    expect(round({ a: true, b: false })).toEqual(['a true true', 'b false true']);
+  });
+
+  test('counts nobody out when nothing was reached', () => {
+    expect(round({ a: false, b: false })).toEqual(['a true false', 'b true false']);
+  });
+});

@@ -1,0 +1,106 @@
+import { connect } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { ListenAddress } from '../../lib/listen-address.ts';
+import { silentLog } from '../../lib/log.ts';
+import { askTcp, askUdp, framed } from '../testing/ask.ts';
+import { Frames } from './frames.ts';
+import type { Handler } from './handler.ts';
+import { startListeners } from './listeners.ts';
+import { listenTcp } from './tcp.ts';
+
+const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
+
+/** Answers with who asked and how, behind what was asked; `quiet` gets nothing. */
+const echo: Handler = (message, { bytes }, transport) => {
+  const text = message.toString();
+  return text === 'quiet' ? undefined : Buffer.from(`${text} ${transport} ${bytes.join('.')}`);
+};
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+async function start(...addresses: ListenAddress[]) {
+  const listeners = await startListeners(addresses, echo, silentLog);
+  stops.push(() => listeners.stop());
+  return listeners.bound;
+}
+
+async function startTcp(limits: { connections: number; idleMs: number }) {
+  const listener = await listenTcp(LOOPBACK, echo, silentLog, limits);
+  stops.push(() => listener.stop());
+  return listener.bound;
+}
+
+const text = (answers: readonly (Buffer | undefined)[]) => answers.map(String);
+
+test('answers UDP and TCP on one port of each address', async () => {
+  const [first, second] = await start(LOOPBACK, { host: '127.0.0.2', port: 0 });
+  if (!first || !second) throw new Error('not bound');
+  for (const bound of [first, second]) {
+    expect(String(await askUdp(bound, Buffer.from('a')))).toBe('a udp 127.0.0.1');
+    expect(text(await askTcp(bound, [framed(Buffer.from('b'))], 1))).toEqual(['b tcp 127.0.0.1']);
+  }
+});
+
+test('answers over IPv6', async () => {
+  const [bound] = await start({ host: '::1', port: 0 });
+  if (!bound) throw new Error('not bound');
+  expect(String(await askUdp(bound, Buffer.from('a')))).toMatch(/^a udp (0\.){15}1$/);
+});
+
+test('says what it cannot listen on', async () => {
+  const [bound] = await start(LOOPBACK);
+  if (!bound) throw new Error('not bound');
+  await expect(start(bound)).rejects.toThrow(
+    `cannot listen on 127.0.0.1:${bound.port}, UDP: bind EADDRINUSE`,
+  );
+});
+
+test('is silent where there is nothing to say', async () => {
+  const [bound] = await start(LOOPBACK);
+  if (!bound) throw new Error('not bound');
+  const quiet = askUdp(bound, Buffer.from('quiet'), 200);
+  expect(String(await askUdp(bound, Buffer.from('a')))).toBe('a udp 127.0.0.1');
+  expect(await quiet).toBeUndefined();
+});
+
+describe('TCP', () => {
+  const messages = ['one', 'two', 'three'].map((message) => framed(Buffer.from(message)));
+
+  test.each([
+    ['in one chunk', [Buffer.concat(messages)]],
+    ['byte by byte', Array.from(Buffer.concat(messages), (byte) => Buffer.of(byte))],
+  ])('takes several queries %s and answers them in order', async (_, chunks) => {
+    const [bound] = await start(LOOPBACK);
+    if (!bound) throw new Error('not bound');
+    expect(text(await askTcp(bound, chunks, 3))).toEqual([
+      'one tcp 127.0.0.1',
+      'two tcp 127.0.0.1',
+      'three tcp 127.0.0.1',
+    ]);
+  });
+
+  test('closes a connection that sends no whole query for too long', async () => {
+    const bound = await startTcp({ connections: 10, idleMs: 50 });
+    const answers = await askTcp(bound, [framed(Buffer.from('one')), Buffer.of(0)], 2);
+    expect(text(answers)).toEqual(['one tcp 127.0.0.1']);
+  });
+
+  test('closes connections beyond its limit, and those before it go on', async () => {
+    const bound = await startTcp({ connections: 1, idleMs: 10_000 });
+    const held = connect(bound);
+    await new Promise((resolve) => held.once('connect', resolve));
+    const refused = connect(bound);
+    await new Promise((resolve) => refused.once('close', resolve));
+    const answer = new Promise((resolve) => held.once('data', resolve));
+    held.write(framed(Buffer.from('a')));
+    expect(String(await answer)).toBe('\0\x0fa tcp 127.0.0.1');
+    held.destroy();
+  });
+});
+
+test('frames of no bytes are messages too', () => {
+  expect(new Frames().push(Buffer.of(0, 0, 0, 1, 7)).map((message) => [...message])).toEqual([[], [7]]);
+});
