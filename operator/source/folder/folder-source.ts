@@ -5,18 +5,19 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { sha256Hex } from '../../../lib/canonical-json.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import { type Latest, latest } from '../../../lib/latest.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Loaded, Source, SourceDocument } from '../source.ts';
 import { parseDocuments } from './parse-documents.ts';
 import { type ManifestFile, readFolder } from './read-folder.ts';
+import { judge, NOTHING_SEEN, type Settling } from './settling.ts';
 
 const CONFIG_FILE = 'weir.yaml';
+/** Before the names of own jobs, so that they are told from the user's files. No listed file begins with a dot. */
+const OWN_JOBS = '.jobs/';
 /** What a watch missed is found after this at the latest. */
 const POLL_MS = 2_000;
-/** An editor's save is several events; one look after the last of them is enough. */
-const SETTLE_MS = 50;
 
 interface FolderSourceOptions {
   folder: string;
@@ -25,110 +26,101 @@ interface FolderSourceOptions {
   log: Log;
 }
 
-export function folderSource({ folder, jobs, clock, log }: FolderSourceOptions): Source {
-  let seen = '';
-  let failing = '';
-  let reading: Promise<void> | undefined;
-  let again = false;
-  const cleanups: (() => void)[] = [];
+export function folderSource(options: FolderSourceOptions): Source {
+  return new FolderSource(options);
+}
 
-  return {
-    start(onLoaded) {
-      const look = async () => {
-        try {
-          const files = await readBoth(folder, jobs);
-          const digest = digestOf(files);
-          if (failing !== '') log.info({ folder }, 'the folder can be read again');
-          failing = '';
-          if (digest === seen) return;
-          seen = digest;
-          onLoaded(toLoaded(files, new Date(clock.now()).toISOString()));
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
-          if (reason !== failing)
-            log.error({ folder, err: error }, 'the folder can not be read; what it gave stays');
-          failing = reason;
-        }
-      };
-      const lookSoon = () => {
-        again = true;
-        reading ??= (async () => {
-          while (again) {
-            again = false;
-            await look();
-          }
-          reading = undefined;
-        })();
-      };
-      const settled = settle(clock, SETTLE_MS, lookSoon);
-      cleanups.push(clock.every(POLL_MS, lookSoon), () => settled.cancel());
-      for (const root of [folder, jobs]) cleanups.push(watchFolder(root, () => settled.trigger(), log));
-      lookSoon();
-    },
-    async stop() {
-      for (const cleanup of cleanups) cleanup();
-      await reading;
-    },
-  };
+class FolderSource implements Source {
+  readonly #options: FolderSourceOptions;
+  readonly #cleanups: (() => void)[] = [];
+  readonly #looks: Latest<void>;
+  #onLoaded: (loaded: Loaded) => void = () => {};
+  #settling: Settling = NOTHING_SEEN;
+  #cancelNext = () => {};
+  #failing = '';
+
+  constructor(options: FolderSourceOptions) {
+    this.#options = options;
+    this.#looks = latest(() => this.#look());
+  }
+
+  start(onLoaded: (loaded: Loaded) => void): void {
+    const { folder, jobs, clock, log } = this.#options;
+    this.#onLoaded = onLoaded;
+    const look = () => this.#looks.offer();
+    this.#cleanups.push(clock.every(POLL_MS, look), () => this.#cancelNext());
+    for (const root of [folder, jobs]) this.#cleanups.push(watchFolder(root, look, log));
+    look();
+  }
+
+  async stop(): Promise<void> {
+    for (const cleanup of this.#cleanups) cleanup();
+    await this.#looks.idle();
+    this.#cancelNext();
+  }
+
+  async #look(): Promise<void> {
+    const { folder, jobs, log } = this.#options;
+    try {
+      const files = await readRoots(folder, jobs);
+      if (this.#failing !== '') log.info({ folder }, 'the folder can be read again');
+      this.#failing = '';
+      this.#judge(files);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== this.#failing)
+        log.error({ folder, err: error }, 'the folder can not be read; what it gave stays');
+      this.#failing = reason;
+    }
+  }
+
+  #judge(files: readonly ManifestFile[]): void {
+    const { clock } = this.#options;
+    const now = clock.now();
+    const { settling, believe, lookAgainMs } = judge(this.#settling, files, now);
+    this.#settling = settling;
+    this.#cancelNext();
+    if (lookAgainMs !== undefined) this.#cancelNext = clock.after(lookAgainMs, () => this.#looks.offer());
+    if (believe) this.#onLoaded(toLoaded(files, new Date(now).toISOString()));
+  }
 }
 
 /** One reading of the folder, for commands that do not stay. */
 export async function loadFolder(folder: string, at: string): Promise<Loaded> {
-  return toLoaded({ own: [], folder: await readFolder(folder) }, at);
+  return toLoaded(await readFolder(folder), at);
 }
 
-interface BothRoots {
-  folder: ManifestFile[];
-  own: ManifestFile[];
-}
-
-async function readBoth(folder: string, jobs: string): Promise<BothRoots> {
+async function readRoots(folder: string, jobs: string): Promise<ManifestFile[]> {
   await mkdir(jobs, { recursive: true });
   const [manifests, own] = await Promise.all([readFolder(folder), readFolder(jobs)]);
-  return { folder: manifests, own };
+  return [...manifests, ...own.map(({ path, text }) => ({ path: `${OWN_JOBS}${path}`, text }))];
 }
 
-function digestOf({ folder, own }: BothRoots): string {
-  return sha256Hex(JSON.stringify([folder, own]));
-}
-
-function toLoaded({ folder, own }: BothRoots, at: string): Loaded {
-  const jobs = own.flatMap(parseDocuments).map((document) => ({ ...document, ownJob: true }));
-  const { config, manifests } = splitConfig(folder);
-  return { at, config, documents: [...manifests, ...jobs] };
-}
-
-/**
- * The settings are the first document of weir.yaml; what stands behind them in the file are manifests like any other.
- * An empty weir.yaml is a document without settings, so that its problems are told too.
- */
-function splitConfig(folder: ManifestFile[]): { config?: SourceDocument; manifests: SourceDocument[] } {
-  const documents = folder.flatMap(parseDocuments);
-  const file = folder.find(({ path }) => path === CONFIG_FILE);
-  if (!file) return { manifests: documents };
-  const config = documents.find((document) => document.file === CONFIG_FILE);
-  const manifests = documents.filter((document) => document !== config);
-  return { config: config ?? { file: file.path, value: {}, line: () => 1 }, manifests };
-}
-
-function settle(clock: Clock, ms: number, run: () => void) {
-  let cancel = () => {};
+function toLoaded(files: readonly ManifestFile[], at: string): Loaded {
+  const config = files.find(({ path }) => path === CONFIG_FILE);
+  const documents = files.filter((file) => file !== config).flatMap(parseDocuments);
   return {
-    trigger() {
-      cancel();
-      cancel = clock.after(ms, run);
-    },
-    cancel: () => cancel(),
+    at,
+    config: config && configDocument(config),
+    documents: documents.map((document) =>
+      document.file.startsWith(OWN_JOBS) ? { ...document, ownJob: true } : document,
+    ),
   };
+}
+
+/** An empty weir.yaml is a document without settings, so that its problems are told like any other's. */
+function configDocument(file: ManifestFile): SourceDocument {
+  return parseDocuments(file)[0] ?? { file: file.path, value: {}, line: () => 1 };
 }
 
 function watchFolder(root: string, onChange: () => void, log: Log): () => void {
   let watcher: FSWatcher | undefined;
+  const warn = (error: unknown) => log.warn({ root, err: error }, 'no directory watch; the poll goes on');
   try {
     watcher = watch(root, { recursive: true, persistent: false }, onChange);
-    watcher.on('error', (error) => log.warn({ root, err: error }, 'no directory watch; the poll goes on'));
+    watcher.on('error', warn);
   } catch (error) {
-    log.warn({ root, err: error }, 'no directory watch; the poll goes on');
+    warn(error);
   }
   return () => watcher?.close();
 }
