@@ -5,10 +5,22 @@
  */
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { compileCommand } from './compile.ts';
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
+import { explainCommand } from './explain/command.ts';
+import { getCommand } from './get/command.ts';
+import { purgeCommand } from './purge/command.ts';
 import { standaloneCommand } from './standalone/command.ts';
+import { validateCommand } from './validate.ts';
 
-const COMMANDS = [standaloneCommand];
+const COMMANDS = [
+  standaloneCommand,
+  getCommand,
+  explainCommand,
+  purgeCommand,
+  validateCommand,
+  compileCommand,
+];
 
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('weir')

@@ -19,3 +19,10 @@ export function textAt(value: unknown, ...path: (string | number)[]): string {
   );
   return typeof found === 'string' ? found : '';
 }
+
+/** The hostnames of a CdnDomain, as far as its spec can be read. */
+export function hostnamesOf({ spec }: ResourceView): string[] {
+  const aliases = spec !== null && typeof spec === 'object' ? Reflect.get(spec, 'aliases') : undefined;
+  const texts = Array.isArray(aliases) ? aliases.filter((alias) => typeof alias === 'string') : [];
+  return [textAt(spec, 'hostname'), ...texts];
+}

@@ -4,6 +4,7 @@
  *
  *     token                            the agents' credential, mode 0600
  *     epoch                            the operator's last epoch
+ *     folder                           the path of the folder of manifests, for `weir explain`; written by the command
  *     accepted/weir.yaml               settings in force
  *     accepted/<plural>/<namespace>/<name>.yaml      last accepted form of each resource
  *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
@@ -27,6 +28,7 @@ export function stateFolder(root: string) {
     root,
     token: join(root, 'token'),
     epoch: join(root, 'epoch'),
+    folder: join(root, 'folder'),
     config: join(root, 'accepted', 'weir.yaml'),
     accepted: join(root, 'accepted'),
     acceptedFile: (ref: ObjectRef) => objectFile('accepted', ref),

@@ -9,6 +9,7 @@ import type { Command } from 'commander';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import { formatProblem } from '../../contract/problem.ts';
 import { DEFAULT_STATE_FOLDER, stateFolder } from '../../contract/state-folder.ts';
+import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
@@ -81,6 +82,7 @@ async function start(folder: string, state: string, log: Log): Promise<Installat
   for (const line of lines) log.error(line);
   const faults = await checkPlaces(programs(installation));
   if (faults.length > 0) throw new CommandError(EXIT.failed, faults.join('\n'));
+  await writeFileAtomic(installation.state.folder, `${installation.folder}\n`);
   for (const name of elsewhere) {
     log.warn(`EdgeNode ${name} is not started: its first address is not on this machine`);
   }

@@ -1,0 +1,87 @@
+/** `weir explain HOSTNAME --client IP`: why this client gets this answer, by the code that answers. */
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { RoutingView } from '../../contract/stream/operator-api.ts';
+import { clientFromText } from '../../dns-server/answer/client.ts';
+import { explainDomain } from '../../dns-server/explain-domain.ts';
+import { readFileIfThere } from '../../lib/atomic-file.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
+import {
+  addStateOptions,
+  askOrRead,
+  type InstallationState,
+  openState,
+  type StateOptions,
+} from '../installation-state.ts';
+import { printLines, printValue } from '../print.ts';
+import { explanationText } from './format.ts';
+import { routingOnDisk } from './view.ts';
+
+interface ExplainOptions extends StateOptions {
+  client: string;
+  type: 'A' | 'AAAA';
+  output: 'text' | 'json';
+}
+
+export function explainCommand(program: Command): void {
+  const command = program
+    .command('explain')
+    .argument('<hostname>', 'a hostname or alias of a domain, or its CNAME target')
+    .description('print why a client gets the answer that it gets: region, ISP, and every candidate in order')
+    .requiredOption('--client <ip>', 'the client’s address or network, such as 202.102.224.68')
+    .addOption(new Option('--type <type>', 'the record asked for').choices(['A', 'AAAA']).default('A'))
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
+  addStateOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  weir explain video.example.com --client 202.102.224.68
+  weir explain video.demo.cdn.example.net --client 2408:8000::/20 --type AAAA -o json`,
+    )
+    .action(explain);
+}
+
+async function explain(hostname: string, options: ExplainOptions): Promise<void> {
+  const { client, type, output } = options;
+  if (!clientFromText(client)) {
+    throw new CommandError(
+      EXIT.usage,
+      `--client ${client}: an IP address or network, such as 202.102.224.68 or 2001:db8::/40`,
+    );
+  }
+  const installation = await openState(options);
+  const view = await askOrRead(
+    installation,
+    (operator) => operator.routing(),
+    () => routingOnDisk(installation.state),
+  );
+  const explanation = await explainDomain({
+    ...oneView(view),
+    ...(await geoFiles(installation)),
+    name: hostname,
+    client,
+    family: type === 'A' ? 4 : 6,
+  });
+  if (!explanation) throw new CommandError(EXIT.failed, unknownHostname(hostname, view));
+  if (output === 'json') printValue(explanation, 'json');
+  else printLines(explanationText(explanation));
+}
+
+/** Each dns-server has eyes of its own; the first one's are as good as another's. */
+function oneView({ published, table, health }: RoutingView) {
+  const [first] = Object.keys(health).sort();
+  return { published, table, health: (first && health[first]) || [] };
+}
+
+function unknownHostname(hostname: string, { published }: RoutingView): string {
+  const known = published.plan.domains.flatMap(({ hostnames }) => hostnames).slice(0, 20);
+  return `no domain has the name ${hostname}; there is ${known.join(', ') || 'no domain at all'}`;
+}
+
+/** Of one's own, named relative to weir.yaml; those that Weir brings along when there are none. */
+async function geoFiles({ config, state }: InstallationState) {
+  const folder = (await readFileIfThere(state.folder))?.trim() ?? '';
+  const absolute = (paths: readonly string[] | undefined) => paths?.map((path) => resolve(folder, path));
+  return { geoDatabases: absolute(config?.geo?.databases), asnTables: absolute(config?.geo?.asn) };
+}

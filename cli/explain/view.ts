@@ -1,0 +1,40 @@
+/** All that an explanation is computed from: the operator's view, or what the dns-server left on the disk. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EMPTY_TABLE, nodeTable } from '../../contract/plans/node-table.ts';
+import { publishedRoutingPlan } from '../../contract/plans/published-plan.ts';
+import { AGENT_FILES, type StateFolder } from '../../contract/state-folder.ts';
+import { type HealthReport, report } from '../../contract/stream/messages.ts';
+import type { RoutingView } from '../../contract/stream/operator-api.ts';
+import { readFileIfThere } from '../../lib/atomic-file.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
+
+/** The name under which the one dns-server of a state folder is shown. */
+const ON_DISK = 'dns-server';
+
+export async function routingOnDisk(state: StateFolder): Promise<RoutingView> {
+  const read = async <T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> => {
+    const path = join(state.dnsServer, file);
+    const text = await readFileIfThere(path);
+    try {
+      return text === undefined ? undefined : schema.parse(JSON.parse(text));
+    } catch {
+      throw new CommandError(EXIT.unreachable, `${path} is not what a dns-server of this version writes`);
+    }
+  };
+  const published = await read(AGENT_FILES.plan, publishedRoutingPlan);
+  if (!published) {
+    throw new CommandError(EXIT.unreachable, `${state.dnsServer} holds no plan: no dns-server ran there yet`);
+  }
+  const table = (await read(AGENT_FILES.table, nodeTable)) ?? EMPTY_TABLE;
+  const health = (await read(AGENT_FILES.health, healthNodes)) ?? [];
+  return { published, table, health: { [ON_DISK]: health } };
+}
+
+/** The file holds the nodes of a report, without the report around them. */
+const healthNodes = z.unknown().transform((nodes, context): HealthReport['nodes'] => {
+  const parsed = report.safeParse({ type: 'health', nodes });
+  if (parsed.success && parsed.data.type === 'health') return parsed.data.nodes;
+  context.addIssue({ code: 'custom', message: 'not a list of nodes with their health' });
+  return z.NEVER;
+});

@@ -1,0 +1,109 @@
+/**
+ * `weir purge`: writes a PurgeJob into the state folder, as one that lay in the user's folder would be, and waits for
+ * its conditions.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ResourceView } from '../../contract/stream/operator-api.ts';
+import { DURATION_PATTERN, durationMs } from '../../lib/duration.ts';
+import { writeYaml } from '../../lib/yaml-file.ts';
+import { CommandError, EXIT, type ExitCode } from '../exit-codes.ts';
+import {
+  addStateOptions,
+  type InstallationState,
+  openState,
+  readResources,
+  resourcesOnDisk,
+  type StateOptions,
+} from '../installation-state.ts';
+import { printLines, printValue } from '../print.ts';
+import { findDomain } from './find-domain.ts';
+import { type PurgeManifest, purgeManifest, purgeName, type Targets } from './job.ts';
+import { finalText, outcomeOf } from './progress.ts';
+import { waitForJob } from './wait.ts';
+
+interface PurgeOptions extends StateOptions, Targets {
+  domain?: string;
+  /** Milliseconds; false with --no-wait. */
+  wait: number | false;
+  output: 'text' | 'json';
+}
+
+export function purgeCommand(program: Command): void {
+  const more = (value: string, before: string[]) => [...before, value];
+  const command = program
+    .command('purge')
+    .description('make every edge forget stored content, and wait until all have said that they did')
+    .option('--domain <name>', 'the domain: [namespace/]name or hostname (default: the one of the URLs)')
+    .option('--url <url>', 'one URL, with all its variants; repeatable', more, [])
+    .option('--prefix <url>', 'everything whose URL begins so; repeatable', more, [])
+    .option('--everything', 'all of the domain')
+    .addOption(new Option('--wait <duration>', 'how long to wait').argParser(duration).default(60_000, '60s'))
+    .option('--no-wait', 'only hand it over; `weir get purgejobs` shows how it fares')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
+  addStateOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  weir purge --url http://video.example.com/video.bin
+  weir purge --prefix http://video.example.com/hls/ --wait 10s
+  weir purge --domain demo/video --everything`,
+    )
+    .action(purge);
+}
+
+function duration(text: string): number {
+  if (DURATION_PATTERN.test(text)) return durationMs(text);
+  throw new InvalidArgumentError('A duration: a whole number and ms, s, m, h or d, such as 60s.');
+}
+
+async function purge(options: PurgeOptions): Promise<void> {
+  const installation = await openState(options);
+  const urls = [...options.url, ...options.prefix];
+  if (options.domain === undefined && urls.length === 0) {
+    throw new CommandError(EXIT.usage, 'say which domain: --domain, or --url or --prefix with its hostname');
+  }
+  const domain = findDomain(await readResources(installation), options.domain, urls);
+  const name = purgeName(Date.now(), randomBytes(3).toString('hex'));
+  const manifest = purgeManifest(domain, options, name);
+  await writeYaml(installation.state.jobFile(domain.namespace, name), manifest);
+  if (options.wait === false) {
+    report(options.output, manifest, `${domain.namespace}/${name}: handed over`, undefined);
+    return;
+  }
+  const started = Date.now();
+  const job = await waitForJob({
+    ...manifest.metadata,
+    timeoutMs: options.wait,
+    resources: () => quietResources(installation),
+    onProgress: (text) => process.stderr.isTTY && process.stderr.write(`${name}: ${text}\n`),
+  });
+  const text = finalText(`${domain.namespace}/${name}`, job, Date.now() - started);
+  report(options.output, manifest, text, job);
+  process.exitCode = exitCodeFor(job);
+}
+
+export function exitCodeFor(job: ResourceView | undefined): ExitCode {
+  const outcome = outcomeOf(job);
+  if (outcome === undefined) return EXIT.timedOut;
+  return outcome === 'Complete' ? EXIT.ok : EXIT.failed;
+}
+
+/** Once it was said that the operator does not answer, it need not be said ten times a second. */
+function quietResources({ operator, state }: InstallationState): Promise<readonly ResourceView[]> {
+  return operator.resources().then(
+    ({ resources }) => resources,
+    () => resourcesOnDisk(state),
+  );
+}
+
+function report(
+  output: PurgeOptions['output'],
+  manifest: PurgeManifest,
+  text: string,
+  job: ResourceView | undefined,
+): void {
+  if (output === 'json') printValue({ ...manifest, status: job?.status ?? {} }, 'json');
+  else printLines([text]);
+}
