@@ -34,7 +34,9 @@ export type { Explanation };
 export async function explainDomain(request: ExplainRequest): Promise<Explanation | undefined> {
   const client = readClient(request.client);
   const [geo, asns] = await Promise.all([
-    openGeoDatabase(request.geoDatabases ?? embeddedGeoDatabases()),
+    openGeoDatabase(request.geoDatabases ?? embeddedGeoDatabases(), (fault) => {
+      throw fault;
+    }),
     readAsnTable(request.asnTables ?? embeddedAsnTables()),
   ]);
   const { published, table, health, name, family = 4 } = request;

@@ -42,7 +42,7 @@ export interface DnsServerOptions {
   listen: ListenAddress[];
   admin: ListenAddress;
   geoDatabase?: string[];
-  /** No answer depends on them: explanations read them, and a start without them would hide a mistake until then. */
+  /** No answer depends on them: explanations read them. Here they are only checked, to tell a mistake early. */
   geoAsn?: string[];
 }
 
@@ -64,8 +64,15 @@ export async function startDnsServer(
   await using starting = new AsyncDisposableStack();
   starting.defer(() => log.info('stopped'));
   const metrics = createMetrics();
-  const geo = await openGeoDatabase(options.geoDatabase ?? embeddedGeoDatabases());
-  await Promise.all((options.geoAsn ?? []).map((file) => access(file, constants.R_OK)));
+  const geo = await openGeoDatabase(options.geoDatabase ?? embeddedGeoDatabases(), (fault) => {
+    // Clients in the default region are served; with no dns-server nobody would be.
+    metrics.geoDatabaseFailed();
+    log.error(
+      { err: fault },
+      'a geo database is missing: its clients are placed by CIDR or in the default region',
+    );
+  });
+  await checkReadable(options.geoAsn ?? [], log);
   const service = createService({ geo, metrics, log });
 
   const prober = createProber({
@@ -124,6 +131,14 @@ export async function startDnsServer(
     admin: { ...options.admin, port: portOf(admin) },
     stop: () => running.disposeAsync(),
   };
+}
+
+async function checkReadable(files: readonly string[], log: Log): Promise<void> {
+  for (const file of files) {
+    const fault = await access(file, constants.R_OK).catch((error: unknown) => error);
+    if (fault)
+      log.error({ err: fault, file }, 'the table of AS numbers can not be read; explanations need it');
+  }
 }
 
 function closeServer(server: Server): void {

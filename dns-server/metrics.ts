@@ -13,6 +13,8 @@ export interface DnsMetrics {
   nodeHealth(rows: { node: string; address: string; healthy: boolean }[]): void;
   probed(node: string, ok: boolean): void;
   allDown(domains: readonly string[]): void;
+  geoDatabaseFailed(): void;
+  queryFailed(): void;
 }
 
 /** Domains that have a label of their own; the others share `other`. */
@@ -57,6 +59,16 @@ export function createMetrics(): DnsMetrics {
     registers: [registry],
   });
 
+  const failedDatabases = gauge(
+    'weir_dns_geo_databases_failed',
+    'Geo databases that could not be read at start.',
+  );
+  const failures = new Counter({
+    name: 'weir_dns_query_failures_total',
+    help: 'Queries answered with SERVFAIL because the server failed: a bug, or a damaged geo database.',
+    registers: [registry],
+  });
+
   return {
     registry,
     responded(transport, { length, type, rcode, truncated: cut, domain }) {
@@ -79,6 +91,8 @@ export function createMetrics(): DnsMetrics {
       healthy.reset();
       for (const { node, address, healthy: up } of rows) healthy.set({ node, address }, up ? 1 : 0);
     },
+    geoDatabaseFailed: () => failedDatabases.inc(),
+    queryFailed: () => failures.inc(),
     probed: (node, ok) => probes.inc({ node, result: ok ? 'success' : 'failure' }),
     allDown(domains) {
       alarm.reset();

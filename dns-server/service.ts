@@ -9,11 +9,12 @@ import { allDownDomains } from './answer/alarms.ts';
 import { type Responder, respond } from './answer/respond.ts';
 import { createView } from './answer/view.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
+import { isKnownSubdivision } from './geo/subdivision-codes.ts';
 import type { Handler } from './listen/handler.ts';
 import type { DnsMetrics } from './metrics.ts';
 import type { PreparedPlan } from './plan/prepared-plan.ts';
 import { MAX_TCP_BYTES } from './wire/constants.ts';
-import { ResponseWriter } from './wire/response.ts';
+import { ResponseWriter, servfail } from './wire/response.ts';
 
 export interface Service {
   usePlan(plan: PreparedPlan): void;
@@ -22,7 +23,7 @@ export interface Service {
   handle: Handler;
 }
 
-/** Names in a log line; the gauge has them all. */
+/** Names in a log line, and different failures in the log; the metrics have them all. */
 const MAX_LOGGED = 10;
 
 export function createService({
@@ -40,6 +41,24 @@ export function createService({
   let table: NodeTable = EMPTY_TABLE;
   let health: HealthReport['nodes'] = [];
   let alarmed = new Set<string>();
+  /** Failures that stand in the log; a flood of one packet must not fill the disk. */
+  const logged = new Set<string>();
+
+  function usePlan(newer: PreparedPlan): void {
+    plan = newer;
+    const { revision, plan: published } = newer.published;
+    metrics.planInForce(revision, newer.domains.length);
+    const codes = published.regions
+      .flatMap(({ subdivisions }) => subdivisions)
+      .filter((code) => !isKnownSubdivision(code));
+    if (codes.length > 0) {
+      log.warn(
+        { codes },
+        'subdivisions without a known name: only GeoIP2 databases, which have codes, place clients there',
+      );
+    }
+    swap();
+  }
 
   function swap(): void {
     if (plan === undefined) return;
@@ -68,11 +87,7 @@ export function createService({
   }
 
   return {
-    usePlan(newer) {
-      plan = newer;
-      metrics.planInForce(newer.published.revision, newer.domains.length);
-      swap();
-    },
+    usePlan,
     useTable(newer) {
       table = newer;
       swap();
@@ -87,9 +102,23 @@ export function createService({
       swap();
     },
     handle(message, source, transport) {
-      const responded = respond(responder, message, source, transport, writer);
-      metrics.responded(transport, responded);
-      return responded.length === 0 ? undefined : writer.buffer.subarray(0, responded.length);
+      try {
+        return answerTo(message, source, transport);
+      } catch (error) {
+        // One packet that we fail at must not take the server away from all the others.
+        metrics.queryFailed();
+        if (!logged.has(String(error)) && logged.size < MAX_LOGGED) {
+          logged.add(String(error));
+          log.error({ err: error, query: message.toString('hex') }, 'a query failed; answered SERVFAIL');
+        }
+        return servfail(message);
+      }
     },
   };
+
+  function answerTo(...[message, source, transport]: Parameters<Handler>): Buffer | undefined {
+    const responded = respond(responder, message, source, transport, writer);
+    metrics.responded(transport, responded);
+    return responded.length === 0 ? undefined : writer.buffer.subarray(0, responded.length);
+  }
 }

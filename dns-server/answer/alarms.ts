@@ -1,14 +1,22 @@
 /** Which domains are answered with nodes that are all down or not admitted, for the clients of some region. Pure. */
+import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain } from '../plan/prepared-plan.ts';
-import type { View } from './view.ts';
+import type { Cohort, View } from './view.ts';
 
 export function allDownDomains(view: View): PreparedDomain[] {
+  const known = new Map<Cohort, boolean>();
   return view.plan.domains.filter((domain) => {
-    const families = new Set(
-      domain.set.nodes.flatMap(({ addresses }) => addresses.map(({ family }) => family)),
-    );
-    return [...domain.set.tiersOf.keys()].some((region) =>
-      [...families].some((family) => view.selectionFor(domain, region, family).outcome === 'AllDown'),
-    );
+    const cohort = view.cohortOf(domain);
+    const allDown = known.get(cohort) ?? isAllDown(view, domain);
+    known.set(cohort, allDown);
+    return allDown;
   });
+}
+
+function isAllDown(view: View, domain: PreparedDomain): boolean {
+  const { nodes, tiersOf } = domain.set;
+  const families = new Set<Family>(nodes.flatMap(({ addresses }) => addresses.map(({ family }) => family)));
+  return [...tiersOf.keys()].some((region) =>
+    [...families].some((family) => view.selectionFor(domain, region, family).outcome === 'AllDown'),
+  );
 }

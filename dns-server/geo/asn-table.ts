@@ -98,7 +98,9 @@ function rangesOf(rows: Row[], words: number): Ranges {
 
 function wordsOf({ bytes }: IpAddress): Uint32Array {
   const words = new Uint32Array(bytes.length / 4);
-  for (const [at, byte] of bytes.entries()) words[at >> 2] = ((words[at >> 2] ?? 0) << 8) | byte;
+  for (let at = 0; at < bytes.length; at++) {
+    words[at >> 2] = ((words[at >> 2] ?? 0) << 8) | (bytes[at] ?? 0);
+  }
   return words;
 }
 

@@ -13,9 +13,6 @@ export interface GeoDatabase {
   locate(address: IpAddress): Located;
 }
 
-/** A database that knows nobody: all clients are of the default region. */
-export const NO_GEO_DATABASE: GeoDatabase = { locate: () => ({ place: undefined, length: 0 }) };
-
 /** Decoded records kept by a reader: most queries come from few networks, and decoding one takes microseconds. */
 const CACHED_RECORDS = 20_000;
 
@@ -24,18 +21,23 @@ export type RecordReader = Pick<Reader<Response>, 'getWithPrefixLength'> & {
   metadata: { ipVersion: number };
 };
 
-export async function openGeoDatabase(paths: readonly string[]): Promise<GeoDatabase> {
+/** Opens the files; one that cannot be read is told to `onFault`, which may throw, and is left out. */
+export async function openGeoDatabase(
+  paths: readonly string[],
+  onFault: (fault: Error) => void,
+): Promise<GeoDatabase> {
   const readers = await Promise.all(
     paths.map(async (path) => {
       try {
         return await maxmind.open(path, { cache: { max: CACHED_RECORDS } });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        throw new Error(`cannot read the geo database ${path}: ${why}`, { cause: error });
+        onFault(new Error(`cannot read the geo database ${path}: ${why}`, { cause: error }));
+        return [];
       }
     }),
   );
-  return geoDatabase(readers);
+  return geoDatabase(readers.flat());
 }
 
 export function geoDatabase(readers: readonly RecordReader[]): GeoDatabase {

@@ -101,7 +101,9 @@ test('the longest network matches, and all within the depth match alike', () => 
 describe('the database that comes along', () => {
   let geo: GeoDatabase;
   beforeAll(async () => {
-    geo = await openGeoDatabase(embeddedGeoDatabases());
+    geo = await openGeoDatabase(embeddedGeoDatabases(), (fault) => {
+      throw fault;
+    });
   });
 
   test.each([
@@ -194,10 +196,13 @@ test('of two databases the first that knows tells, and the length holds for both
   });
 });
 
-test('a database that can not be read is named', async () => {
-  await expect(openGeoDatabase(['/nowhere/x.mmdb'])).rejects.toThrow(
-    'cannot read the geo database /nowhere/x.mmdb',
-  );
+test('a database that can not be read is named, and the others go on', async () => {
+  const faults: Error[] = [];
+  const geo = await openGeoDatabase(['/nowhere/x.mmdb'], (fault) => faults.push(fault));
+  expect(faults.map(({ message }) => message)).toEqual([
+    expect.stringContaining('cannot read the geo database /nowhere/x.mmdb: ENOENT'),
+  ]);
+  expect(geo.locate(ip('8.8.8.8'))).toEqual({ place: undefined, length: 0 });
 });
 
 describe('the table of AS numbers', () => {

@@ -136,9 +136,11 @@ export function subdivisionCode(country: string, name: string): string | undefin
   return code;
 }
 
-/** Countries whose names are known here. */
-export function hasSubdivisionCodes(country: string): boolean {
-  return CODES.has(country);
+const KNOWN = new Set([...CODES.values()].flatMap((codes) => [...codes.values()]));
+
+/** Whether a flat database can place anybody in this subdivision. */
+export function isKnownSubdivision(code: string): boolean {
+  return KNOWN.has(code);
 }
 
 /** `Québec` and `Guangdong Sheng` as `quebec` and `guangdong`: no accents, no case, no word for what it is. */

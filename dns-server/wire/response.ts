@@ -30,6 +30,15 @@ export interface ResponseHead {
   questionEnd: number;
 }
 
+/** The response for a query that we failed at: the header alone needs nothing that could fail again. */
+export function servfail(message: Buffer): Buffer | undefined {
+  if (message.length < HEADER_BYTES) return undefined;
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt16BE(message.readUInt16BE(0), 0);
+  header.writeUInt16BE(FLAG.QR | (message.readUInt16BE(2) & (FLAG.OPCODE | FLAG.RD)) | RCODE.SERVFAIL, 2);
+  return header;
+}
+
 const OPT_FIXED_BYTES = 11;
 
 export class ResponseWriter {

@@ -1,0 +1,95 @@
+import pino from 'pino';
+import { describe, expect, test } from 'vitest';
+import type { GeoDatabase } from './geo/geo-database.ts';
+import { parseIp } from './geo/ip-address.ts';
+import { createMetrics } from './metrics.ts';
+import { preparePlan } from './plan/prepare.ts';
+import { createService } from './service.ts';
+import { decode, lines, queryBytes } from './testing/ask.ts';
+import { published, readyTable, TEST_GEO, testDomain, testPlan } from './testing/routing-plan.ts';
+
+function start(geo: GeoDatabase = TEST_GEO) {
+  const logged: { level: number; msg: string }[] = [];
+  const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as (typeof logged)[0]) });
+  const metrics = createMetrics();
+  const service = createService({ geo, metrics, log });
+  const ask = (name: string) => {
+    const source = parseIp('202.102.224.68');
+    const answer = source && service.handle(queryBytes(name), source, 'udp');
+    if (answer === undefined) throw new Error('silence');
+    return decode(answer);
+  };
+  return { service, metrics, ask, messages: () => logged.map(({ msg }) => msg) };
+}
+
+const VIDEO = 'video.demo.cdn.example.net';
+const plan = testPlan();
+const down = plan.nodes.map(({ name, addresses }) => ({
+  node: name,
+  addresses: addresses.map((address) => ({ address, healthy: false, detail: 'tested' })),
+}));
+
+test('a query that fails is SERVFAIL, is counted, and stands in the log once', async () => {
+  const { service, metrics, ask, messages } = start({
+    locate: () => {
+      throw new Error('damaged database');
+    },
+  });
+  service.usePlan(preparePlan(published(plan)));
+  service.useTable(readyTable(plan));
+  for (let i = 0; i < 3; i++) expect(ask(VIDEO).rcode).toBe('SERVFAIL');
+  expect(ask('cdn.example.net').rcode).toBe('NOERROR');
+  expect(await metrics.registry.metrics()).toContain('weir_dns_query_failures_total 3');
+  expect(messages()).toEqual(['a query failed; answered SERVFAIL']);
+});
+
+test('an alarm is logged when it is raised and when it is over', () => {
+  const { service, messages } = start();
+  service.usePlan(preparePlan(published(plan)));
+  service.useTable(readyTable(plan));
+  for (const health of [down, down, [], []]) service.useHealth(health);
+  expect(messages()).toEqual([
+    'all nodes are down or not admitted; all are answered',
+    'nodes can answer again',
+  ]);
+});
+
+test('subdivisions that no flat database can know are told', () => {
+  const { service, messages } = start();
+  const regions = [
+    { name: 'us-west', countries: [], subdivisions: ['DE-BY'], cidrs: [] },
+    ...plan.regions.slice(0, 2),
+  ];
+  service.usePlan(preparePlan(published(testPlan({ regions }))));
+  expect(messages()).toEqual([expect.stringContaining('subdivisions without a known name')]);
+});
+
+describe('make before break', () => {
+  const since = (seq: number) => ({ epoch: 3, seq });
+  const two = testPlan({
+    domains: [testDomain(), testDomain({ uid: 'uid-new', name: 'new', cname: 'new.demo.cdn.example.net' })],
+  });
+  const offered = { ...published(two), since: { 'uid-video': since(5), 'uid-new': since(8) } };
+  const tableWith = (acked: Record<string, number>) => {
+    const table = readyTable(two);
+    return { ...table, rows: table.rows.map((row) => ({ ...row, acked: since(acked[row.node] ?? 7) })) };
+  };
+
+  test('each domain is answered by the nodes that serve it, and by more as they follow', () => {
+    const { service, ask } = start();
+    const answers = () =>
+      [VIDEO, 'new.demo.cdn.example.net'].map((name) =>
+        lines(ask(name).answers)
+          .map((line) => line.split(' ')[1] ?? '')
+          .sort(),
+      );
+    const both = ['198.51.100.5', '198.51.100.6'];
+    service.usePlan(preparePlan(offered));
+    service.useTable(tableWith({}));
+    expect(answers()).toEqual([both, []]);
+    service.useTable(tableWith({ 'zz-2': 8 }));
+    expect(answers()).toEqual([both, ['198.51.100.6']]);
+    service.useTable(tableWith({ 'zz-1': 9, 'zz-2': 8 }));
+    expect(answers()).toEqual([both, both]);
+  });
+});
