@@ -3,8 +3,8 @@
  * when to look; a poll of the content finds what watches miss (editors that rename, ConfigMaps that swap a link,
  * network file systems).
  */
-import { type FSWatcher, watch } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
 import { type Latest, latest } from '../../../lib/latest.ts';
 import type { Log } from '../../../lib/log.ts';
@@ -12,6 +12,7 @@ import type { Loaded, Source, SourceDocument } from '../source.ts';
 import { parseDocuments } from './parse-documents.ts';
 import { type ManifestFile, readFolder } from './read-folder.ts';
 import { judge, NOTHING_SEEN, type Settling } from './settling.ts';
+import { type FolderWatch, watchFolders } from './watch-folders.ts';
 
 const CONFIG_FILE = 'weir.yaml';
 /** Before the names of own jobs, so that they are told from the user's files. No listed file begins with a dot. */
@@ -34,6 +35,7 @@ class FolderSource implements Source {
   readonly #options: FolderSourceOptions;
   readonly #cleanups: (() => void)[] = [];
   readonly #looks: Latest<void>;
+  readonly #watch: FolderWatch;
   #onLoaded: (loaded: Loaded) => void = () => {};
   #settling: Settling = NOTHING_SEEN;
   #cancelNext = () => {};
@@ -42,14 +44,13 @@ class FolderSource implements Source {
   constructor(options: FolderSourceOptions) {
     this.#options = options;
     this.#looks = latest(() => this.#look());
+    this.#watch = watchFolders(() => this.#looks.offer(), options.log);
   }
 
   start(onLoaded: (loaded: Loaded) => void): void {
-    const { folder, jobs, clock, log } = this.#options;
     this.#onLoaded = onLoaded;
     const look = () => this.#looks.offer();
-    this.#cleanups.push(clock.every(POLL_MS, look), () => this.#cancelNext());
-    for (const root of [folder, jobs]) this.#cleanups.push(watchFolder(root, look, log));
+    this.#cleanups.push(this.#options.clock.every(POLL_MS, look));
     look();
   }
 
@@ -57,6 +58,7 @@ class FolderSource implements Source {
     for (const cleanup of this.#cleanups) cleanup();
     await this.#looks.idle();
     this.#cancelNext();
+    this.#watch.close();
   }
 
   async #look(): Promise<void> {
@@ -65,6 +67,7 @@ class FolderSource implements Source {
       const files = await readRoots(folder, jobs);
       if (this.#failing !== '') log.info({ folder }, 'the folder can be read again');
       this.#failing = '';
+      this.#watch.follow(foldersOf(folder, jobs, files));
       this.#judge(files);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -85,6 +88,12 @@ class FolderSource implements Source {
   }
 }
 
+/** The roots, and every folder that a manifest lies in; a new one is found by the poll. */
+function foldersOf(folder: string, jobs: string, files: readonly ManifestFile[]): Set<string> {
+  const theirs = files.filter(({ path }) => !path.startsWith(OWN_JOBS));
+  return new Set([folder, jobs, ...theirs.map(({ path }) => dirname(join(folder, path)))]);
+}
+
 /** One reading of the folder, for commands that do not stay. */
 export async function loadFolder(folder: string, at: string): Promise<Loaded> {
   return toLoaded(await readFolder(folder), at);
@@ -97,30 +106,26 @@ async function readRoots(folder: string, jobs: string): Promise<ManifestFile[]> 
 }
 
 function toLoaded(files: readonly ManifestFile[], at: string): Loaded {
-  const config = files.find(({ path }) => path === CONFIG_FILE);
-  const documents = files.filter((file) => file !== config).flatMap(parseDocuments);
+  const documents = files.flatMap(parseDocuments);
+  const config = configDocument(files, documents);
   return {
     at,
-    config: config && configDocument(config),
-    documents: documents.map((document) =>
-      document.file.startsWith(OWN_JOBS) ? { ...document, ownJob: true } : document,
-    ),
+    config,
+    documents: documents
+      .filter((document) => document !== config)
+      .map((document) => (document.file.startsWith(OWN_JOBS) ? { ...document, ownJob: true } : document)),
   };
 }
 
-/** An empty weir.yaml is a document without settings, so that its problems are told like any other's. */
-function configDocument(file: ManifestFile): SourceDocument {
-  return parseDocuments(file)[0] ?? { file: file.path, value: {}, line: () => 1 };
-}
-
-function watchFolder(root: string, onChange: () => void, log: Log): () => void {
-  let watcher: FSWatcher | undefined;
-  const warn = (error: unknown) => log.warn({ root, err: error }, 'no directory watch; the poll goes on');
-  try {
-    watcher = watch(root, { recursive: true, persistent: false }, onChange);
-    watcher.on('error', warn);
-  } catch (error) {
-    warn(error);
-  }
-  return () => watcher?.close();
+/**
+ * The settings are the first document of weir.yaml; what stands behind them are manifests like any other. An empty
+ * weir.yaml is a document without settings, so that its problems are told too.
+ */
+function configDocument(
+  files: readonly ManifestFile[],
+  documents: readonly SourceDocument[],
+): SourceDocument | undefined {
+  if (!files.some(({ path }) => path === CONFIG_FILE)) return undefined;
+  const first = documents.find(({ file }) => file === CONFIG_FILE);
+  return first ?? { file: CONFIG_FILE, value: {}, line: () => 1 };
 }

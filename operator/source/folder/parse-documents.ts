@@ -1,5 +1,5 @@
 /** YAML text to documents that know their lines. A document that does not parse leaves the others of its file alone. */
-import { type Document, isNode, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
+import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
 import type { SourceDocument } from '../source.ts';
 import type { ManifestFile } from './read-folder.ts';
 
@@ -17,7 +17,9 @@ export function parseDocuments({ path, text }: ManifestFile): SourceDocument[] {
 
 /** `---` with nothing but comments behind it is no document of anybody's. */
 function hasContent(document: Document): boolean {
-  return document.errors.length > 0 || document.contents !== null;
+  const { contents, errors } = document;
+  const nothing = contents === null || (isScalar(contents) && contents.value === null);
+  return errors.length > 0 || !nothing;
 }
 
 function contentOf(document: Document): Pick<SourceDocument, 'value' | 'syntaxError'> {
