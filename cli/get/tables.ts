@@ -50,5 +50,5 @@ function cellText(view: ResourceView, { jsonPath }: PrinterColumn): string {
   const value = valueAt(view, jsonPath);
   if (value === undefined || value === null || value === '') return NOTHING;
   if (Array.isArray(value)) return value.map(String).join(',');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

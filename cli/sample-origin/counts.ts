@@ -17,6 +17,10 @@ export function createCounts(): Counts {
       byPath.set(key, row);
     },
     all: () =>
-      Object.fromEntries([...byPath].sort().map(([path, row]) => [path, Object.fromEntries([...row])])),
+      Object.fromEntries(
+        [...byPath]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([path, row]) => [path, Object.fromEntries(row)]),
+      ),
   };
 }

@@ -21,6 +21,7 @@ import { readInstallation } from './installation.ts';
 import { childLogging, supervisorLog } from './log.ts';
 import { type Installation, programs } from './programs.ts';
 import { answersReady, notYetReady, until } from './ready.ts';
+import { untilTold } from './stop.ts';
 import { Supervisor } from './supervisor.ts';
 import { welcomeText } from './welcome.ts';
 
@@ -57,7 +58,7 @@ async function standalone(folder: string, { state, verbose = false }: Standalone
   const operator = ({ listen }: WeirConfig) =>
     operatorClient(`http://${listen.operator}`, installation.state.token);
   const supervisor = new Supervisor({ log, ...childLogging(verbose) });
-  const stopped = untilSignal(log, supervisor);
+  const stopped = untilTold(log, () => supervisor.kill());
 
   await startInOrder(supervisor, installation, stopped.signal);
   const stopFollowing = followInstallation({
@@ -125,23 +126,4 @@ async function welcome(
   const { resources } = await operator.resources().catch(() => ({ resources: [] }));
   const domains = viewsOf(resources, 'CdnDomain');
   process.stdout.write(welcomeText({ installation, folder, state, domains }));
-}
-
-/** The first signal stops in order, a second one at once. */
-function untilSignal(log: Log, supervisor: Supervisor) {
-  const controller = new AbortController();
-  const wait = new Promise<void>((resolve) => {
-    const told = (signal: NodeJS.Signals) => {
-      if (controller.signal.aborted) {
-        log.warn({ signal }, 'ending everything at once');
-        supervisor.kill();
-        process.exit(EXIT.failed);
-      }
-      log.info({ signal }, 'stopping; once more ends everything at once');
-      controller.abort();
-      resolve();
-    };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, told);
-  });
-  return { signal: controller.signal, wait };
 }

@@ -11,23 +11,24 @@ export interface NamedSpec {
 
 /** Port 0 is any free one: whether the port is free is another question. */
 type IsHere = (address: string) => Promise<boolean>;
-const isHere: IsHere = async (host) => (await tryBind({ host, port: 0 }, 'tcp')) !== 'EADDRNOTAVAIL';
+const canBind: IsHere = async (host) => (await tryBind({ host, port: 0 }, 'tcp')) !== 'EADDRNOTAVAIL';
 
 /** A loopback address is of this machine, even where the system has to be told so first (macOS). */
 export async function localEdges(
   nodes: readonly NamedSpec[],
-  here: IsHere = isHere,
+  here: IsHere = canBind,
 ): Promise<{ edges: LocalEdge[]; elsewhere: string[] }> {
   const ofThisMachine = async (address: string) => isLoopback(address) || (await here(address));
   const placed = await Promise.all(
     nodes.map(async ({ name, spec }) => {
       const local = await Promise.all(spec.addresses.map(ofThisMachine));
       const addresses = spec.addresses.filter((_, index) => local[index]);
-      return { name, region: spec.region, addresses, port: spec.ports.http, here: local[0] === true };
+      const edge = { name, region: spec.region, addresses, port: spec.ports.http };
+      return { edge, isHere: local[0] === true };
     }),
   );
   return {
-    edges: placed.filter((node) => node.here).map(({ here: _, ...edge }) => edge),
-    elsewhere: placed.filter((node) => !node.here).map(({ name }) => name),
+    edges: placed.flatMap(({ edge, isHere }) => (isHere ? [edge] : [])),
+    elsewhere: placed.flatMap(({ edge, isHere }) => (isHere ? [] : [edge.name])),
   };
 }

@@ -27,7 +27,7 @@ export class Supervisor {
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const name of [...this.#running.keys()]) this.#end(name);
+    for (const name of this.#running.keys()) this.#end(name);
     await Promise.all([...this.#ending.values()].map(({ ended }) => ended));
   }
 
