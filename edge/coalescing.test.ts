@@ -86,7 +86,7 @@ test('an answer that is not for all goes to its own client; those who waited fet
   await vi.waitFor(() => expect(waiting).toHaveLength(1));
   const others = Array.from({ length: 9 }, () => edge.get('/a'));
   // They queue behind the first: nothing else reaches the origin.
-  await vi.waitFor(async () => expect(await inFlight(edge.port)).toBeGreaterThanOrEqual(10));
+  await vi.waitFor(async () => expect(await inFlight()).toBe(10));
   expect(waiting).toHaveLength(1);
   const answer = (response: ServerResponse | undefined, text: string) =>
     response?.writeHead(200, { 'cache-control': 'private' }).end(text);
@@ -116,7 +116,7 @@ test('a revalidation is shared, too', async () => {
   const waiting: ServerResponse[] = [];
   origin.answer((_request, response) => waiting.push(response));
   const all = Array.from({ length: 5 }, () => edge.get('/a'));
-  await vi.waitFor(async () => expect(await inFlight(edge.port)).toBeGreaterThanOrEqual(5));
+  await vi.waitFor(async () => expect([waiting.length, await inFlight()]).toEqual([1, 5]));
   for (const response of waiting) response.writeHead(304, headers).end();
   expect((await Promise.all(all)).map(({ text }) => text)).toEqual(Array(5).fill('body'));
   expect(origin.requests).toHaveLength(2);
@@ -141,11 +141,5 @@ test('a slow client holds up nobody', async () => {
   expect(origin.requests).toHaveLength(1);
 });
 
-/** Connections that the edge has accepted: each of our requests has one of its own. */
-async function inFlight(port: number): Promise<number> {
-  const { readFile } = await import('node:fs/promises');
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const table = await readFile('/proc/net/tcp', 'utf8');
-  return table.split('\n').filter((row) => new RegExp(`^\\s*\\d+: 0100007F:${hex} \\S+ 01 `).test(row))
-    .length;
-}
+/** Requests that wait for an answer, each after the same steps. */
+const inFlight = () => edge.metric('requests_in_flight');

@@ -16,6 +16,7 @@ export function createMetrics() {
   const metrics = {
     registry,
     requests: counter('requests_total', 'Requests by what the cache did for them.', ['domain', 'result']),
+    inFlight: gauge('requests_in_flight', 'Requests that are being answered.', []),
     clientBytes: counter('client_bytes_total', 'Bytes of bodies sent to clients.', ['domain']),
     originBytes: counter('origin_bytes_total', 'Bytes of bodies that came from origins.', ['domain']),
     originRequests: counter('origin_requests_total', 'Requests to origins, by the class of their answer.', [

@@ -19,7 +19,7 @@ export function bodyFiles(folder: string) {
     /** A whole small body, checked. */
     async readBlock(object: StoredObject): Promise<Buffer> {
       await using body = await openBody(pathOf(object.id), object);
-      return body.block(0, Buffer.allocUnsafeSlow(object.size));
+      return await body.block(0, Buffer.allocUnsafeSlow(object.size));
     },
     open: (object: StoredObject): Promise<StoredBody> => openBody(pathOf(object.id), object),
     /** Removes files that no row of the index names, and that are older than `before`: a crash left them. */

@@ -156,6 +156,7 @@ export class FillBody {
       this.#relay(error);
     }
     this.#writing = undefined;
+    if (this.#relaying) this.#trim();
   }
 
   #relay(reason: unknown): void {

@@ -29,10 +29,13 @@ export function createHttpServer({ pipeline, metrics, log }: HttpServerParts): S
       noDelay: true,
     },
     (request, response) => {
-      serve(request, response).catch((error: unknown) => {
-        log.error({ err: error, url: request.url, host: request.headers.host }, 'request failed');
-        response.destroy();
-      });
+      metrics.inFlight.inc();
+      serve(request, response)
+        .catch((error: unknown) => {
+          log.error({ err: error, url: request.url, host: request.headers.host }, 'request failed');
+          response.destroy();
+        })
+        .finally(() => metrics.inFlight.dec());
     },
   );
   server.maxHeadersCount = 200;

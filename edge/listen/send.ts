@@ -38,16 +38,8 @@ async function relay(
 ): Promise<void> {
   // The head goes out before the first byte of the body: an origin that streams events may take its time with that.
   response.flushHeaders();
-  await pipeline(
-    stream,
-    async function* counted(chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        onBytes(chunk.length);
-        yield chunk;
-      }
-    },
-    response,
-  );
+  stream.on('data', (chunk: Buffer) => onBytes(chunk.length));
+  await pipeline(stream, response);
 }
 
 async function sendSource(

@@ -1,0 +1,133 @@
+import { request } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { listen } from '../lib/listen.ts';
+import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
+import { domainOf, startTestEdge, type TestEdge } from './testing/test-edge.ts';
+
+let origin: ScriptOrigin;
+let edge: TestEdge;
+
+beforeEach(async () => {
+  origin = await startScriptOrigin((_request, response) => response.end());
+  edge = await startTestEdge({
+    origin: origin.url,
+    timeouts: { connectMs: 500, headMs: 300, bodyMs: 300 },
+  });
+});
+
+afterEach(async () => {
+  await edge.stop();
+  await edge.remove();
+  await origin.stop();
+});
+
+/** An origin below HTTP: gets each socket, and what was written to it first. */
+async function rawOrigin(each: (socket: Socket, turn: number) => void): Promise<Server> {
+  let turn = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', () => each(socket, ++turn));
+  });
+  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
+  await edge.publish([domainOf(`http://127.0.0.1:${port}`)]);
+  return server;
+}
+
+test('refused: 502 that says which origin of which domain, and why', async () => {
+  await edge.publish([domainOf('http://127.0.0.1:1')]);
+  const reply = await edge.get('/a');
+  expect(reply.status).toBe(502);
+  expect(reply.text).toBe('origin "main" of domain demo/video: it gave no usable answer (ECONNREFUSED)\n');
+  expect(reply.headers['cache-status']).toBe('zz-1; fwd=uri-miss; detail=ECONNREFUSED');
+  expect(reply.headers['content-type']).toMatch(/text\/plain/);
+  expect(await edge.metric('requests_total', '{domain="demo/video",result="error"}')).toBe(1);
+  expect(await edge.metric('origin_requests_total', '{domain="demo/video",answer="none"}')).toBe(1);
+});
+
+test('silent: 504, for all who waited', async () => {
+  origin.answer(() => {});
+  const replies = await Promise.all([edge.get('/a'), edge.get('/a'), edge.get('/a')]);
+  expect(replies.map(({ status }) => status)).toEqual([504, 504, 504]);
+  expect(replies[0]?.text).toMatch(/it did not answer in time \(UND_ERR_HEADERS_TIMEOUT\)/);
+  expect(origin.requests).toHaveLength(1);
+});
+
+test.each([
+  ['small, by length', { 'content-length': '1000' }, 'part'],
+  ['large, by length', { 'content-length': '5000000' }, 'x'.repeat(2_000_000)],
+  ['chunked', {}, 'part'],
+])(
+  'broken off, %s: the client sees a broken transfer, and nothing is stored',
+  async (_name, headers, part) => {
+    origin.answer((_request, response) => {
+      response.writeHead(200, { 'cache-control': 'max-age=60', ...headers });
+      response.write(part, () => setTimeout(() => response.destroy(), 20));
+    });
+    const replies = await Promise.allSettled([edge.get('/a'), edge.get('/a')]);
+    expect(replies.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    origin.answer((_request, response) => response.end('whole'));
+    expect((await edge.get('/a')).text).toBe('whole');
+    expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(0);
+  },
+);
+
+test('an unshareable answer that breaks off breaks off for its client', async () => {
+  origin.answer((_request, response) => {
+    response.writeHead(200, { 'cache-control': 'private', 'content-length': '100' });
+    response.write('part', () => setTimeout(() => response.destroy(), 20));
+  });
+  await expect(edge.get('/a')).rejects.toThrow();
+});
+
+test('a kept connection that the origin closed is tried once more, for methods that may be sent twice', async () => {
+  let posts = 0;
+  const server = await rawOrigin((socket, turn) => {
+    // The first request on a connection is answered, the second one finds it closed.
+    if (turn === 1) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na');
+    else if (turn === 2 || posts++ > 0) socket.destroy();
+    else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb');
+  });
+  expect((await edge.get('/a')).text).toBe('a');
+  expect((await edge.get('/b')).text).toBe('b');
+  expect((await edge.get('/c', { method: 'POST', body: 'x' })).status).toBe(502);
+  server.close();
+});
+
+test('an origin that does not speak HTTP: 502', async () => {
+  const server = await rawOrigin((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+  const reply = await edge.get('/a');
+  expect(reply.status).toBe(502);
+  expect(reply.text).toMatch(/HTTPParserError/);
+  server.close();
+});
+
+test('stale and the origin gone: 502, not the stale answer', async () => {
+  origin.answer((_request, response) =>
+    response.writeHead(200, { 'cache-control': 'max-age=1, must-revalidate', etag: '"a"' }).end('x'),
+  );
+  await edge.get('/a');
+  edge.clock.advance(2_000);
+  origin.answer((_request, response) => response.destroy());
+  expect((await edge.get('/a')).status).toBe(502);
+});
+
+test('a client that leaves ends the fetch that was its own', async () => {
+  let closed = false;
+  origin.answer((_request, response) => {
+    response.on('close', () => {
+      closed = true;
+    });
+    response.writeHead(200, { 'cache-control': 'private' }).write('part');
+  });
+  const client = request({
+    host: '127.0.0.1',
+    port: edge.port,
+    path: '/a',
+    headers: { host: 'video.example.com' },
+  });
+  client.on('error', () => {});
+  client.on('response', () => client.destroy());
+  client.end();
+  await vi.waitFor(() => expect(closed).toBe(true));
+});

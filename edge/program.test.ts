@@ -1,0 +1,136 @@
+/** The program as it is started by others: its own process, its plan on disk, no operator. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { planDigest } from '../contract/plans/published-plan.ts';
+import { listen } from '../lib/listen.ts';
+import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
+import { domainOf, fetchFrom } from './testing/test-edge.ts';
+
+let origin: ScriptOrigin;
+let state: string;
+let port: number;
+let admin: number;
+let edge: ChildProcess;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const bound = await listen(server, { host: '127.0.0.1', port: 0 });
+  server.close();
+  return bound.port;
+}
+
+async function startProgram(): Promise<void> {
+  const options = {
+    node: 'zz-1',
+    operator: 'http://127.0.0.1:1',
+    'token-file': join(state, 'token'),
+    state,
+    listen: `127.0.0.1:${port}`,
+    admin: `127.0.0.1:${admin}`,
+    disk: '2GiB',
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  edge = fork(join(import.meta.dirname, 'main.ts'), flags, { stdio: 'ignore' });
+  const answers = () => fetchFrom(port, '/.weir/health', { host: 'any' });
+  await vi.waitFor(answers, { timeout: 5_000 });
+}
+
+beforeEach(async () => {
+  origin = await startScriptOrigin((_request, response) =>
+    response.writeHead(200, { 'cache-control': 'max-age=600' }).end('hello'),
+  );
+  state = await mkdtemp(join(tmpdir(), 'weir-edge-'));
+  port = await freePort();
+  admin = await freePort();
+  const plan = { domains: [domainOf(origin.url)] };
+  const published = { revision: { epoch: 1, seq: 1 }, digest: planDigest(plan), run: 'run-1', plan };
+  await writeFile(join(state, 'plan.json'), JSON.stringify(published));
+  await startProgram();
+});
+
+afterEach(async () => {
+  if (edge.exitCode === null && edge.signalCode === null) {
+    edge.kill('SIGKILL');
+    await once(edge, 'exit');
+  }
+  await rm(state, { recursive: true, force: true });
+  await origin.stop();
+});
+
+const host = 'video.example.com';
+
+test('killed, it serves what it had stored when it comes back; told to stop, it exits cleanly', async () => {
+  await fetchFrom(port, '/a', { host });
+  const onDisk = /weir_edge_stored_objects\{tier="disk"\} 1\n/;
+  await vi.waitFor(async () => expect((await fetchFrom(admin, '/metrics', { host })).text).toMatch(onDisk));
+  edge.kill('SIGKILL');
+  await once(edge, 'exit');
+  await startProgram();
+  expect((await fetchFrom(port, '/a', { host })).headers['cache-status']).toMatch(/hit/);
+  edge.kill('SIGTERM');
+  expect(await once(edge, 'exit')).toEqual([0, null]);
+});
+
+test('it stops when the process that started it is gone', async () => {
+  edge.disconnect();
+  expect(await once(edge, 'exit')).toEqual([0, null]);
+});
+
+const GIGABYTE = 2 ** 30;
+const chunk = Buffer.alloc(2 ** 20, 'weir');
+
+test('1 GiB passes with flat memory, for a fast client and a slow one, and is a hit afterwards', async () => {
+  origin.answer(async (_request, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=600', 'content-length': String(GIGABYTE) });
+    for (let sent = 0; sent < GIGABYTE; sent += chunk.length) {
+      if (!response.write(chunk)) await once(response, 'drain');
+    }
+    response.end();
+  });
+  const before = await residentMegabytes();
+  const slow = get({ host: '127.0.0.1', port, path: '/big', headers: { host }, agent: false });
+  slow.on('error', () => {});
+  // It never reads more than the first piece.
+  slow.on('response', (response) => response.once('data', () => response.pause()));
+  const begin = performance.now();
+  expect(await download('/big')).toBe(GIGABYTE);
+  const seconds = (performance.now() - begin) / 1_000;
+  expect(await download('/big')).toBe(GIGABYTE);
+  slow.destroy();
+  const peak = await peakMegabytes();
+  process.stdout.write(
+    `1 GiB in ${seconds.toFixed(1)} s; resident ${before} MB before, ${peak} MB at the peak\n`,
+  );
+  expect(origin.requests).toHaveLength(1);
+  expect(peak - before).toBeLessThan(200);
+}, 60_000);
+
+/** Counts bytes, and compares each with what the origin sends. */
+function download(path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, headers: { host }, agent: false }, (response) => {
+      let bytes = 0;
+      response.on('data', (data: Buffer) => {
+        const at = bytes % 4;
+        if (!data.equals(chunk.subarray(at, at + data.length))) reject(new Error(`other bytes at ${bytes}`));
+        bytes += data.length;
+      });
+      response.on('error', reject);
+      response.on('end', () => resolve(bytes));
+    }).on('error', reject);
+  });
+}
+
+const residentMegabytes = () => memoryRow('VmRSS');
+const peakMegabytes = () => memoryRow('VmHWM');
+
+async function memoryRow(name: string): Promise<number> {
+  const text = await readFile(`/proc/${edge.pid}/status`, 'utf8');
+  return Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(text)?.[1]) / 1_024);
+}

@@ -1,0 +1,188 @@
+import type { ServerResponse } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { PurgeCommand } from '../contract/stream/messages.ts';
+import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
+import { domainOf, startTestEdge, type TestEdge } from './testing/test-edge.ts';
+
+let origin: ScriptOrigin;
+let edge: TestEdge;
+
+const HEADERS = { 'cache-control': 'max-age=60', etag: '"v1"' };
+const plain = (_request: unknown, response: ServerResponse) =>
+  response.writeHead(200, HEADERS).end(`answer ${origin.requests.length}`);
+
+beforeEach(async () => {
+  origin = await startScriptOrigin(plain);
+  edge = await startTestEdge({ origin: origin.url });
+});
+
+afterEach(async () => {
+  await edge.stop();
+  await edge.remove();
+  await origin.stop();
+});
+
+let uids = 0;
+const purge = (target: PurgeCommand['target'], domain = 'uid-video') =>
+  edge.command({ type: 'purge', uid: `purge-${++uids}`, domain, target });
+const isHit = async (path: string, headers = {}) =>
+  /zz-1; hit/.test(String((await edge.get(path, { headers })).headers['cache-status']));
+
+async function restart(): Promise<void> {
+  await edge.stop();
+  edge = await startTestEdge({ origin: origin.url, state: edge.state, clock: edge.clock });
+}
+
+test('by URL: any alias, any scheme, all variants; the count is of what was there', async () => {
+  origin.answer((_request, response) => response.writeHead(200, { ...HEADERS, vary: 'x-v' }).end('x'));
+  for (const value of ['1', '2']) await edge.get('/a?q=1', { headers: { 'x-v': value } });
+  await edge.get('/a?q=2');
+  const urls = ['https://V2.example.com:443/%61?q=1', 'http://video.example.com/never-seen'];
+  expect(await purge({ by: 'urls', urls })).toMatchObject({ objects: 2 });
+  expect(await isHit('/a?q=1', { 'x-v': '1' })).toBe(false);
+  expect(await isHit('/a?q=2')).toBe(true);
+  expect(await edge.metric('purged_objects_total')).toBe(2);
+  expect(await edge.metric('commands_total', '{type="purge"}')).toBe(1);
+});
+
+test('by URL, also what was stored under another query setting', async () => {
+  const rule = (mode: 'Ignore' | 'Keep') => ({ match: {}, bypass: false, query: { mode, names: [] } });
+  await edge.publish([domainOf(origin.url, { rules: [rule('Ignore')] })]);
+  await edge.get('/a?x=1');
+  await edge.publish([domainOf(origin.url, { rules: [rule('Keep')] })]);
+  expect(await purge({ by: 'urls', urls: ['http://video.example.com/a?x=2'] })).toMatchObject({ objects: 1 });
+});
+
+test('by prefix: whatever begins so, query or not', async () => {
+  for (const path of ['/v/1/a', '/v/1/b?x=1', '/v/10', '/v/2']) await edge.get(path);
+  const prefixes = ['https://video.example.com/v/1'];
+  expect(await purge({ by: 'prefixes', prefixes })).toMatchObject({ objects: 3 });
+  expect(await isHit('/v/1/a')).toBe(false);
+  expect(await isHit('/v/2')).toBe(true);
+});
+
+test('by prefix that reaches into the query', async () => {
+  for (const path of ['/a?x=1', '/a?x=12', '/a?y=1', '/a']) await edge.get(path);
+  const prefixes = ['https://video.example.com/a?x=1'];
+  expect(await purge({ by: 'prefixes', prefixes })).toMatchObject({ objects: 2 });
+});
+
+test('everything of a domain, and nothing of another', async () => {
+  const other = domainOf(origin.url, { uid: 'uid-other', name: 'other', hostnames: ['other.example.com'] });
+  await edge.publish([domainOf(origin.url), other]);
+  for (const path of ['/a', '/b']) await edge.get(path);
+  await edge.get('/a', { host: 'other.example.com' });
+  expect(await purge({ by: 'everything' })).toMatchObject({ objects: 2 });
+  expect(await isHit('/a')).toBe(false);
+  const kept = await edge.get('/a', { host: 'other.example.com' });
+  expect(kept.headers['cache-status']).toMatch(/hit/);
+});
+
+test('URLs of another host are left alone', async () => {
+  await edge.get('/a');
+  const urls = ['http://other.example.com/a', 'http://video.example.com/%zz'];
+  expect(await purge({ by: 'urls', urls })).toMatchObject({ objects: 0 });
+  expect(await isHit('/a')).toBe(true);
+});
+
+test('a second sending of a uid changes nothing and is answered as the first, also after a restart', async () => {
+  await edge.get('/a');
+  const command = { type: 'purge', uid: 'same', domain: 'uid-video', target: { by: 'everything' } } as const;
+  const first = await edge.command(command);
+  expect(first.objects).toBe(1);
+  await edge.get('/a');
+  expect((await edge.command(command)).objects).toBe(1);
+  expect(await isHit('/a')).toBe(true);
+  await restart();
+  expect((await edge.command(command)).objects).toBe(1);
+  expect(await isHit('/a')).toBe(true);
+});
+
+test('what is purged stays purged over a restart, what is not is still a hit', async () => {
+  await edge.get('/a');
+  await edge.get('/b');
+  await purge({ by: 'urls', urls: ['http://video.example.com/a'] });
+  await restart();
+  expect(await isHit('/a')).toBe(false);
+  expect(await isHit('/b')).toBe(true);
+});
+
+describe('an answer held open across a purge', () => {
+  test('goes to who asked before, is not stored, and is not joined by who asks after', async () => {
+    const open: ServerResponse[] = [];
+    origin.answer((_request, response) => {
+      response.writeHead(200, HEADERS).flushHeaders();
+      open.push(response);
+    });
+    const before = edge.get('/a');
+    await vi.waitFor(() => expect(open).toHaveLength(1));
+    open[0]?.write('old');
+    expect(await purge({ by: 'everything' })).toMatchObject({ objects: 0 });
+    const after = edge.get('/a');
+    await vi.waitFor(() => expect(open).toHaveLength(2));
+    open[1]?.end('new');
+    expect((await after).text).toBe('new');
+    open[0]?.end(' answer');
+    expect((await before).text).toBe('old answer');
+    expect((await edge.get('/a')).text).toBe('new');
+    expect(origin.requests).toHaveLength(2);
+  });
+
+  test('the same when its head has not come yet', async () => {
+    const open: ServerResponse[] = [];
+    origin.answer((_request, response) => open.push(response));
+    const before = edge.get('/a');
+    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await purge({ by: 'urls', urls: ['http://video.example.com/a'] });
+    open[0]?.writeHead(200, HEADERS).end('old');
+    expect((await before).text).toBe('old');
+    origin.answer(plain);
+    expect((await edge.get('/a')).text).toBe('answer 2');
+  });
+
+  test('a revalidation that began before does not bring the object back', async () => {
+    await edge.get('/a');
+    edge.clock.advance(61_000);
+    const open: ServerResponse[] = [];
+    origin.answer((_request, response) => open.push(response));
+    const before = edge.get('/a');
+    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await purge({ by: 'everything' });
+    open[0]?.writeHead(304, HEADERS).end();
+    expect((await before).text).toBe('answer 1');
+    origin.answer(plain);
+    expect((await edge.get('/a')).text).toBe('answer 3');
+    await restart();
+    expect((await edge.get('/a')).text).toBe('answer 3');
+  });
+
+  test('a purge of something else leaves it alone', async () => {
+    const open: ServerResponse[] = [];
+    origin.answer((_request, response) => open.push(response));
+    const before = edge.get('/a');
+    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await purge({ by: 'urls', urls: ['http://video.example.com/b'] });
+    open[0]?.writeHead(200, HEADERS).end('kept');
+    await before;
+    expect(await isHit('/a')).toBe(true);
+  });
+});
+
+test('revalidate all: every stored answer is confirmed before it is used again, also after a restart', async () => {
+  for (const path of ['/a', '/b']) await edge.get(path);
+  await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(2));
+  const command = { type: 'revalidateAll', uid: 'all' } as const;
+  expect(await edge.command(command)).toMatchObject({ objects: 2 });
+  origin.answer((request, response) =>
+    response.writeHead(request.headers['if-none-match'] === '"v1"' ? 304 : 500, HEADERS).end(),
+  );
+  const confirmed = await edge.get('/a');
+  expect(confirmed).toMatchObject({ status: 200, text: 'answer 1' });
+  expect(confirmed.headers['cache-status']).toMatch(/fwd=stale; fwd-status=304/);
+  expect(await isHit('/a')).toBe(true);
+  await restart();
+  expect(await isHit('/a')).toBe(true);
+  expect((await edge.get('/b')).headers['cache-status']).toMatch(/fwd=stale; fwd-status=304/);
+  expect(await edge.command(command)).toMatchObject({ objects: 2 });
+  expect(await isHit('/b')).toBe(true);
+});
