@@ -79,6 +79,7 @@ export async function startDnsServer(
     clock,
     probe,
     onProbe: (node, ok) => metrics.probed(node, ok),
+    onTurn: (turn) => log.warn(turn, turn.healthy ? 'an address is up again' : 'an address is down'),
     onChange: () => {
       service.useHealth(prober.health());
       notes.changed(prober.health());

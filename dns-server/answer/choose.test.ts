@@ -9,6 +9,7 @@ import type { Family } from '../plan/prepared-address.ts';
 import { published, readyTable, TEST_GEO, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
 import { allDownDomains } from './alarms.ts';
 import { answerDomain } from './answer-domain.ts';
+import { judge, select, tiersFor } from './choose.ts';
 import { clientFromText } from './client.ts';
 import { explain } from './explain.ts';
 import { createView } from './view.ts';
@@ -214,6 +215,45 @@ test('every address inside the scope gets the same answer', () => {
       },
     ),
     { seed: SEED, numRuns: 2_000 },
+  );
+});
+
+test('domains of one cohort are answered as each would be alone', () => {
+  const names = testPlan().nodes.map(({ name }) => name);
+  const seqs = fc.integer({ min: 1, max: 4 });
+  const setting = fc.record({
+    acked: fc.dictionary(fc.constantFrom(...names), seqs),
+    since: fc.array(seqs, { minLength: 1, maxLength: 6 }),
+    down: fc.subarray(testPlan().nodes.flatMap(({ addresses }) => addresses)),
+  });
+  fc.assert(
+    fc.property(setting, ({ acked, since, down }) => {
+      const domains = since.map((_, index) =>
+        testDomain({ uid: `${index}`, cname: `d${index}.demo.cdn.example.net` }),
+      );
+      const plan = testPlan({ domains });
+      const at = (seq: number) => ({ epoch: 3, seq });
+      const prepared = preparePlan({
+        ...published(plan),
+        since: Object.fromEntries(since.map((seq, index) => [index, at(seq)])),
+      });
+      const rows = Object.entries(acked).map(([node, seq]) => ({
+        node,
+        acked: at(seq),
+        admitted: true,
+        reason: '',
+      }));
+      const health = plan.nodes.map(({ name, addresses }) => ({
+        node: name,
+        addresses: addresses.map((address) => ({ address, healthy: !down.includes(address), detail: '' })),
+      }));
+      const view = createView(prepared, { version: at(1), rows }, health);
+      for (const domain of prepared.domains) {
+        const alone = select(judge(tiersFor(domain, 'cn-north'), view.standings, domain, 4));
+        expect(view.selectionFor(domain, 'cn-north', 4)).toEqual(alone);
+      }
+    }),
+    { seed: SEED, numRuns: 300 },
   );
 });
 

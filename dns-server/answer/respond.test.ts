@@ -284,8 +284,14 @@ describe('what is no good query', () => {
     expect(answer?.readUInt16BE(0)).toBe(message.readUInt16BE(0));
   });
 
-  test('has OPT in its error when it had a readable one', () => {
-    expect(optOf(decode(send(withSubnet('00031800cb0071')) ?? Buffer.alloc(0)))).toBeDefined();
+  test.each<[string, Buffer]>([
+    ['ECS is bad', withSubnet('00031800cb0071')],
+    ['the opcode is', setWord(2, 5 << 11)],
+    ['the question is', queryBytes(VIDEO, { type: 'OPT', edns: {} })],
+  ])('has OPT in its error, where %s', (_, message) => {
+    const answer = decode(send(message) ?? Buffer.alloc(0));
+    expect(optOf(answer)?.udpPayloadSize).toBe(1_232);
+    expect(answer.questions).toHaveLength(1);
   });
 
   test.each<[string, Buffer]>([

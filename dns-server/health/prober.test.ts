@@ -15,8 +15,15 @@ describe('the prober', () => {
   function setting(answers: (target: ProbeTarget) => Promise<Observation>) {
     const clock = new FakeClock();
     const onChange = vi.fn();
+    const turns: string[] = [];
     const asked = vi.fn(answers);
-    const prober = createProber({ clock, probe: asked, onChange, random: () => 0.5 });
+    const prober = createProber({
+      clock,
+      probe: asked,
+      onChange,
+      onTurn: ({ address, healthy }) => turns.push(`${address} ${healthy}`),
+      random: () => 0.5,
+    });
     /** Moves the clock and lets the answers arrive. */
     const pass = async (ms: number) => {
       clock.advance(ms);
@@ -28,13 +35,13 @@ describe('the prober', () => {
         .flatMap(({ node, addresses }) =>
           addresses.map(({ address, healthy }) => `${node} ${address} ${healthy}`),
         );
-    return { prober, pass, states, onChange, asked };
+    return { prober, pass, states, turns, onChange, asked };
   }
   const one = testNode('a', 'r', { addresses: ['192.0.2.1'] });
 
   test('takes a node out within interval x threshold + time-out, and in again', async () => {
     let answer = OK;
-    const { prober, pass, states, onChange } = setting(async () => answer);
+    const { prober, pass, states, turns, onChange } = setting(async () => answer);
     prober.follow([one]);
     await pass(500);
     onChange.mockClear();
@@ -49,6 +56,7 @@ describe('the prober', () => {
     expect(states()).toEqual(['a 192.0.2.1 false']);
     await pass(1_000);
     expect(states()).toEqual(['a 192.0.2.1 true']);
+    expect(turns).toEqual(['192.0.2.1 false', '192.0.2.1 true']);
     prober.stop();
   });
 

@@ -18,7 +18,16 @@ export interface ProberOptions {
   /** A state or the set of addresses changed. */
   onChange: () => void;
   onProbe?: (node: string, ok: boolean) => void;
+  /** An address went down or came back. */
+  onTurn?: (turn: HealthTurn) => void;
   random?: () => number;
+}
+
+export interface HealthTurn {
+  node: string;
+  address: string;
+  healthy: boolean;
+  detail: string;
 }
 
 interface Watch {
@@ -47,6 +56,7 @@ export function createProber({
   probe,
   onChange,
   onProbe,
+  onTurn,
   random = Math.random,
 }: ProberOptions): Prober {
   const watches = new Map<string, Watch>();
@@ -64,8 +74,15 @@ export function createProber({
     if (stopping.signal.aborted || watches.get(key) !== watch || turn < watch.heard) return;
     watch.heard = turn;
     const before = watch.state;
-    watch.state = observe(before, observation, watch.check);
+    turnTo(watch, observe(before, observation, watch.check));
     if (watch.state.healthy !== before.healthy || watch.state.known !== before.known) onChange();
+  }
+
+  function turnTo(watch: Watch, state: AddressHealth): void {
+    const { node, target } = watch;
+    const { healthy, detail } = state;
+    if (healthy !== watch.state.healthy) onTurn?.({ node, address: target.address, healthy, detail });
+    watch.state = state;
   }
 
   function start(key: string, watch: Watch): void {
@@ -109,7 +126,7 @@ export function createProber({
       );
       for (const [key, state] of firstRound(new Map(looked))) {
         const watch = watches.get(key);
-        if (watch) watch.state = state;
+        if (watch) turnTo(watch, state);
       }
       onChange();
     },

@@ -43,35 +43,49 @@ export function isFault(read: Query | Fault): read is Fault {
 }
 
 export function readQuery(message: Buffer): Query | Fault | undefined {
-  const end = message.length;
-  if (end < HEADER_BYTES) return undefined;
+  if (message.length < HEADER_BYTES) return undefined;
   const id = message.readUInt16BE(0);
   const flags = message.readUInt16BE(2);
   // Answering a response could make two servers talk to each other forever.
   if (flags & FLAG.QR) return undefined;
-  const fault = (rcode: number, questionEnd = HEADER_BYTES, edns?: Edns): Fault => {
-    return { id, flags, edns, questionEnd, rcode };
-  };
+  const questions = message.readUInt16BE(4);
+  const questionsEnd = endOfQuestions(message, questions);
+  const { valid, edns } = questionsEnd < 0 ? NOTHING_READ : readRecords(message, questionsEnd);
+  // A question is repeated when it is one; what else was sent there nobody could match to it.
+  const questionEnd = questions === 1 && questionsEnd > 0 ? questionsEnd : HEADER_BYTES;
+  const fault = (rcode: number): Fault => ({ id, flags, edns, questionEnd, rcode });
   if ((flags & FLAG.OPCODE) >> 11 !== OPCODE_QUERY) return fault(RCODE.NOTIMP);
   // RFC 9619: a query has one question.
-  if (message.readUInt16BE(4) !== 1) return fault(RCODE.FORMERR);
-  const nameEnd = endOfName(message, HEADER_BYTES, end);
-  if (nameEnd < 0 || nameEnd + 4 > end) return fault(RCODE.FORMERR);
-  const questionEnd = nameEnd + 4;
-  const records = readRecords(message, questionEnd);
-  if (!records.valid) return fault(RCODE.FORMERR, questionEnd, records.edns);
+  if (!valid || questions !== 1) return fault(RCODE.FORMERR);
+  const nameEnd = questionEnd - QUESTION_FIXED_BYTES;
   const type = message.readUInt16BE(nameEnd);
   // OPT is no type that a name could have (RFC 6891 6.1.1).
-  if (type === TYPE.OPT) return fault(RCODE.FORMERR, questionEnd, records.edns);
+  if (type === TYPE.OPT) return fault(RCODE.FORMERR);
   return {
     id,
     flags,
-    edns: records.edns,
+    edns,
     questionEnd,
     key: keyOfWire(message, HEADER_BYTES, nameEnd),
     type,
     class: message.readUInt16BE(nameEnd + 2),
   };
+}
+
+/** Type and class: what stands behind a question's name. */
+const QUESTION_FIXED_BYTES = 4;
+
+const NOTHING_READ = { valid: false, edns: undefined };
+
+/** Where the questions end, or -1 when they are none that can be read. */
+function endOfQuestions(message: Buffer, count: number): number {
+  let at = HEADER_BYTES;
+  for (let index = 0; index < count; index++) {
+    const nameEnd = endOfName(message, at, message.length);
+    at = nameEnd + QUESTION_FIXED_BYTES;
+    if (nameEnd < 0 || at > message.length) return -1;
+  }
+  return at;
 }
 
 /** Type, class, TTL and length: what stands between a record's name and its data. */
