@@ -85,7 +85,7 @@ describe('what is read', () => {
       undefined,
       { d: { e: 2 } },
     ]);
-    expect(documents.map((document) => document.line(['d', 'e', 'missing']))).toEqual([2, 6, 1, 11]);
+    expect(documents.map((document) => document.line(['d', 'e', 'missing']))).toEqual([2, 6, 8, 11]);
     expect(documents[0]?.line(['a', 0, 'x'])).toBe(3);
     expect(documents[2]?.syntaxError?.line).toBeGreaterThanOrEqual(8);
   });
