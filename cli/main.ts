@@ -28,7 +28,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(packageJson.version, '-v, --version')
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride()
-    .addHelpText('after', EXIT_CODES_HELP);
+    .addHelpText('afterAll', EXIT_CODES_HELP);
   for (const add of COMMANDS) add(program);
   try {
     await program.parseAsync(argv);

@@ -32,8 +32,11 @@ export function finalText(
   waitedMs: number,
 ): string {
   const outcome = outcomeOf(view);
-  if (!view || outcome === undefined) {
-    const seconds = Math.round(waitedMs / 1_000);
+  const seconds = Math.round(waitedMs / 1_000);
+  if (!view) {
+    return `${name}: not taken up after ${seconds} s: no operator runs on this state folder; the next one will`;
+  }
+  if (outcome === undefined) {
     return `${name}: still running after ${seconds} s: ${progressText(view)}; it goes on, see \`weir get purgejobs\``;
   }
   const objects = view.status.objects ?? 0;

@@ -118,8 +118,8 @@ async function welcome(
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_WITHIN_MS)]);
   for (const program of programs(installation)) {
     const ready = await until(() => answersReady(program), deadline);
-    if (ready) log.info({ program: program.name }, `${program.name} is ready`);
-    else if (!signal.aborted) log.error({ program: program.name }, `${program.name} is not ready yet`);
+    if (ready) log.info(`${program.name} is ready`);
+    else if (!signal.aborted) log.error(`${program.name} is not ready yet`);
   }
   await until(async () => (await notYetReady(operator, installation.edges))?.length === 0, deadline);
   if (signal.aborted) return;

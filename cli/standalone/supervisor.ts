@@ -41,11 +41,11 @@ export class Supervisor {
     const before = this.#running.get(name);
     if (before && isDeepStrictEqual(before.program, program)) return;
     if (before) {
-      this.#options.log.info({ program: name }, `${name} changed: starting it anew`);
+      this.#options.log.info(`${name} changed: starting it anew`);
       before.child.restart(program);
       this.#running.set(name, { program, child: before.child });
     } else if (!this.#ending.has(name)) {
-      this.#options.log.info({ program: name }, `starting ${name}`);
+      this.#options.log.info(`starting ${name}`);
       this.#running.set(name, { program, child: new Child(program, this.#options) });
     }
   }
@@ -53,7 +53,7 @@ export class Supervisor {
   #end(name: string): void {
     const entry = this.#running.get(name);
     if (!entry) return;
-    this.#options.log.info({ program: name }, `stopping ${name}`);
+    this.#options.log.info(`stopping ${name}`);
     this.#running.delete(name);
     const ended = entry.child.stop().then(() => void this.#ending.delete(name));
     this.#ending.set(name, { child: entry.child, ended });
