@@ -30,7 +30,7 @@ import { createMetrics } from './metrics.ts';
 import { readOptions } from './options.ts';
 import { keepLowerSince } from './plan/merge.ts';
 import { preparePlan } from './plan/prepare.ts';
-import { createService } from './service.ts';
+import { Service } from './service.ts';
 
 export interface DnsServerOptions {
   name: string;
@@ -73,7 +73,7 @@ export async function startDnsServer(
     );
   });
   await checkReadable(options.geoAsn ?? [], log);
-  const service = createService({ geo, metrics, log });
+  const service = new Service({ geo, metrics, log });
 
   const prober = createProber({
     clock,

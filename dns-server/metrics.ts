@@ -3,6 +3,7 @@
  * for: a labelled counter costs as much as an answer.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { HealthReport } from '../contract/stream/messages.ts';
 import type { Responded, Transport } from './answer/respond.ts';
 import { rcodeName, typeName } from './wire/constants.ts';
 
@@ -10,7 +11,7 @@ export interface DnsMetrics {
   registry: Registry;
   responded(transport: Transport, responded: Responded): void;
   planInForce(revision: { epoch: number; seq: number }, domains: number): void;
-  nodeHealth(rows: { node: string; address: string; healthy: boolean }[]): void;
+  nodeHealth(health: HealthReport['nodes']): void;
   probed(node: string, ok: boolean): void;
   allDown(domains: readonly string[]): void;
   geoDatabaseFailed(): void;
@@ -87,9 +88,11 @@ export function createMetrics(): DnsMetrics {
       seq.set(revision.seq);
       domainCount.set(domains);
     },
-    nodeHealth(rows) {
+    nodeHealth(health) {
       healthy.reset();
-      for (const { node, address, healthy: up } of rows) healthy.set({ node, address }, up ? 1 : 0);
+      for (const { node, addresses } of health) {
+        for (const { address, healthy: up } of addresses) healthy.set({ node, address }, up ? 1 : 0);
+      }
     },
     geoDatabaseFailed: () => failedDatabases.inc(),
     queryFailed: () => failures.inc(),

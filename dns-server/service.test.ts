@@ -4,7 +4,7 @@ import type { GeoDatabase } from './geo/geo-database.ts';
 import { parseIp } from './geo/ip-address.ts';
 import { createMetrics } from './metrics.ts';
 import { preparePlan } from './plan/prepare.ts';
-import { createService } from './service.ts';
+import { Service } from './service.ts';
 import { decode, lines, queryBytes } from './testing/ask.ts';
 import { published, readyTable, TEST_GEO, testDomain, testPlan } from './testing/routing-plan.ts';
 
@@ -12,7 +12,7 @@ function start(geo: GeoDatabase = TEST_GEO) {
   const logged: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as (typeof logged)[0]) });
   const metrics = createMetrics();
-  const service = createService({ geo, metrics, log });
+  const service = new Service({ geo, metrics, log });
   const ask = (name: string) => {
     const source = parseIp('202.102.224.68');
     const answer = source && service.handle(queryBytes(name), source, 'udp');

@@ -5,6 +5,7 @@
 import { EMPTY_TABLE, type NodeTable } from '../contract/plans/node-table.ts';
 import type { HealthReport } from '../contract/stream/messages.ts';
 import type { Log } from '../lib/log.ts';
+import { createAllDownAlarm } from './all-down-alarm.ts';
 import { allDownDomains } from './answer/alarms.ts';
 import { type Responder, respond } from './answer/respond.ts';
 import { createView } from './answer/view.ts';
@@ -16,109 +17,86 @@ import type { PreparedPlan } from './plan/prepared-plan.ts';
 import { MAX_TCP_BYTES } from './wire/constants.ts';
 import { ResponseWriter, servfail } from './wire/response.ts';
 
-export interface Service {
-  usePlan(plan: PreparedPlan): void;
-  useTable(table: NodeTable): void;
-  useHealth(health: HealthReport['nodes']): void;
-  handle: Handler;
-}
-
-/** Names in a log line, and different failures in the log; the metrics have them all. */
-const MAX_LOGGED = 10;
-
-export function createService({
-  geo,
-  metrics,
-  log,
-}: {
+export interface ServiceOptions {
   geo: GeoDatabase;
   metrics: DnsMetrics;
   log: Log;
-}): Service {
-  const responder: Responder = { view: undefined, geo };
-  const writer = new ResponseWriter(MAX_TCP_BYTES);
-  let plan: PreparedPlan | undefined;
-  let table: NodeTable = EMPTY_TABLE;
-  let health: HealthReport['nodes'] = [];
-  let alarmed = new Set<string>();
-  /** Failures that stand in the log; a flood of one packet must not fill the disk. */
-  const logged = new Set<string>();
+}
 
-  function usePlan(newer: PreparedPlan): void {
-    plan = newer;
-    const { revision, plan: published } = newer.published;
-    metrics.planInForce(revision, newer.domains.length);
-    const codes = published.regions
-      .flatMap(({ subdivisions }) => subdivisions)
-      .filter((code) => !isKnownSubdivision(code));
-    if (codes.length > 0) {
-      log.warn(
-        { codes },
-        'subdivisions without a known name: only GeoIP2 databases, which have codes, place clients there',
-      );
-    }
-    swap();
+/** Different failures in the log: a flood of one packet must not fill the disk. */
+const MAX_LOGGED_FAILURES = 10;
+
+export class Service {
+  readonly #metrics: DnsMetrics;
+  readonly #log: Log;
+  readonly #responder: Responder;
+  readonly #writer = new ResponseWriter(MAX_TCP_BYTES);
+  readonly #alarm: (domains: readonly string[]) => void;
+  readonly #loggedFailures = new Set<string>();
+  #plan: PreparedPlan | undefined;
+  #table: NodeTable = EMPTY_TABLE;
+  #health: HealthReport['nodes'] = [];
+
+  constructor({ geo, metrics, log }: ServiceOptions) {
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#responder = { view: undefined, geo };
+    this.#alarm = createAllDownAlarm(metrics, log);
   }
 
-  function swap(): void {
-    if (plan === undefined) return;
-    const view = createView(plan, table, health);
-    responder.view = view;
-    raiseAlarms(allDownDomains(view).map(({ spec }) => spec.cname));
+  usePlan(plan: PreparedPlan): void {
+    this.#plan = plan;
+    this.#metrics.planInForce(plan.published.revision, plan.domains.length);
+    warnOfSubdivisions(plan, this.#log);
+    this.#swap();
   }
 
-  function raiseAlarms(domains: string[]): void {
-    const now = new Set(domains);
-    metrics.allDown(domains);
-    const raised = domains.filter((name) => !alarmed.has(name));
-    const cleared = [...alarmed].filter((name) => !now.has(name));
-    alarmed = now;
-    if (raised.length > 0) {
-      const few = raised.slice(0, MAX_LOGGED);
-      log.error(
-        { domains: few, count: raised.length },
-        'all nodes are down or not admitted; all are answered',
-      );
-    }
-    if (cleared.length > 0) {
-      const few = cleared.slice(0, MAX_LOGGED);
-      log.info({ domains: few, count: cleared.length }, 'nodes can answer again');
-    }
+  useTable(table: NodeTable): void {
+    this.#table = table;
+    this.#swap();
   }
 
-  return {
-    usePlan,
-    useTable(newer) {
-      table = newer;
-      swap();
-    },
-    useHealth(newer) {
-      health = newer;
-      metrics.nodeHealth(
-        newer.flatMap(({ node, addresses }) =>
-          addresses.map(({ address, healthy }) => ({ node, address, healthy })),
-        ),
-      );
-      swap();
-    },
-    handle(message, source, transport) {
-      try {
-        return answerTo(message, source, transport);
-      } catch (error) {
-        // One packet that we fail at must not take the server away from all the others.
-        metrics.queryFailed();
-        if (!logged.has(String(error)) && logged.size < MAX_LOGGED) {
-          logged.add(String(error));
-          log.error({ err: error, query: message.toString('hex') }, 'a query failed; answered SERVFAIL');
-        }
-        return servfail(message);
-      }
-    },
+  useHealth(health: HealthReport['nodes']): void {
+    this.#health = health;
+    this.#metrics.nodeHealth(health);
+    this.#swap();
+  }
+
+  readonly handle: Handler = (message, source, transport) => {
+    try {
+      const responded = respond(this.#responder, message, source, transport, this.#writer);
+      this.#metrics.responded(transport, responded);
+      return responded.length === 0 ? undefined : this.#writer.buffer.subarray(0, responded.length);
+    } catch (error) {
+      // One packet that we fail at must not take the server away from all the others.
+      this.#failed(message, error);
+      return servfail(message);
+    }
   };
 
-  function answerTo(...[message, source, transport]: Parameters<Handler>): Buffer | undefined {
-    const responded = respond(responder, message, source, transport, writer);
-    metrics.responded(transport, responded);
-    return responded.length === 0 ? undefined : writer.buffer.subarray(0, responded.length);
+  #swap(): void {
+    if (this.#plan === undefined) return;
+    const view = createView(this.#plan, this.#table, this.#health);
+    this.#responder.view = view;
+    this.#alarm(allDownDomains(view).map(({ spec }) => spec.cname));
   }
+
+  #failed(message: Buffer, error: unknown): void {
+    this.#metrics.queryFailed();
+    const text = String(error);
+    if (this.#loggedFailures.has(text) || this.#loggedFailures.size >= MAX_LOGGED_FAILURES) return;
+    this.#loggedFailures.add(text);
+    this.#log.error({ err: error, query: message.toString('hex') }, 'a query failed; answered SERVFAIL');
+  }
+}
+
+/** A region's member that places nobody would else be noticed by the clients that go elsewhere. */
+function warnOfSubdivisions({ published }: PreparedPlan, log: Log): void {
+  const members = published.plan.regions.flatMap(({ subdivisions }) => subdivisions);
+  const codes = members.filter((code) => !isKnownSubdivision(code));
+  if (codes.length === 0) return;
+  log.warn(
+    { codes },
+    'subdivisions without a known name: only GeoIP2 databases, which have codes, place clients there',
+  );
 }

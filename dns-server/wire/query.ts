@@ -27,6 +27,7 @@ interface Asked {
 export interface Query extends Asked {
   /** Where the question ends; it begins behind the header. 12 when there is none to repeat. */
   questionEnd: number;
+  nameEnd: number;
   /** The name in lower case, see name.ts. */
   key: string;
   type: number;
@@ -66,6 +67,7 @@ export function readQuery(message: Buffer): Query | Fault | undefined {
     flags,
     edns,
     questionEnd,
+    nameEnd,
     key: keyOfWire(message, HEADER_BYTES, nameEnd),
     type,
     class: message.readUInt16BE(nameEnd + 2),

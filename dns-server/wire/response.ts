@@ -93,13 +93,13 @@ export class ResponseWriter {
     this.#scope = scope;
   }
 
-  /** A record whose owner is the name at `owner` in this message; returns where its data begins, or -1. */
-  record(section: Section, owner: number, type: number, ttl: number, data: Uint8Array): number {
+  /** A record whose owner is the name at `owner` in this message; returns where its data begins, if it fits. */
+  record(section: Section, owner: number, type: number, ttl: number, data: Uint8Array): number | undefined {
     const { buffer } = this;
     const end = this.#at + 12 + data.length;
     if (end > this.#limit) {
       this.#overflow(section);
-      return -1;
+      return undefined;
     }
     let at = buffer.writeUInt16BE(0xc000 | owner, this.#at);
     at = buffer.writeUInt16BE(type, at);
