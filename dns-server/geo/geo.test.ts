@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mmdbOf } from '../testing/mmdb.ts';
 import { type AsnTable, parseAsnTable } from './asn-table.ts';
 import { embeddedGeoDatabases } from './embedded-data.ts';
 import { type GeoDatabase, geoDatabase, openGeoDatabase } from './geo-database.ts';
@@ -171,6 +175,45 @@ describe('records', () => {
     [null, undefined],
   ])('%j is read as %j', (record, place) => {
     expect(placeOf(record)).toEqual(place);
+  });
+});
+
+describe('a database in the GeoIP2 schema', () => {
+  let folder: string;
+  let geo: GeoDatabase;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'weir-geo-'));
+    const path = join(folder, 'geoip2.mmdb');
+    const place = (country: string, ...codes: string[]) => ({
+      country: { iso_code: country },
+      subdivisions: codes.map((code) => ({ iso_code: code })),
+      city: { names: { en: 'Testville' } },
+    });
+    await writeFile(
+      path,
+      mmdbOf({
+        '202.102.0.0/16': place('CN', 'HA'),
+        '8.0.0.0/9': place('US'),
+        '240e::/20': place('CN', 'BJ'),
+      }),
+    );
+    geo = await openGeoDatabase([path], (fault) => {
+      throw fault;
+    });
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test.each([
+    ['202.102.224.68', { country: 'CN', subdivision: 'CN-HA', city: 'Testville' }, 16],
+    ['8.8.8.8', { country: 'US', city: 'Testville' }, 9],
+    ['240e:1::', { country: 'CN', subdivision: 'CN-BJ', city: 'Testville' }, 20],
+    // The bit in which each of these parts from the networks above.
+    ['202.103.0.1', undefined, 16],
+    ['8.128.0.1', undefined, 9],
+    ['192.0.2.1', undefined, 5],
+    ['2001:db8::', undefined, 6],
+  ])('knows %s as %j by %i bits', (address, place, length) => {
+    expect(geo.locate(ip(address))).toEqual({ place, length });
   });
 });
 
