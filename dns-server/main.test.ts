@@ -124,7 +124,7 @@ describe('with a plan on disk and no operator', () => {
     const { body } = await admin(server, '/metrics');
     expect(body).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 5');
     expect(body).toContain('weir_dns_queries_total{transport="tcp",type="A",rcode="NOERROR"} 1');
-    expect(body).toContain(`weir_dns_answers_total{domain="${VIDEO}"} 6`);
+    expect(body).toContain(`weir_dns_answers_total{domain="demo/video"} 6`);
     expect(body).toContain('weir_dns_plan_seq 7');
   });
 
@@ -141,7 +141,7 @@ describe('with a plan on disk and no operator', () => {
       timeout: 5_000,
     });
     // Beside the bound itself: a machine that is busy with other tests.
-    expect(performance.now() - since).toBeLessThan(INTERVAL_MS * THRESHOLD + TIMEOUT_MS + 500);
+    expect(performance.now() - since).toBeLessThan(INTERVAL_MS * THRESHOLD + TIMEOUT_MS + 1_500);
     await vi.waitFor(async () => {
       const health = JSON.parse(await readFile(join(state, AGENT_FILES.health), 'utf8')) as unknown;
       expect(health).toContainEqual({
@@ -169,7 +169,7 @@ describe('with a plan on disk and no operator', () => {
     await writeState(planOf(Object.values(edges).map(({ node }) => node)));
     const server = await startServer();
     const alarm = async () =>
-      (await admin(server, '/metrics')).body.includes(`weir_dns_alarm_all_down{domain="${VIDEO}"} 1`);
+      (await admin(server, '/metrics')).body.includes(`weir_dns_alarm_all_down{domain="demo/video"} 1`);
     expect(await alarm()).toBe(false);
     for (const edge of Object.values(edges)) edge.frozen = true;
     await vi.waitFor(async () => expect(await alarm()).toBe(true), { timeout: 5_000 });

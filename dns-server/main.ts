@@ -79,7 +79,10 @@ export async function startDnsServer(
     clock,
     probe,
     onProbe: (node, ok) => metrics.probed(node, ok),
-    onTurn: (turn) => log.warn(turn, turn.healthy ? 'an address is up again' : 'an address is down'),
+    onTurn: (turn) => {
+      if (turn.healthy) log.info(turn, 'an address is up again');
+      else log.warn(turn, 'an address is down');
+    },
     onChange: () => {
       service.useHealth(prober.health());
       notes.changed(prober.health());

@@ -31,7 +31,7 @@ export function createMetrics(): DnsMetrics {
   });
   const answers = tally(registry, {
     name: 'weir_dns_answers_total',
-    help: 'Answers to address queries for a domain, by its CNAME target.',
+    help: 'Answers to address queries for a domain, by namespace and name.',
     labelNames: ['domain'],
   });
   const truncated = tally(registry, {
@@ -70,18 +70,17 @@ export function createMetrics(): DnsMetrics {
     registers: [registry],
   });
 
+  /** What a domain is counted under: its own name, while there is room for it. */
+  const labelled = (label: string) =>
+    answers.has(label) || answers.size() < MAX_LABELLED_DOMAINS ? label : 'other';
+
   return {
     registry,
     responded(transport, { length, type, rcode, truncated: cut, domain }) {
       const code = length === 0 ? 'silence' : rcodeName(rcode);
       queries.count(`${transport} ${typeName(type)} ${code}`);
       if (cut) truncated.count(transport);
-      if (domain)
-        answers.count(
-          answers.size() < MAX_LABELLED_DOMAINS || answers.has(domain.spec.cname)
-            ? domain.spec.cname
-            : 'other',
-        );
+      if (domain) answers.count(labelled(domain.label));
     },
     planInForce(revision, domains) {
       epoch.set(revision.epoch);

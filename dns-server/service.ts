@@ -78,7 +78,7 @@ export class Service {
     if (this.#plan === undefined) return;
     const view = createView(this.#plan, this.#table, this.#health);
     this.#responder.view = view;
-    this.#alarm(allDownDomains(view).map(({ spec }) => spec.cname));
+    this.#alarm(allDownDomains(view).map(({ label }) => label));
   }
 
   #failed(message: Buffer, error: unknown): void {

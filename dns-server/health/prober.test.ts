@@ -96,6 +96,19 @@ describe('the prober', () => {
     prober.stop();
   });
 
+  test('waits for its first round no longer than 10 s', async () => {
+    const { prober, pass, states } = setting(() => new Promise(() => {}));
+    prober.follow([one]);
+    const ended = vi.fn();
+    const round = prober.firstRound().then(ended);
+    await pass(9_999);
+    expect(ended).not.toHaveBeenCalled();
+    await pass(1);
+    await round;
+    expect(states()).toEqual(['a 192.0.2.1 true']);
+    prober.stop();
+  });
+
   test('leaves no timer behind', async () => {
     const { prober, pass, asked } = setting(async () => OK);
     prober.follow([one]);

@@ -41,6 +41,9 @@ interface Watch {
   cancel: () => void;
 }
 
+/** Nobody waits longer for the first round, whatever time-outs the checks have: what is slower stays unknown. */
+const FIRST_ROUND_MAX_MS = 10_000;
+
 export interface Prober {
   /** The nodes to watch from now on. */
   follow(nodes: readonly RoutingNode[]): void;
@@ -119,12 +122,16 @@ export function createProber({
     },
 
     async firstRound() {
-      const looked = await Promise.all(
-        [...watches].map(async ([key, watch]): Promise<[string, FirstLook]> => {
-          return [key, { observation: await look(watch), thresholds: watch.check }];
+      const deadline = Promise.withResolvers<undefined>();
+      const cancel = clock.after(FIRST_ROUND_MAX_MS, () => deadline.resolve(undefined));
+      const looks = await Promise.all(
+        [...watches].map(async ([key, watch]): Promise<[string, FirstLook] | undefined> => {
+          const observation = await Promise.race([look(watch), deadline.promise]);
+          return observation && [key, { observation, thresholds: watch.check }];
         }),
       );
-      for (const [key, state] of firstRound(new Map(looked))) {
+      cancel();
+      for (const [key, state] of firstRound(new Map(looks.filter((seen) => seen !== undefined)))) {
         const watch = watches.get(key);
         if (watch) turnTo(watch, state);
       }

@@ -22,7 +22,7 @@ export function preparePlan(published: PublishedRoutingPlan): PreparedPlan {
     const zone = zones.get(keyOfName(spec.zone));
     const set = sets.get(spec.set);
     if (!zone || !set) throw new Error(`domain ${spec.cname} lacks its zone or its candidate set`);
-    return { spec, zone, set, since: published.since[spec.uid] };
+    return { spec, label: `${spec.namespace}/${spec.name}`, zone, set, since: published.since[spec.uid] };
   });
   return {
     published,

@@ -34,6 +34,8 @@ export interface PreparedSet {
 
 export interface PreparedDomain {
   spec: RoutingDomain;
+  /** `demo/video`: how people and metrics call it. */
+  label: string;
   zone: PreparedZone;
   set: PreparedSet;
   /** The revision from which on a node serves it; without one no node does yet. */
