@@ -30,6 +30,8 @@ export interface AgentOptions<R extends Role> {
   folder: string;
   clock: Clock;
   log: Log;
+  /** A stream on which nothing came for this long is opened anew; three heartbeats by default. */
+  silenceMs?: number;
   /**
    * Builds all that serving the plan needs, aside from what is served now; may be slow, may throw. What it returns
    * swaps that in, in one assignment, and cannot fail. A LocalFault is nacked as Local, anything else as Invalid.

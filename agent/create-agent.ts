@@ -2,7 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EMPTY_TABLE, mergeTables, type NodeTable } from '../contract/plans/node-table.ts';
 import { compareRevisions, formatRevision, NO_REVISION, type Revision } from '../contract/plans/revision.ts';
-import type { Command, Report, Role, StreamMessage } from '../contract/stream/messages.ts';
+import {
+  type Command,
+  HEARTBEAT_MS,
+  type Report,
+  type Role,
+  type StreamMessage,
+} from '../contract/stream/messages.ts';
 import { readFileIfThere } from '../lib/atomic-file.ts';
 import { backoff } from '../lib/backoff.ts';
 import { latest } from '../lib/latest.ts';
@@ -126,7 +132,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   }
 
   async #connectOnce(opened: () => void): Promise<void> {
-    const { operator, role, node, log } = this.#options;
+    const { operator, role, node, silenceMs = 3 * HEARTBEAT_MS, log } = this.#options;
     // What waited goes first, so that the operator does not send a command again whose ack lay here.
     await this.#reports.flush();
     const held = this.#held?.revision ?? NO_REVISION;
@@ -144,6 +150,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
       seen,
       run,
       authorization,
+      silenceMs,
       signal,
     })) {
       if (message.type === 'hello') {

@@ -3,7 +3,6 @@ import { request } from 'undici';
 import type { Revision } from '../contract/plans/revision.ts';
 import {
   CONTRACT_VERSIONS,
-  HEARTBEAT_MS,
   type Role,
   STREAM_PATH,
   type StreamMessage,
@@ -21,10 +20,11 @@ interface StreamOptions {
   /** The operator's run that published the plan held; empty for none. */
   run: string;
   authorization: string;
+  silenceMs: number;
   signal: AbortSignal;
 }
 
-/** Yields the operator's messages. Throws when it refuses, falls silent for three heartbeats, or breaks the contract. */
+/** Yields the operator's messages. Throws when it refuses, falls silent, or breaks the contract. */
 export async function* openStream(options: StreamOptions): AsyncGenerator<StreamMessage> {
   const response = await request(`${options.operator}${STREAM_PATH}`, {
     query: {
@@ -38,7 +38,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Stream
     },
     headers: { authorization: options.authorization },
     headersTimeout: 10_000,
-    bodyTimeout: 3 * HEARTBEAT_MS,
+    bodyTimeout: options.silenceMs,
     signal: options.signal,
   });
   if (response.statusCode !== 200) {

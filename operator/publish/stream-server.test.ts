@@ -1,0 +1,165 @@
+/** The operator's port from outside: who gets in, what the first line is, and who is told of what. */
+
+import { Readable } from 'node:stream';
+import { request } from 'undici';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { HEARTBEAT_MS } from '../../contract/stream/messages.ts';
+import { readNdjson } from '../../lib/ndjson.ts';
+import { type StreamHost, startStreamHost, TOKEN } from '../testing/stream-host.ts';
+
+let host: StreamHost;
+beforeEach(async () => {
+  host = await startStreamHost();
+});
+afterEach(() => host.stop());
+
+const QUERY = { role: 'edge', node: 'a', epoch: 1, seq: 2, seen: 1, contract: '7,1' };
+const bearer = (token = TOKEN) => ({ authorization: `Bearer ${token}` });
+
+async function get(
+  path: string,
+  query: Record<string, unknown> = {},
+  headers: Record<string, string> = bearer(),
+) {
+  const { statusCode, body } = await request(`${host.url}${path}`, { query, headers });
+  return { status: statusCode, text: await body.text() };
+}
+
+async function open(query: Record<string, unknown> = QUERY) {
+  const ending = new AbortController();
+  const { statusCode, body } = await request(`${host.url}/v1/stream`, {
+    query,
+    headers: bearer(),
+    signal: ending.signal,
+  });
+  expect(statusCode).toBe(200);
+  const lines = readNdjson(body);
+  return { next: async () => (await lines.next()).value, end: () => ending.abort() };
+}
+
+async function post(body: string, headers: Record<string, string> = {}) {
+  const response = await request(`${host.url}/v1/reports`, {
+    method: 'POST',
+    headers: { ...bearer(), ...headers },
+    body,
+  });
+  return { status: response.statusCode, text: await response.body.text() };
+}
+
+describe('a stream is refused', () => {
+  test('without the token, and with another one', async () => {
+    for (const headers of [{}, bearer('x'), bearer(`${TOKEN}x`), { authorization: TOKEN }]) {
+      expect((await get('/v1/stream', QUERY, headers)).status).toBe(401);
+    }
+    expect(host.seen).toEqual([]);
+  });
+
+  test('when no version of the contract is spoken by both', async () => {
+    expect(await get('/v1/stream', { ...QUERY, contract: '2,3' })).toEqual({
+      status: 426,
+      text: 'contract versions here: 1; the agent speaks 2, 3\n',
+    });
+  });
+
+  test('to a node that there is no EdgeNode for', async () => {
+    expect(await get('/v1/stream', { ...QUERY, node: 'zz' })).toEqual({
+      status: 404,
+      text: 'no EdgeNode is called zz\n',
+    });
+  });
+
+  test.each([{ role: 'origin' }, { epoch: -1 }, { seq: 'x' }, { node: '' }])(
+    'with %j in its query',
+    async (part) => {
+      const { status, text } = await get('/v1/stream', { ...QUERY, ...part });
+      expect(status).toBe(400);
+      expect(text).toContain(Object.keys(part)[0]);
+    },
+  );
+});
+
+describe('a stream', () => {
+  test('begins with the contract that was chosen, and a heartbeat keeps it', async () => {
+    const { next, end } = await open();
+    expect(await next()).toEqual({ type: 'hello', contract: 1, epoch: 3 });
+    host.clock.advance(HEARTBEAT_MS);
+    expect(await next()).toEqual({ type: 'heartbeat' });
+    expect(host.seen).toEqual(['connect a 1.2']);
+    end();
+    await vi.waitFor(() => expect(host.seen).toEqual(['connect a 1.2', 'disconnect a']));
+  });
+
+  test('of one agent takes the place of its first, whose end is no disconnect', async () => {
+    const [first, other] = [await open(), await open({ ...QUERY, node: 'b' })];
+    const second = await open();
+    await first.next();
+    await expect(first.next()).resolves.toBeUndefined();
+    for (const { next } of [second, other]) await next();
+    host.server.send('edge', { type: 'heartbeat' }, 'a');
+    expect(await second.next()).toEqual({ type: 'heartbeat' });
+    expect(host.seen).toEqual(['connect a 1.2', 'connect b 1.2', 'connect a 1.2']);
+    second.end();
+    await vi.waitFor(() => expect(host.seen.at(-1)).toBe('disconnect a'));
+    other.end();
+  });
+
+  test('hears what is for its role and node alone', async () => {
+    const [edge, dns] = [await open(), await open({ ...QUERY, role: 'dns-server' })];
+    for (const { next } of [edge, dns]) await next();
+    const command = { type: 'revalidateAll' as const, uid: 'x' };
+    host.server.send('edge', { type: 'command', command }, 'b');
+    host.server.send('dns-server', { type: 'command', command });
+    host.server.send('edge', { type: 'heartbeat' });
+    expect([await edge.next(), await dns.next()]).toEqual([
+      { type: 'heartbeat' },
+      { type: 'command', command },
+    ]);
+    edge.end();
+    dns.end();
+  });
+
+  test('ends when the node’s EdgeNode is gone', async () => {
+    const { next } = await open();
+    await next();
+    host.server.end('edge', 'a');
+    expect(await next()).toBeUndefined();
+  });
+});
+
+describe('reports', () => {
+  test('are taken in order, with or without a stream', async () => {
+    const done = { type: 'done', uid: 'x', objects: 3, durationMs: 1 };
+    const ack = { type: 'ack', revision: { epoch: 1, seq: 3 } };
+    const body = JSON.stringify({ role: 'edge', node: 'a', reports: [done, ack] });
+    expect(await post(body)).toEqual({ status: 204, text: '' });
+    expect(host.reports).toEqual([done, ack]);
+  });
+
+  test.each(['{', '{}', '{"role":"edge","node":"a","reports":[{"type":"nonsense"}]}'])(
+    '%s are refused',
+    async (body) => {
+      expect((await post(body)).status).toBe(400);
+      expect(host.reports).toEqual([]);
+    },
+  );
+
+  test('need the token, and a length', async () => {
+    expect((await post('{}', { authorization: 'Bearer x' })).status).toBe(401);
+    const chunked = await request(`${host.url}/v1/reports`, {
+      method: 'POST',
+      headers: bearer(),
+      body: Readable.from([Buffer.from('{}')]),
+    });
+    await chunked.body.dump();
+    expect(chunked.statusCode).toBe(413);
+  });
+});
+
+test('views need the token and say when there is nothing yet; the admin paths need none', async () => {
+  expect((await get('/v1/resources', {}, {})).status).toBe(401);
+  expect(await get('/v1/resources')).toEqual({ status: 200, text: '{"resources":[]}' });
+  expect(await get('/v1/routing')).toEqual({ status: 503, text: 'no plan has been published yet\n' });
+  expect((await get('/v1/nothing')).status).toBe(404);
+  expect((await get('/healthz', {}, {})).status).toBe(200);
+  expect(await get('/readyz', {}, {})).toEqual({ status: 503, text: 'this is a test\n' });
+});
