@@ -1,6 +1,6 @@
 /** The edge's metrics. `domain` is `namespace/name` of domains in the plan, so its values are bounded by the plan. */
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { StoreStats } from './cache/store.ts';
 import type { ServedPlan } from './plan/served-plan.ts';
 
@@ -8,6 +8,7 @@ export type EdgeMetrics = ReturnType<typeof createMetrics>;
 
 export function createMetrics() {
   const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Counter({ name: `weir_edge_${name}`, help, labelNames, registers });
