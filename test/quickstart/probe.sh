@@ -44,18 +44,18 @@ expect 'NXDOMAIN in the zone' '*status: NXDOMAIN*flags: qr aa*' dig @127.0.0.1 -
 expect 'REFUSED outside it' '*status: REFUSED*' dig @127.0.0.1 -p 5300 example.org
 expect 'a node by its name' 127.0.2.1 dig @127.0.0.1 -p 5300 +short zz-1.node.cdn.example.net
 
-expect 'a miss, stored' '*fwd=uri-miss*stored*' cache_status 127.0.2.1 /index.html
-expect 'then a hit' 'zz-1; hit*' cache_status 127.0.2.1 /index.html
+expect 'a miss, stored' '*fwd=uri-miss*stored*' cache_status 127.0.2.1 /page.html
+expect 'then a hit' 'zz-1; hit*' cache_status 127.0.2.1 /page.html
 expect '404 for a host that no domain has' 404 curl -s -o /dev/null -w '%{http_code}' http://127.0.2.1:8080/
-expect 'a range of a stored object' 206 curl -s -o /dev/null -w '%{http_code}' -r 0-9 --connect-to ::127.0.2.1:8080 http://video.example.com/index.html
+expect 'a range of a stored object' 206 curl -s -o /dev/null -w '%{http_code}' -r 0-9 --connect-to ::127.0.2.1:8080 http://video.example.com/page.html
 for place in 127.0.0.1:8700 127.0.0.1:8702 127.0.1.1:8701 127.0.2.1:8701 127.0.3.1:8701; do
   expect "readyz of $place" ok curl -s "http://$place/readyz"
   expect "metrics of $place" '*process_cpu*' curl -s "http://$place/metrics"
 done
 
 expect 'the domain is ready' '*video.demo.cdn.example.net*True*' weir get cdn
-weir purge --url http://video.example.com/index.html >/dev/null || fail 'weir purge'
-expect 'after a purge it is a miss again' '*fwd=uri-miss*' cache_status 127.0.2.1 /index.html
+weir purge --url http://video.example.com/page.html >/dev/null || fail 'weir purge'
+expect 'after a purge it is a miss again' '*fwd=uri-miss*' cache_status 127.0.2.1 /page.html
 expect 'explain names the region and every edge' '*cn-central*zz-1*bj-1*la-1*' weir explain video.example.com --client 202.102.224.68
 
 # Every command that the README gives to a newcomer works as it stands there.
