@@ -41,9 +41,14 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Says what went wrong, unless commander did already; a bug shows its stack. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (!(error instanceof CommandError)) throw error;
+  if (!(error instanceof CommandError) && !isSystemError(error)) throw error;
   process.stderr.write(`weir: ${error.message}\n`);
-  return error.exitCode;
+  return error instanceof CommandError ? error.exitCode : EXIT.failed;
+}
+
+/** A file or socket that does not do what it should: its message names it. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error;
 }
 
 if (import.meta.main) await main(process.argv);

@@ -3,7 +3,7 @@
  * this content is whole, and is taken as it is.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
@@ -43,9 +43,15 @@ export async function makeFiles(folder: string, seed: number): Promise<StoredFil
 async function readNote(path: string, seed: number): Promise<Made | undefined> {
   try {
     const note = made.parse(JSON.parse((await readFileIfThere(path)) ?? '{}'));
-    return note.seed === seed && note.version === CONTENT_VERSION ? note : undefined;
+    const whole = await Promise.all(
+      Object.entries(note.files).map(
+        async ([file, { length }]) => (await stat(join(dirname(path), file))).size === length,
+      ),
+    );
+    const fits = note.seed === seed && note.version === CONTENT_VERSION && !whole.includes(false);
+    return fits ? note : undefined;
   } catch {
-    // Cut short or from another version: the files are simply made again.
+    // Cut short, tidied away, or from another version: the files are simply made again.
     return undefined;
   }
 }

@@ -1,0 +1,74 @@
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { edgeNode } from '../../contract/kinds/edge-node.ts';
+import { listen } from '../../lib/listen.ts';
+import { formatListenAddress } from '../../lib/listen-address.ts';
+import { checkPlaces } from './check-places.ts';
+import { localEdges } from './local-edges.ts';
+import type { Program } from './programs.ts';
+
+const program = (...hostsAndPorts: [string, number][]): Program => ({
+  name: 'edge zz-1',
+  script: 'edge/main.ts',
+  args: [],
+  places: hostsAndPorts.map(([host, port]) => ({
+    address: { host, port },
+    protocol: 'tcp',
+    setting: 'EdgeNode zz-1: spec.ports.http',
+  })),
+  readyUrl: '',
+});
+
+test('a port that another program has is named, with the setting that wants it', async () => {
+  const server = createServer();
+  const address = await listen(server, { host: '127.0.0.1', port: 0 });
+  expect(await checkPlaces([program([address.host, address.port])])).toEqual([
+    `${formatListenAddress(address)} (tcp, EdgeNode zz-1: spec.ports.http) is in use by another program`,
+  ]);
+  server.close();
+});
+
+test('where loopback addresses have to be made first, the lines that make them are all that is said', async () => {
+  const macOs = async ({ host }: { host: string }) => (host === '127.0.0.1' ? undefined : 'EADDRNOTAVAIL');
+  const table = [
+    program(['127.0.1.1', 8080], ['127.0.1.1', 8701]),
+    program(['127.0.2.1', 8080], ['127.0.0.1', 53]),
+  ];
+  expect(await checkPlaces(table, macOs)).toEqual([
+    'this system does not have these loopback addresses yet; run, and start again:',
+    'sudo ifconfig lo0 alias 127.0.1.1 up',
+    'sudo ifconfig lo0 alias 127.0.2.1 up',
+  ]);
+});
+
+test('one place that two settings want', async () => {
+  const free = async () => undefined;
+  expect(await checkPlaces([program(['127.0.0.1', 80], ['127.0.0.1', 80])], free)).toEqual([
+    '127.0.0.1:80 (tcp) is set twice: EdgeNode zz-1: spec.ports.http, EdgeNode zz-1: spec.ports.http',
+  ]);
+});
+
+test.each([
+  ['EACCES', '192.0.2.1', 'may not be bound by this user; ports below 1024 need root, or another port'],
+  ['EADDRNOTAVAIL', '192.0.2.1', 'is no address of this machine'],
+  ['EMFILE', '127.0.0.1', 'can not be bound: EMFILE'],
+])('%s', async (code, host, words) => {
+  const [line] = await checkPlaces([program([host, 80])], async () => code);
+  expect(line).toContain(words);
+});
+
+test('an edge is here when its first address is; further ones are served where they are', async () => {
+  const spec = (...addresses: string[]) => edgeNode.spec.parse({ addresses, region: 'all' });
+  const nodes = [
+    { name: 'loopback', spec: spec('127.0.9.1') },
+    { name: 'here', spec: spec('192.0.2.1', '192.0.2.2', '192.0.2.3') },
+    { name: 'elsewhere', spec: spec('192.0.2.2', '192.0.2.1') },
+  ];
+  const here = async (address: string) => address === '192.0.2.1' || address === '192.0.2.3';
+  const { edges, elsewhere } = await localEdges(nodes, here);
+  expect(edges.map(({ name, addresses, port }) => ({ name, addresses, port }))).toEqual([
+    { name: 'loopback', addresses: ['127.0.9.1'], port: 80 },
+    { name: 'here', addresses: ['192.0.2.1', '192.0.2.3'], port: 80 },
+  ]);
+  expect(elsewhere).toEqual(['elsewhere']);
+});

@@ -1,0 +1,176 @@
+/** `weir standalone` from outside: all programs, on free ports. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { listen } from '../../lib/listen.ts';
+import { runWeir, temporaryFolder } from '../testing/run-weir.ts';
+
+const started: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function settings() {
+  const [dns, dnsAdmin, operator, edgeAdminPort, origin] = await Promise.all(
+    Array.from({ length: 5 }, freePort),
+  );
+  return {
+    zones: [
+      {
+        name: 'cdn.example.net',
+        nameServers: [{ name: 'ns1.example.net' }],
+        soa: { contact: 'h.example.net' },
+      },
+    ],
+    regions: [{ name: 'all' }],
+    defaultRegion: 'all',
+    listen: {
+      dns: [`127.0.0.1:${dns}`],
+      dnsAdmin: `127.0.0.1:${dnsAdmin}`,
+      operator: `127.0.0.1:${operator}`,
+      edgeAdminPort,
+    },
+    sampleOrigin: { listen: `127.0.0.1:${origin}` },
+  };
+}
+
+const head = { apiVersion: 'cdn.weir.dev/v1alpha1' };
+const node = (name: string, address: string, http: number) => ({
+  ...head,
+  kind: 'EdgeNode',
+  metadata: { name },
+  spec: {
+    addresses: [address],
+    ports: { http },
+    region: 'all',
+    healthCheck: { interval: '200ms', timeout: '1s' },
+  },
+});
+const domain = (origin: string) => ({
+  ...head,
+  kind: 'CdnDomain',
+  metadata: { name: 'video', namespace: 'demo' },
+  spec: { hostname: 'video.example.com', origins: [{ name: 'main', url: `http://${origin}` }] },
+});
+const yaml = (...documents: object[]) => documents.map((document) => stringify(document)).join('---\n');
+
+/** Starts it, and gives back what it printed so far, and all that it logged. */
+function start(folder: string, state: string) {
+  const launcher = join(import.meta.dirname, '../weir.mjs');
+  const child = spawn(process.execPath, [launcher, 'standalone', folder, '--state', state], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(child);
+  const said = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
+  return { child, said };
+}
+
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 15_000, interval: 50 });
+
+/** Processes that work on a state folder: found by what stands on their command line. */
+async function running(state: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map(async (pid) =>
+      (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' '),
+    ),
+  );
+  return lines
+    .filter((line) => line.includes(state))
+    .map((line) => line.match(/[a-z-]+\/main\.ts|standalone/)?.[0] ?? line);
+}
+
+test('starts all, follows its edges, and stops without a trace', { timeout: 40_000 }, async () => {
+  const config = await settings();
+  const [first, second, moved] = await Promise.all([freePort(), freePort(), freePort()]);
+  const folder = await temporaryFolder({
+    'weir.yaml': stringify(config),
+    'domain.yaml': yaml(domain(config.sampleOrigin.listen)),
+    'nodes.yaml': yaml(node('a', '127.0.1.1', first)),
+  });
+  const state = await temporaryFolder();
+  const { child, said } = start(folder, state);
+
+  await until(() => expect(said.stdout).toContain('Ctrl-C stops everything.'));
+  expect(said.stdout).toMatch(/demo\/video +video\.example\.com +video\.demo\.cdn\.example\.net +ready/);
+  expect(said.stdout).toContain(`npx weir explain video.example.com --client 8.8.8.8 --state ${state}`);
+  const get = (address: string) =>
+    fetch(`http://${address}/page.html`, { headers: { host: 'video.example.com' } }).then(
+      ({ status }) => status,
+    );
+  // fetch does not let a page choose its Host: an edge without this domain says so in its body.
+  expect(await get(`127.0.1.1:${first}`)).toBe(404);
+
+  await writeFile(
+    join(folder, 'nodes.yaml'),
+    yaml(node('a', '127.0.1.1', moved), node('b', '127.0.2.1', second)),
+  );
+  await until(async () => {
+    expect(await get(`127.0.1.1:${moved}`)).toBe(404);
+    expect(await get(`127.0.2.1:${second}`)).toBe(404);
+  });
+  await expect(get(`127.0.1.1:${first}`)).rejects.toThrow();
+
+  await writeFile(join(folder, 'nodes.yaml'), yaml(node('b', '127.0.2.1', second)));
+  await until(async () =>
+    expect((await running(state)).filter((name) => name === 'edge/main.ts')).toHaveLength(1),
+  );
+  await expect(get(`127.0.1.1:${moved}`)).rejects.toThrow();
+
+  child.kill('SIGTERM');
+  const [code] = await once(child, 'exit');
+  expect(code).toBe(0);
+  expect(await running(state)).toEqual([]);
+});
+
+test('a supervisor that is killed leaves no orphans', { timeout: 30_000 }, async () => {
+  const folder = await temporaryFolder({ 'weir.yaml': stringify(await settings()) });
+  const state = await temporaryFolder();
+  const { child, said } = start(folder, state);
+  await until(() => expect(said.stdout).toContain('Ctrl-C stops everything.'));
+  expect((await running(state)).sort()).toEqual([
+    'dns-server/main.ts',
+    'operator/main.ts',
+    'sample-origin/main.ts',
+    'standalone',
+  ]);
+  child.kill('SIGKILL');
+  await until(async () => expect(await running(state)).toEqual([]));
+});
+
+test('says what is wrong, and starts nothing', async () => {
+  const config = await settings();
+  const state = await temporaryFolder();
+  const broken = await temporaryFolder({ 'weir.yaml': stringify({ ...config, defaultRegion: 'nowhere' }) });
+  expect(await runWeir(['standalone', broken, '--state', state])).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'weir: weir.yaml:9: defaultRegion: "nowhere": one of the regions: all\n',
+  });
+
+  const taken = createServer();
+  const { port } = await listen(taken, { host: '127.0.0.1', port: 0 });
+  const dnsAdmin = `127.0.0.1:${port}`;
+  const folder = await temporaryFolder({
+    'weir.yaml': stringify({ ...config, listen: { ...config.listen, dnsAdmin } }),
+  });
+  expect(await runWeir(['standalone', folder, '--state', state])).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `weir: ${dnsAdmin} (tcp, weir.yaml: listen.dnsAdmin) is in use by another program\n`,
+  });
+  taken.close();
+});
