@@ -244,7 +244,7 @@ function checkAll(world: World): void {
   }
   for (const [node, agent] of world.agents) {
     if (agent.owed.size > 0)
-      expect(world.row(node)?.admitted ?? false, `${node} owes ${[...agent.owed]}`).toBe(false);
+      expect(world.row(node)?.admitted ?? false, `${node} owes ${[...agent.owed].join(', ')}`).toBe(false);
   }
 }
 

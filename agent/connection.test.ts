@@ -1,0 +1,243 @@
+/** An agent's line to the operator: lost and found again, silent, refused; and what waits in the meantime. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { NodeTable } from '../contract/plans/node-table.ts';
+import type { Command } from '../contract/stream/messages.ts';
+import { systemClock } from '../lib/clock.ts';
+import { listen } from '../lib/listen.ts';
+import { silentLog } from '../lib/log.ts';
+import { ndjsonLine } from '../lib/ndjson.ts';
+import { type StreamHost, startStreamHost, TOKEN } from '../operator/testing/stream-host.ts';
+import { createAgent } from './create-agent.ts';
+import { type Probe, probeEdge, published } from './testing/probe-edge.ts';
+
+let folder: string;
+const endings: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-agent-'));
+});
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+  await rm(folder, { recursive: true });
+});
+
+async function startHost(port = 0): Promise<StreamHost> {
+  const host = await startStreamHost({ port });
+  endings.push(() => host.stop());
+  return host;
+}
+
+async function start(operator: string, changes: Parameters<typeof probeEdge>[3] = {}): Promise<Probe> {
+  const probe = await probeEdge(folder, operator, TOKEN, changes);
+  endings.push(() => probe.agent.stop());
+  await probe.agent.load();
+  probe.agent.connect();
+  return probe;
+}
+
+const within = { timeout: 8_000, interval: 10 };
+const has = (host: StreamHost, line: string) => vi.waitFor(() => expect(host.seen).toContain(line), within);
+
+/** An operator of the test's own: what it answers to each path. */
+async function fakeOperator(
+  answer: Parameters<typeof createServer>[1],
+): Promise<{ url: string; server: Server }> {
+  const server = createServer(answer ?? (() => {}));
+  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
+  endings.push(async () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { url: `http://127.0.0.1:${port}`, server };
+}
+
+const HELLO = ndjsonLine({ type: 'hello', contract: 1, epoch: 1 });
+
+describe('an agent whose operator went away', () => {
+  test('goes on with what it holds, and finds the next one by itself', async () => {
+    const first = await startHost();
+    first.plan = published(1, ['video']);
+    const { agent, inForce } = await start(first.url).then((probe) => ({
+      ...probe,
+      inForce: () => probe.inForce,
+    }));
+    await has(first, 'ack a 3.1');
+    await first.stop();
+    await vi.waitFor(() => expect(agent.connected()).toBe(false), within);
+    expect(inForce()).toEqual(['video']);
+    const second = await startHost(first.port);
+    await has(second, 'connect a 3.1');
+    await vi.waitFor(() => expect(agent.connected()).toBe(true), within);
+  });
+
+  test('tells what it did in the meantime before its stream opens', async () => {
+    const first = await startHost();
+    const { agent } = await start(first.url);
+    await has(first, 'connect a 0.0');
+    await first.stop();
+    await vi.waitFor(() => expect(agent.connected()).toBe(false), within);
+    agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
+    agent.report({ type: 'done', uid: 'two', objects: 2, durationMs: 1 });
+    const second = await startHost(first.port);
+    await has(second, 'connect a 0.0');
+    expect(second.seen).toEqual(['done a', 'done a', 'connect a 0.0']);
+    expect(second.reports.map((report) => 'uid' in report && report.uid)).toEqual(['one', 'two']);
+  });
+
+  test('waits for a token that is not there yet', async () => {
+    const host = await startHost();
+    const tokenFile = join(folder, 'later');
+    await start(host.url, { tokenFile });
+    await writeFile(tokenFile, TOKEN);
+    await has(host, 'connect a 0.0');
+  });
+});
+
+test('reports that do not get through make the agent open its stream anew, and arrive', async () => {
+  const seen: string[] = [];
+  let refusals = 1;
+  const { url } = await fakeOperator((request, response) => {
+    const path = request.url?.split('?')[0] ?? '';
+    const refused = path === '/v1/reports' && refusals-- > 0;
+    seen.push(`${path} ${refused ? 500 : 200}`);
+    if (path === '/v1/stream') return void response.write(HELLO);
+    response.writeHead(refused ? 500 : 204).end();
+  });
+  const { agent } = await start(url);
+  await vi.waitFor(() => expect(agent.connected()).toBe(true), within);
+  agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
+  await vi.waitFor(() => expect(seen.filter((line) => line === '/v1/stream 200')).toHaveLength(2), within);
+  expect(seen).toEqual(['/v1/stream 200', '/v1/reports 500', '/v1/reports 200', '/v1/stream 200']);
+});
+
+describe('a stream', () => {
+  test('that falls silent is opened anew', async () => {
+    let streams = 0;
+    const { url } = await fakeOperator((_request, response) => {
+      streams += 1;
+      response.write(HELLO);
+    });
+    await start(url, { silenceMs: 300 });
+    await vi.waitFor(() => expect(streams).toBeGreaterThanOrEqual(2), within);
+  });
+
+  test('on which heartbeats come is kept', async () => {
+    let streams = 0;
+    let beats = 0;
+    const { url } = await fakeOperator((_request, response) => {
+      streams += 1;
+      response.write(HELLO);
+      const beating = setInterval(() => {
+        beats += 1;
+        response.write(ndjsonLine({ type: 'heartbeat' }));
+      }, 100);
+      response.on('close', () => clearInterval(beating));
+    });
+    const { agent } = await start(url, { silenceMs: 1_000 });
+    await vi.waitFor(() => expect(agent.connected()).toBe(true), within);
+    // Twice as long as the silence that would end it.
+    await vi.waitFor(() => expect(beats).toBeGreaterThan(20), within);
+    expect([streams, agent.connected()]).toEqual([1, true]);
+  });
+
+  test.each([
+    ['begins with something else than hello', ndjsonLine({ type: 'heartbeat' })],
+    ['speaks another contract', ndjsonLine({ type: 'hello', contract: 2, epoch: 1 })],
+    ['is no JSON', '<html>\n'],
+  ])('that %s is left', async (_what, line) => {
+    let streams = 0;
+    const { url } = await fakeOperator((_request, response) => {
+      streams += 1;
+      response.write(streams === 1 ? line : HELLO);
+    });
+    const { agent } = await start(url);
+    await vi.waitFor(() => expect([streams, agent.connected()]).toEqual([2, true]), within);
+  });
+});
+
+describe('commands', () => {
+  const command = (uid: string): Command => ({ type: 'revalidateAll', uid });
+
+  test('are applied one at a time, in order, and what came of each is told', async () => {
+    const host = await startHost();
+    let running = 0;
+    const order: string[] = [];
+    await start(host.url, {
+      onCommand: async ({ uid }) => {
+        running += 1;
+        order.push(`${uid} ${running}`);
+        await new Promise(setImmediate);
+        running -= 1;
+        if (uid === 'bad') throw new Error('disk full');
+        return { objects: 2, durationMs: 3 };
+      },
+    });
+    await has(host, 'connect a 0.0');
+    for (const uid of ['one', 'bad', 'two'])
+      host.server.send('edge', { type: 'command', command: command(uid) }, 'a');
+    await vi.waitFor(() => expect(host.reports).toHaveLength(3), within);
+    expect(order).toEqual(['one 1', 'bad 1', 'two 1']);
+    expect(host.reports).toEqual([
+      { type: 'done', uid: 'one', objects: 2, durationMs: 3 },
+      { type: 'failed', uid: 'bad', message: 'disk full' },
+      { type: 'done', uid: 'two', objects: 2, durationMs: 3 },
+    ]);
+  });
+});
+
+describe('the node table of a dns-server', () => {
+  const row = (node: string, admitted = true) => ({
+    node,
+    acked: { epoch: 3, seq: 1 },
+    admitted,
+    reason: 'Admitted',
+  });
+  const table = (seq: number, rows: NodeTable['rows'], epoch = 3): NodeTable => ({
+    version: { epoch, seq },
+    rows,
+  });
+
+  async function startDns(host: StreamHost) {
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, TOKEN);
+    const tables: NodeTable[] = [];
+    const agent = createAgent<'dns-server'>({
+      role: 'dns-server',
+      node: 'a',
+      operator: host.url,
+      tokenFile,
+      folder: join(folder, 'dns'),
+      clock: systemClock,
+      log: silentLog,
+      prepare: async () => () => {},
+      onTable: (given) => void tables.push(given),
+    });
+    endings.push(() => agent.stop());
+    await agent.load();
+    agent.connect();
+    await has(host, 'connect a 0.0');
+    return { agent, tables };
+  }
+
+  test('keeps rows that a newer one leaves out, is durable, and does not go back', async () => {
+    const host = await startHost();
+    const { agent, tables } = await startDns(host);
+    const send = (given: NodeTable) => host.server.send('dns-server', { type: 'table', table: given });
+    send(table(2, [row('a'), row('b')]));
+    await vi.waitFor(() => expect(agent.table().version.seq).toBe(2), within);
+    send(table(3, [row('b', false)]));
+    await vi.waitFor(() => expect(agent.table().version.seq).toBe(3), within);
+    expect(agent.table().rows).toEqual([row('a'), row('b', false)]);
+    expect(JSON.parse(await readFile(join(folder, 'dns', 'table.json'), 'utf8'))).toEqual(agent.table());
+    send(table(1, [row('a', false)]));
+    send(table(9, [row('a', false)], 2));
+    send(table(4, []));
+    await vi.waitFor(() => expect(agent.table().version.seq).toBe(4), within);
+    expect(agent.table().rows).toEqual([row('a'), row('b', false)]);
+    expect(tables.at(-1)).toEqual(agent.table());
+  });
+});
