@@ -3,7 +3,7 @@ import { globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { runWeir, temporaryFolder } from './testing/run-weir.ts';
+import { runWeir, spawnWeir, temporaryFolder } from './testing/run-weir.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../examples');
 const QUICKSTART = join(EXAMPLES, 'quickstart');
@@ -65,6 +65,12 @@ test('a folder without weir.yaml is a problem, one that can not be read a wrong 
   expect(missing.stderr).toContain('nothing-here: can not be read as a folder');
 });
 
+test('a process of its own exits the same way', async () => {
+  expect(await spawnWeir(['validate', QUICKSTART])).toEqual(await runWeir(['validate', QUICKSTART]));
+  expect(await spawnWeir(['validate', await temporaryFolder()])).toMatchObject({ code: 1 });
+  expect(await spawnWeir(['nonsense'])).toMatchObject({ code: 2, stdout: '' });
+});
+
 test('compile prints both plans, the same in YAML and JSON', async () => {
   const asYaml = await runWeir(['compile', QUICKSTART]);
   const asJson = await runWeir(['compile', QUICKSTART, '-o', 'json']);
@@ -112,7 +118,10 @@ test('every command has help with examples and the exit codes', async () => {
 
 test('a Node too old for TypeScript is told so in one line', async () => {
   const older = 'Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})';
-  const ran = await runWeir(['--version'], ['--import', `data:text/javascript,${encodeURIComponent(older)}`]);
+  const ran = await spawnWeir(
+    ['--version'],
+    ['--import', `data:text/javascript,${encodeURIComponent(older)}`],
+  );
   expect(ran).toMatchObject({ code: 2, stdout: '' });
   expect(ran.stderr).toMatch(/^weir: needs Node 24 or newer, this is 20\.20\.2.*\n$/);
 });

@@ -23,6 +23,16 @@ const COMMANDS = [
 ];
 
 export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`weir get | head`) is no fault of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+  process.exit(await weir(argv));
+}
+
+/** Runs one command; resolves with its exit code. */
+export async function weir(argv: readonly string[]): Promise<number> {
   const program = new Command('weir')
     .description('A private CDN: DNS that knows where clients are, and caching edges near them.')
     .version(packageJson.version, '-v, --version')
@@ -30,12 +40,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     .addHelpText('afterAll', EXIT_CODES_HELP);
   for (const add of COMMANDS) add(program);
+  process.exitCode = EXIT.ok;
   try {
     await program.parseAsync(argv);
+    return Number(process.exitCode);
   } catch (error) {
-    process.exitCode = exitCodeOf(error);
+    return exitCodeOf(error);
+  } finally {
+    process.exitCode = undefined;
   }
-  process.exit();
 }
 
 /** Says what went wrong, unless commander did already; a bug shows its stack. */

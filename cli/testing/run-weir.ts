@@ -1,10 +1,12 @@
-/** Runs the `weir` command as a person would, and gives back all that it said. */
+/** Runs the `weir` command, and gives back all that it said. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { vi } from 'vitest';
+import { weir } from '../main.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../weir.mjs');
 
@@ -14,7 +16,24 @@ export interface Ran {
   stderr: string;
 }
 
-export async function runWeir(args: readonly string[], nodeArgs: readonly string[] = []): Promise<Ran> {
+/** In this process: many times faster than a new one. */
+export async function runWeir(args: readonly string[]): Promise<Ran> {
+  const said = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((chunk) => {
+      said[stream] += String(chunk);
+      return true;
+    }),
+  );
+  try {
+    return { code: await weir(['node', 'weir', ...args]), ...said };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** As a person would: through the launcher, in a process of its own. */
+export async function spawnWeir(args: readonly string[], nodeArgs: readonly string[] = []): Promise<Ran> {
   const child = spawn(process.execPath, [...nodeArgs, LAUNCHER, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
