@@ -24,7 +24,7 @@ import { embeddedGeoDatabases } from './geo/embedded-data.ts';
 import { openGeoDatabase } from './geo/geo-database.ts';
 import { keepHealthNotes } from './health/health-notes.ts';
 import { probe } from './health/probe.ts';
-import { createProber } from './health/prober.ts';
+import { Prober } from './health/prober.ts';
 import { startListeners } from './listen/listeners.ts';
 import { createMetrics } from './metrics.ts';
 import { readOptions } from './options.ts';
@@ -75,7 +75,7 @@ export async function startDnsServer(
   await checkReadable(options.geoAsn ?? [], log);
   const service = new Service({ geo, metrics, log });
 
-  const prober = createProber({
+  const prober = new Prober({
     clock,
     probe,
     onProbe: (node, ok) => metrics.probed(node, ok),

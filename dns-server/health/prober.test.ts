@@ -5,7 +5,7 @@ import { FakeClock } from '../../lib/clock.ts';
 import { listen } from '../../lib/listen.ts';
 import { testNode } from '../testing/routing-plan.ts';
 import { type ProbeTarget, probe } from './probe.ts';
-import { createProber } from './prober.ts';
+import { Prober } from './prober.ts';
 import type { Observation } from './state.ts';
 
 const OK: Observation = { ok: true, detail: 'HTTP 200' };
@@ -17,7 +17,7 @@ describe('the prober', () => {
     const onChange = vi.fn();
     const turns: string[] = [];
     const asked = vi.fn(answers);
-    const prober = createProber({
+    const prober = new Prober({
       clock,
       probe: asked,
       onChange,

@@ -30,10 +30,14 @@ export interface HealthTurn {
   detail: string;
 }
 
-interface Watch {
+/** What is probed, and how. */
+interface Subject {
   node: string;
-  check: RoutingNode['healthCheck'];
   target: ProbeTarget;
+  check: RoutingNode['healthCheck'];
+}
+
+interface Watch extends Subject {
   state: AddressHealth;
   /** Probes started, and the latest one that was heard of: an older result says nothing new. */
   started: number;
@@ -44,118 +48,111 @@ interface Watch {
 /** Nobody waits longer for the first round, whatever time-outs the checks have: what is slower stays unknown. */
 const FIRST_ROUND_MAX_MS = 10_000;
 
-export interface Prober {
+export class Prober {
+  readonly #options: ProberOptions;
+  readonly #watches = new Map<string, Watch>();
+  readonly #stopping = new AbortController();
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+  }
+
   /** The nodes to watch from now on. */
-  follow(nodes: readonly RoutingNode[]): void;
+  follow(nodes: readonly RoutingNode[]): void {
+    const wanted = new Map(nodes.flatMap(subjectsOf));
+    let changed = false;
+    for (const [key, watch] of this.#watches) {
+      if (wanted.has(key)) continue;
+      watch.cancel();
+      this.#watches.delete(key);
+      changed = true;
+    }
+    for (const [key, subject] of wanted) {
+      const held = this.#watches.get(key);
+      if (held && canonicalJson(held.check) === canonicalJson(subject.check)) continue;
+      held?.cancel();
+      // Other settings of a check say nothing of the machine: what is known of it stays.
+      this.#watch(key, subject, held?.state ?? UNKNOWN);
+      changed = true;
+    }
+    if (changed) this.#options.onChange();
+  }
+
   /** Probes all addresses once and lets the result decide; for the start, before anything is answered. */
-  firstRound(): Promise<void>;
+  async firstRound(): Promise<void> {
+    const deadline = Promise.withResolvers<undefined>();
+    const cancel = this.#options.clock.after(FIRST_ROUND_MAX_MS, () => deadline.resolve(undefined));
+    const looks = await Promise.all(
+      [...this.#watches].map(async ([key, watch]): Promise<[string, FirstLook] | undefined> => {
+        const observation = await Promise.race([this.#look(watch), deadline.promise]);
+        return observation && [key, { observation, thresholds: watch.check }];
+      }),
+    );
+    cancel();
+    for (const [key, state] of firstRound(new Map(looks.filter((seen) => seen !== undefined)))) {
+      const watch = this.#watches.get(key);
+      if (watch) this.#turn(watch, state);
+    }
+    this.#options.onChange();
+  }
+
   /** What is known, in the form that is reported; sorted. */
-  health(): HealthReport['nodes'];
-  stop(): void;
-}
+  health(): HealthReport['nodes'] {
+    const nodes = Map.groupBy(this.#watches.values(), ({ node }) => node);
+    return [...nodes]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([node, ofNode]) => ({
+        node,
+        addresses: ofNode.map(({ target, state: { healthy, detail } }) => {
+          return { address: target.address, healthy, detail };
+        }),
+      }));
+  }
 
-export function createProber({
-  clock,
-  probe,
-  onChange,
-  onProbe,
-  onTurn,
-  random = Math.random,
-}: ProberOptions): Prober {
-  const watches = new Map<string, Watch>();
-  const stopping = new AbortController();
+  stop(): void {
+    this.#stopping.abort();
+    for (const { cancel } of this.#watches.values()) cancel();
+    this.#watches.clear();
+  }
 
-  async function look(watch: Watch): Promise<Observation> {
-    const observation = await probe(watch.target, stopping.signal);
-    if (!stopping.signal.aborted) onProbe?.(watch.node, observation.ok);
+  #watch(key: string, subject: Subject, state: AddressHealth): void {
+    const { clock, random = Math.random } = this.#options;
+    const { intervalMs } = subject.check;
+    const watch: Watch = { ...subject, state, started: 0, heard: 0, cancel: () => {} };
+    const beat = () => void this.#beat(key, watch);
+    // Spread over the interval, so that a thousand probes do not leave in one burst.
+    watch.cancel = clock.after(Math.floor(random() * intervalMs), () => {
+      beat();
+      watch.cancel = clock.every(intervalMs, beat);
+    });
+    this.#watches.set(key, watch);
+  }
+
+  async #beat(key: string, watch: Watch): Promise<void> {
+    const turn = ++watch.started;
+    const observation = await this.#look(watch);
+    // While it was on its way the watch may have ended, or a later probe may have told more.
+    if (this.#watches.get(key) !== watch || turn < watch.heard) return;
+    watch.heard = turn;
+    const before = watch.state;
+    this.#turn(watch, observe(before, observation, watch.check));
+    const { healthy, known } = watch.state;
+    if (healthy !== before.healthy || known !== before.known) this.#options.onChange();
+  }
+
+  async #look({ node, target }: Watch): Promise<Observation> {
+    const observation = await this.#options.probe(target, this.#stopping.signal);
+    if (!this.#stopping.signal.aborted) this.#options.onProbe?.(node, observation.ok);
     return observation;
   }
 
-  async function beat(key: string, watch: Watch): Promise<void> {
-    const turn = ++watch.started;
-    const observation = await look(watch);
-    if (stopping.signal.aborted || watches.get(key) !== watch || turn < watch.heard) return;
-    watch.heard = turn;
-    const before = watch.state;
-    turnTo(watch, observe(before, observation, watch.check));
-    if (watch.state.healthy !== before.healthy || watch.state.known !== before.known) onChange();
-  }
-
-  function turnTo(watch: Watch, state: AddressHealth): void {
+  #turn(watch: Watch, state: AddressHealth): void {
     const { node, target } = watch;
     const { healthy, detail } = state;
-    if (healthy !== watch.state.healthy) onTurn?.({ node, address: target.address, healthy, detail });
+    const turned = healthy !== watch.state.healthy;
     watch.state = state;
+    if (turned) this.#options.onTurn?.({ node, address: target.address, healthy, detail });
   }
-
-  function start(key: string, watch: Watch): void {
-    const { intervalMs } = watch.check;
-    // Spread over the interval, so that a thousand probes do not leave in one burst.
-    const cancelFirst = clock.after(Math.floor(random() * intervalMs), () => {
-      void beat(key, watch);
-      watch.cancel = clock.every(intervalMs, () => void beat(key, watch));
-    });
-    watch.cancel = cancelFirst;
-  }
-
-  return {
-    follow(nodes) {
-      const wanted = new Map(nodes.flatMap(targetsOf));
-      let changed = false;
-      for (const [key, watch] of watches) {
-        if (wanted.get(key)?.same(watch)) continue;
-        watch.cancel();
-        if (!wanted.has(key)) watches.delete(key);
-        changed = true;
-      }
-      for (const [key, { node, check, target, same }] of wanted) {
-        const held = watches.get(key);
-        if (held && same(held)) continue;
-        // Other settings of a check say nothing of the machine: what is known of it stays.
-        const state = held?.state ?? UNKNOWN;
-        const watch: Watch = { node, check, target, state, started: 0, heard: 0, cancel: () => {} };
-        watches.set(key, watch);
-        start(key, watch);
-        changed = true;
-      }
-      if (changed) onChange();
-    },
-
-    async firstRound() {
-      const deadline = Promise.withResolvers<undefined>();
-      const cancel = clock.after(FIRST_ROUND_MAX_MS, () => deadline.resolve(undefined));
-      const looks = await Promise.all(
-        [...watches].map(async ([key, watch]): Promise<[string, FirstLook] | undefined> => {
-          const observation = await Promise.race([look(watch), deadline.promise]);
-          return observation && [key, { observation, thresholds: watch.check }];
-        }),
-      );
-      cancel();
-      for (const [key, state] of firstRound(new Map(looks.filter((seen) => seen !== undefined)))) {
-        const watch = watches.get(key);
-        if (watch) turnTo(watch, state);
-      }
-      onChange();
-    },
-
-    health() {
-      const nodes = Map.groupBy(watches.values(), ({ node }) => node);
-      return [...nodes]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([node, ofNode]) => ({
-          node,
-          addresses: ofNode.map(({ target, state: { healthy, detail } }) => {
-            return { address: target.address, healthy, detail };
-          }),
-        }));
-    },
-
-    stop() {
-      stopping.abort();
-      for (const { cancel } of watches.values()) cancel();
-      watches.clear();
-    },
-  };
 }
 
 interface FirstLook {
@@ -163,17 +160,10 @@ interface FirstLook {
   thresholds: RoutingNode['healthCheck'];
 }
 
-interface Target extends Pick<Watch, 'node' | 'check' | 'target'> {
-  /** Whether a watch probes just this. */
-  same: (watch: Watch) => boolean;
-}
-
-function targetsOf({ name, addresses, healthCheck: check }: RoutingNode): [string, Target][] {
+function subjectsOf({ name, addresses, healthCheck: check }: RoutingNode): [string, Subject][] {
   const { port, path, timeoutMs } = check;
-  const settings = canonicalJson(check);
-  const same = (watch: Watch) => canonicalJson(watch.check) === settings;
   return addresses.map((address) => [
     `${name} ${address}`,
-    { node: name, check, target: { address, port, path, timeoutMs }, same },
+    { node: name, check, target: { address, port, path, timeoutMs } },
   ]);
 }
