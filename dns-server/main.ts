@@ -26,7 +26,7 @@ import { keepHealthNotes } from './health/health-notes.ts';
 import { probe } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import { startListeners } from './listen/listeners.ts';
-import { createMetrics } from './metrics.ts';
+import { DnsMetrics } from './metrics.ts';
 import { readOptions } from './options.ts';
 import { keepLowerSince } from './plan/merge.ts';
 import { preparePlan } from './plan/prepare.ts';
@@ -63,7 +63,7 @@ export async function startDnsServer(
   // Whatever is started is stopped again, last first, be it by `stop` or because a later step failed.
   await using starting = new AsyncDisposableStack();
   starting.defer(() => log.info('stopped'));
-  const metrics = createMetrics();
+  const metrics = new DnsMetrics();
   const geo = await openGeoDatabase(options.geoDatabase ?? embeddedGeoDatabases(), (fault) => {
     // Clients in the default region are served; with no dns-server nobody would be.
     metrics.geoDatabaseFailed();

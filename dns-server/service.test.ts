@@ -2,7 +2,7 @@ import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { GeoDatabase } from './geo/geo-database.ts';
 import { parseIp } from './geo/ip-address.ts';
-import { createMetrics } from './metrics.ts';
+import { DnsMetrics } from './metrics.ts';
 import { preparePlan } from './plan/prepare.ts';
 import { Service } from './service.ts';
 import { decode, lines, queryBytes } from './testing/ask.ts';
@@ -11,7 +11,7 @@ import { published, readyTable, TEST_GEO, testDomain, testPlan } from './testing
 function start(geo: GeoDatabase = TEST_GEO) {
   const logged: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as (typeof logged)[0]) });
-  const metrics = createMetrics();
+  const metrics = new DnsMetrics();
   const service = new Service({ geo, metrics, log });
   const ask = (name: string) => {
     const source = parseIp('202.102.224.68');
