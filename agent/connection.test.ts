@@ -114,6 +114,23 @@ test('reports that do not get through make the agent open its stream anew, and a
   expect(seen).toEqual(['/v1/stream 200', '/v1/reports 500', '/v1/reports 200', '/v1/stream 200']);
 });
 
+test('reports that the operator does not understand are given up, and do not keep the agent from connecting', async () => {
+  const posts: string[] = [];
+  const { url } = await fakeOperator((request, response) => {
+    if (request.url?.startsWith('/v1/stream')) return void response.write(HELLO);
+    request.once('data', (chunk: Buffer) => {
+      posts.push(chunk.toString());
+      response.writeHead(400).end('an unknown report');
+    });
+  });
+  const probe = await probeEdge(folder, url, TOKEN);
+  endings.push(() => probe.agent.stop());
+  probe.agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
+  probe.agent.connect();
+  await vi.waitFor(() => expect(probe.agent.connected()).toBe(true), within);
+  expect(posts).toEqual([expect.stringContaining('one')]);
+});
+
 describe('a stream', () => {
   test('that falls silent is opened anew', async () => {
     let streams = 0;

@@ -8,6 +8,9 @@ import { REPORTS_PATH, type Report, type Reports } from '../contract/stream/mess
 /** Small enough for one request, large enough that a thousand `done` go in one. */
 const BATCH = 1_000;
 
+/** Not understood, or too large. */
+const NEVER_TAKEN: ReadonlySet<number> = new Set([400, 413]);
+
 /** The queue after one more report: pure. Verdicts on plans and health replace their elder, the rest adds up. */
 export function enqueue(queue: readonly Report[], report: Report): Report[] {
   const verdict = (type: Report['type']) => type === 'ack' || type === 'nack';
@@ -36,12 +39,14 @@ export function reporter({ identity, operator, authorization, signal }: Reporter
   const send = async () => {
     while (queue.length > 0) {
       const batch = queue.slice(0, BATCH);
-      await post({ ...identity, reports: batch });
+      const refusal = await post({ ...identity, reports: batch });
       queue = queue.filter((report) => !batch.includes(report));
+      if (refusal !== undefined) throw new Error(`reports are lost: ${refusal}`);
     }
   };
 
-  const post = async (body: Reports) => {
+  /** Throws when it should be tried again; returns the operator's words when it never will take these. */
+  const post = async (body: Reports): Promise<string | undefined> => {
     const response = await request(`${operator}${REPORTS_PATH}`, {
       method: 'POST',
       headers: { authorization: await authorization(), 'content-type': 'application/json' },
@@ -50,8 +55,12 @@ export function reporter({ identity, operator, authorization, signal }: Reporter
       signal,
     });
     const text = await response.body.text();
-    if (response.statusCode !== 204)
-      throw new Error(`operator refused reports: ${response.statusCode} ${text.trim()}`);
+    if (response.statusCode === 204) return undefined;
+    const refusal = `operator refused reports: ${response.statusCode} ${text.trim()}`;
+    // An older operator may not know a report of ours. Held on to, it would keep us from connecting for ever; without
+    // it, the operator sends the command or plan again.
+    if (NEVER_TAKEN.has(response.statusCode)) return refusal;
+    throw new Error(refusal);
   };
 
   return {
