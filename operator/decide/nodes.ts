@@ -63,10 +63,11 @@ export function commandDone(node: NodeState, uid: string): NodeState {
   };
 }
 
-/** Only the node's own word lets `acked` fall. */
+/** Only the node's own word lets `acked` fall. Before it connects, that may be on a plan of another operator. */
 export function planAcked(node: NodeState, revision: Revision): NodeState {
-  const known = node.known || node.revalidation === undefined;
-  return { ...node, acked: revision, confirmed: true, known, nack: undefined };
+  const confirmed = node.confirmed || node.connected;
+  const known = node.known || (confirmed && node.revalidation === undefined);
+  return { ...node, acked: revision, confirmed, known, nack: undefined };
 }
 
 export function revalidationOf({ revalidation }: NodeState): Command[] {
