@@ -24,6 +24,7 @@ import { decide } from './decide/decide.ts';
 import { type DecideEvent, type DecideState, type Effect, initialState } from './decide/state.ts';
 import type { EpochStore } from './publish/epoch-file.ts';
 import { isForeign, type Publication, publish, raiseEpoch, startPublication } from './publish/publication.ts';
+import type { AgentIdentity } from './publish/session.ts';
 import type { AcceptedStore } from './source/folder/accepted-files.ts';
 import type { Loaded } from './source/source.ts';
 import { type Statuses, statusOf } from './status/record.ts';
@@ -75,6 +76,9 @@ export class Reconciler {
   #table: NodeTable;
   /** A write failed: the next tick tries again. */
   #statusBehind = false;
+  #acceptedBehind = false;
+  /** Agents that this run has greeted. */
+  readonly #met = new Set<string>();
   #queue: Promise<void> = Promise.resolve();
 
   /** Reads what must survive, and takes the next epoch: written down before the first plan goes out. */
@@ -107,9 +111,12 @@ export class Reconciler {
   }
 
   /** Resolves with the epoch to greet an agent with. One that met an operator we know nothing of makes us rise above it. */
-  connecting(agent: { seen: number; run: string }): Promise<number> {
+  connecting({ role, node, run, seen }: AgentIdentity & { seen: number; run: string }): Promise<number> {
+    const name = `${role}/${node}`;
     return this.#inTurn(async () => {
-      if (isForeign(this.#publication, agent)) await this.#rise(agent.seen + 1);
+      const met = this.#met.has(name);
+      if (isForeign(this.#publication, { run, seen, met })) await this.#rise(seen + 1);
+      this.#met.add(name);
       return this.#publication.epoch;
     });
   }
@@ -117,6 +124,7 @@ export class Reconciler {
   event(event: DecideEvent): void {
     const before = this.#state;
     this.#decide(event);
+    if (event.type === 'tick' && this.#acceptedBehind) void this.#inTurn(() => this.#writeAccepted());
     if (this.#state !== before || this.#statusBehind) this.#statusWriter.offer();
   }
 
@@ -171,19 +179,26 @@ export class Reconciler {
   async #load(loaded: Loaded): Promise<void> {
     const admission = admit(loaded, this.#accepted);
     this.#logProblems(admission.problems);
-    try {
-      await this.#stores.accepted.save(admission.accepted);
-    } catch (error) {
-      this.#log.error({ err: error }, 'accepted forms are not written; they are in force until a restart');
-    }
     this.#accepted = admission.accepted;
     this.#admission = admission;
+    await this.#writeAccepted();
     if (admission.config) {
       // Nodes and jobs first: a plan must not go out before a node that it names is known here.
       this.#decide({ type: 'snapshot', snapshot: admission.snapshot });
       this.#publish(publish(this.#publication, compile(admission.snapshot, admission.config)));
     }
     this.#statusWriter.offer();
+  }
+
+  /** They are in force whether they can be written or not. */
+  async #writeAccepted(): Promise<void> {
+    try {
+      await this.#stores.accepted.save(this.#accepted);
+      this.#acceptedBehind = false;
+    } catch (error) {
+      this.#acceptedBehind = true;
+      this.#log.error({ err: error }, 'accepted forms are not written; trying again with the next tick');
+    }
   }
 
   async #rise(epoch: number): Promise<void> {

@@ -5,8 +5,10 @@ import { Refusal, type StreamEvents } from './stream-server.ts';
 
 export function agentEvents(reconciler: Reconciler): StreamEvents {
   return {
-    async connecting({ role, node, seen, run }) {
-      const epoch = await reconciler.connecting({ seen, run });
+    async connecting(agent) {
+      const { role, node } = agent;
+      const epoch = await reconciler.connecting(agent);
+      if (!reconciler.admission()) throw new Refusal(503, 'the folder has not been read yet');
       if (role === 'edge' && !reconciler.hasNode(node))
         throw new Refusal(404, `no EdgeNode is called ${node}`);
       return epoch;

@@ -87,11 +87,17 @@ describe('since', () => {
 describe('an agent that met an operator this one knows nothing of', () => {
   test('is told from one that met this one, or an earlier one that it knows', () => {
     const publication = publish(start(3), compiled(['video']));
-    expect(isForeign(publication, { run: 'run-1', seen: 3 })).toBe(false);
-    expect(isForeign(publication, { run: 'run-0', seen: 2 })).toBe(false);
-    expect(isForeign(publication, { run: '', seen: 0 })).toBe(false);
-    expect(isForeign(publication, { run: 'run-x', seen: 3 })).toBe(true);
-    expect(isForeign(publication, { run: 'run-x', seen: 9 })).toBe(true);
+    expect(isForeign(publication, { run: 'run-1', seen: 3, met: false })).toBe(false);
+    expect(isForeign(publication, { run: 'run-0', seen: 2, met: false })).toBe(false);
+    expect(isForeign(publication, { run: '', seen: 0, met: false })).toBe(false);
+    expect(isForeign(publication, { run: 'run-x', seen: 3, met: false })).toBe(true);
+    expect(isForeign(publication, { run: 'run-x', seen: 9, met: true })).toBe(true);
+  });
+
+  test('is not one that has this run’s epoch from a table, and no plan of it yet', () => {
+    expect(isForeign(publish(start(3), compiled(['video'])), { run: 'run-0', seen: 3, met: true })).toBe(
+      false,
+    );
   });
 
   test('makes all plans go out again above it, and what this run made up rises too', () => {

@@ -45,12 +45,19 @@ export function startPublication(
   return { run, epoch, seq: 0, edge: undefined, routing: undefined, history: new Map(), restored };
 }
 
+/** What an agent that connects says of whom it was served by; `met` when it was greeted by this run before. */
+export interface Acquaintance {
+  run: string;
+  seen: number;
+  met: boolean;
+}
+
 /**
  * Whether an agent met an operator that this one knows nothing of, as after a loss of the state folder: then it may
- * hold our next revisions with another content.
+ * hold our next revisions with another content. One that we met may have our epoch from a table, and an older plan.
  */
-export function isForeign({ run, epoch }: Publication, agent: { run: string; seen: number }): boolean {
-  return agent.run !== run && agent.seen >= epoch;
+export function isForeign({ run, epoch }: Publication, agent: Acquaintance): boolean {
+  return agent.seen > epoch || (agent.seen === epoch && agent.run !== run && !agent.met);
 }
 
 /** The publication after a compile. Edges' plan first: what DNS points at has to exist before. */
