@@ -3,8 +3,10 @@
  *
  *     weir standalone | get | explain | validate | compile | purge
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import packageJson from '../package.json' with { type: 'json' };
+import { z } from 'zod';
 import { compileCommand } from './compile.ts';
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain/command.ts';
@@ -35,7 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 export async function weir(argv: readonly string[]): Promise<number> {
   const program = new Command('weir')
     .description('A private CDN: DNS that knows where clients are, and caching edges near them.')
-    .version(packageJson.version, '-v, --version')
+    .version(packageVersion(), '-v, --version')
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride()
     .addHelpText('afterAll', EXIT_CODES_HELP);
@@ -49,6 +51,11 @@ export async function weir(argv: readonly string[]): Promise<number> {
   } finally {
     process.exitCode = undefined;
   }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 /** Says what went wrong, unless commander did already; a bug shows its stack. */

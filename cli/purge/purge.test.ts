@@ -160,13 +160,16 @@ describe('the command', () => {
   async function playOperator(statuses: PurgeJobStatus[]): Promise<{ state: string; url: string }> {
     const state = await temporaryFolder({ token: 'secret\n' });
     const jobs = async () => (existsSync(join(state, 'jobs')) ? await readdir(join(state, 'jobs')) : []);
-    const server = createServer(async (request, response) => {
-      if (request.headers.authorization !== 'Bearer secret') return void response.writeHead(401).end();
+    const answer = async () => {
       const [file] = await jobs();
       const status = statuses.length > 1 ? statuses.shift() : statuses[0];
       const [namespace = '', name = ''] = file?.split('.') ?? [];
       const view = { kind: 'PurgeJob', metadata: { namespace, name }, spec: {}, status };
-      response.end(JSON.stringify({ resources: file ? [...DOMAINS, view] : DOMAINS }));
+      return JSON.stringify({ resources: file ? [...DOMAINS, view] : DOMAINS });
+    };
+    const server = createServer((request, response) => {
+      if (request.headers.authorization !== 'Bearer secret') return void response.writeHead(401).end();
+      void answer().then((body) => response.end(body));
     });
     servers.push(server);
     const { port } = await listen(server, { host: '127.0.0.1', port: 0 });

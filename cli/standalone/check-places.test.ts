@@ -22,10 +22,19 @@ const program = (...hostsAndPorts: [string, number][]): Program => ({
 test('a port that another program has is named, with the setting that wants it', async () => {
   const server = createServer();
   const address = await listen(server, { host: '127.0.0.1', port: 0 });
-  expect(await checkPlaces([program([address.host, address.port])])).toEqual([
+  expect((await checkPlaces([program([address.host, address.port])])).lines).toEqual([
     `${formatListenAddress(address)} (tcp, EdgeNode zz-1: spec.ports.http) is in use by another program`,
   ]);
   server.close();
+});
+
+test('only ports in use may become free while one waits', async () => {
+  const mayPass = async (...codes: (string | undefined)[]) => {
+    const table = [program(...codes.map((_, index): [string, number] => ['127.0.0.1', index + 1]))];
+    return (await checkPlaces(table, async ({ port }) => codes[port - 1])).mayPass;
+  };
+  expect(await mayPass('EADDRINUSE', undefined)).toBe(true);
+  expect(await mayPass('EADDRINUSE', 'EACCES')).toBe(false);
 });
 
 test('where loopback addresses have to be made first, the lines that make them are all that is said', async () => {
@@ -34,7 +43,7 @@ test('where loopback addresses have to be made first, the lines that make them a
     program(['127.0.1.1', 8080], ['127.0.1.1', 8701]),
     program(['127.0.2.1', 8080], ['127.0.0.1', 53]),
   ];
-  expect(await checkPlaces(table, macOs)).toEqual([
+  expect((await checkPlaces(table, macOs)).lines).toEqual([
     'this system does not have these loopback addresses yet; run, and start again:',
     'sudo ifconfig lo0 alias 127.0.1.1 up',
     'sudo ifconfig lo0 alias 127.0.2.1 up',
@@ -43,7 +52,7 @@ test('where loopback addresses have to be made first, the lines that make them a
 
 test('one place that two settings want', async () => {
   const free = async () => undefined;
-  expect(await checkPlaces([program(['127.0.0.1', 80], ['127.0.0.1', 80])], free)).toEqual([
+  expect((await checkPlaces([program(['127.0.0.1', 80], ['127.0.0.1', 80])], free)).lines).toEqual([
     '127.0.0.1:80 (tcp) is set twice: EdgeNode zz-1: spec.ports.http, EdgeNode zz-1: spec.ports.http',
   ]);
 });
@@ -53,7 +62,9 @@ test.each([
   ['EADDRNOTAVAIL', '192.0.2.1', 'is no address of this machine'],
   ['EMFILE', '127.0.0.1', 'can not be bound: EMFILE'],
 ])('%s', async (code, host, words) => {
-  const [line] = await checkPlaces([program([host, 80])], async () => code);
+  const { lines, mayPass } = await checkPlaces([program([host, 80])], async () => code);
+  const [line] = lines;
+  expect(mayPass).toBe(false);
   expect(line).toContain(words);
 });
 

@@ -6,11 +6,17 @@ import { formatListenAddress, isLoopback } from '../../lib/listen-address.ts';
 import { tryBind } from '../../lib/try-bind.ts';
 import type { Place, Program } from './programs.ts';
 
-/** What stands in the way, a line each; nothing when all is free. */
+export interface PlaceFaults {
+  /** What stands in the way; empty when all is free. */
+  lines: string[];
+  /** Only ports in use: programs of a `weir standalone` that was killed need a moment to end. */
+  mayPass: boolean;
+}
+
 export async function checkPlaces(
   programs: readonly Program[],
   bind: typeof tryBind = tryBind,
-): Promise<string[]> {
+): Promise<PlaceFaults> {
   const places = programs.flatMap((program) => program.places.map((place) => ({ ...place, program })));
   const faults = await Promise.all(
     places.map(async (place) => ({ place, code: await bind(place.address, place.protocol) })),
@@ -18,13 +24,16 @@ export async function checkPlaces(
   const missing = faults
     .filter(({ place, code }) => code === 'EADDRNOTAVAIL' && isLoopback(place.address.host))
     .map(({ place }) => place.address.host);
-  return [
-    ...sharedPlaces(places),
+  const shared = sharedPlaces(places);
+  const lines = [
+    ...shared,
     ...aliasLines([...new Set(missing)]),
     ...faults.flatMap(({ place, code }) =>
       code === undefined || missing.includes(place.address.host) ? [] : [faultLine(place, code)],
     ),
   ];
+  const inUse = faults.every(({ code }) => code === undefined || code === 'EADDRINUSE');
+  return { lines, mayPass: inUse && shared.length === 0 };
 }
 
 /** Linux has all of 127.0.0.0/8; macOS only what it was told of. */

@@ -27,6 +27,8 @@ import { welcomeText } from './welcome.ts';
 
 /** The operator makes the token that the others need; they start without it when it takes longer than this. */
 const OPERATOR_WITHIN_MS = 5_000;
+/** Ports that are in use are looked at again for so long. */
+const PLACES_WITHIN_MS = 3_000;
 /** What is not ready by then is printed as it is; it goes on becoming ready. */
 const READY_WITHIN_MS = 30_000;
 
@@ -78,16 +80,24 @@ async function standalone(folder: string, { state, verbose = false }: Standalone
 /** What is to run, once nothing stands in its way. */
 async function start(folder: string, state: string, log: Log): Promise<Installation> {
   const { installation, problems, elsewhere } = await readInstallation(folder, stateFolder(state), log);
-  const lines = problems.map(formatProblem);
-  if (!installation) throw new CommandError(EXIT.failed, lines.join('\n'));
-  for (const line of lines) log.error(line);
-  const faults = await checkPlaces(programs(installation));
-  if (faults.length > 0) throw new CommandError(EXIT.failed, faults.join('\n'));
+  // Problems of single manifests are the operator's to tell, now and later.
+  if (!installation) throw new CommandError(EXIT.failed, problems.map(formatProblem).join('\n'));
+  await refuseTakenPlaces(installation);
   await writeFileAtomic(installation.state.folder, `${installation.folder}\n`);
   for (const name of elsewhere) {
     log.warn(`EdgeNode ${name} is not started: its first address is not on this machine`);
   }
   return installation;
+}
+
+async function refuseTakenPlaces(installation: Installation): Promise<void> {
+  const table = programs(installation);
+  let faults = await checkPlaces(table);
+  await until(async () => {
+    faults = await checkPlaces(table);
+    return faults.lines.length === 0 || !faults.mayPass;
+  }, AbortSignal.timeout(PLACES_WITHIN_MS));
+  if (faults.lines.length > 0) throw new CommandError(EXIT.failed, faults.lines.join('\n'));
 }
 
 async function startInOrder(

@@ -59,8 +59,12 @@ test('a sample origin runs where the settings want one, and geo files are found 
     args: ['--listen', '127.0.0.1:8800', '--seed', '7', '--folder', '/var/lib/weir/sample-origin'],
   });
   expect(dns?.args.slice(-6)).toEqual([
-    ...['--geo-database', '/srv/cdn/geo/city.mmdb', '--geo-database', '/data/own.mmdb'],
-    ...['--geo-asn', '/srv/cdn/asn.csv'],
+    '--geo-database',
+    '/srv/cdn/geo/city.mmdb',
+    '--geo-database',
+    '/data/own.mmdb',
+    '--geo-asn',
+    '/srv/cdn/asn.csv',
   ]);
 });
 

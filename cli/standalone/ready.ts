@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
 import type { OperatorClient } from '../operator-client.ts';
-import { conditionOf } from '../resource-views.ts';
+import { conditionOf, viewsOf } from '../resource-views.ts';
 import type { Program } from './programs.ts';
 
 const POLL_MS = 100;
@@ -35,12 +35,19 @@ export async function notYetReady(
   try {
     const here = new Set(edges.map(({ name }) => name));
     const { resources } = await operator.resources();
-    const needed = resources.filter(
-      ({ kind, metadata }) => kind === 'CdnDomain' || (kind === 'EdgeNode' && here.has(metadata.name)),
+    const nodes = viewsOf(resources, 'EdgeNode').filter(({ metadata }) => here.has(metadata.name));
+    if (nodes.length < here.size) return undefined;
+    return [...viewsOf(resources, 'CdnDomain'), ...nodes].filter(
+      (view) => conditionOf(view, 'Ready')?.status !== 'True' && !waitsForPeople(view),
     );
-    const known = needed.filter(({ kind }) => kind === 'EdgeNode').length === here.size;
-    return known ? needed.filter((resource) => conditionOf(resource, 'Ready')?.status !== 'True') : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Refused, or drained: that does not pass by waiting. */
+function waitsForPeople(view: ResourceView): boolean {
+  return (
+    conditionOf(view, 'Accepted')?.status === 'False' || conditionOf(view, 'Ready')?.reason === 'Cordoned'
+  );
 }
