@@ -1,5 +1,6 @@
 /** A domain's cache rules, compiled once per plan. The first that matches a path wins. Pure. */
 import type { EdgeRule } from '../../contract/plans/edge-plan.ts';
+import { compileGlob } from './glob.ts';
 
 export interface CompiledRule {
   /** Its place in the list, from 1; 0 is the rule that holds where none matches. */
@@ -28,25 +29,12 @@ export function ruleFor(rules: readonly CompiledRule[], path: string): CompiledR
 function matcher({ pathPrefix, glob, extensions }: EdgeRule['match']): (path: string) => boolean {
   const tests: ((path: string) => boolean)[] = [];
   if (pathPrefix !== undefined) tests.push((path) => path.startsWith(pathPrefix));
-  if (glob !== undefined) {
-    const pattern = globPattern(glob);
-    tests.push((path) => pattern.test(path));
-  }
+  if (glob !== undefined) tests.push(compileGlob(glob));
   if (extensions !== undefined) {
     const known = new Set(extensions);
     tests.push((path) => known.has(extensionOf(path)));
   }
   return (path) => tests.every((test) => test(path));
-}
-
-/** `*` stands for any characters but `/`, `**` for any, `?` for one that is not `/`. */
-export function globPattern(glob: string): RegExp {
-  const source = glob.replace(/\*\*+|\*|\?|[^*?]+/g, (part) => {
-    if (part.startsWith('**')) return '.*';
-    if (part === '*') return '[^/]*';
-    return part === '?' ? '[^/]' : part.replace(/[.+^${}()|[\]\\/-]/g, '\\$&');
-  });
-  return new RegExp(`^${source}$`, 's');
 }
 
 function extensionOf(path: string): string {

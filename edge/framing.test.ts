@@ -1,0 +1,111 @@
+/** What reaches the socket that is not a plain request: refused with 400 and a closed connection, or answered as RFC 9112 says. */
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
+import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
+
+let origin: ScriptOrigin;
+let edge: TestEdge;
+
+beforeAll(async () => {
+  origin = await startScriptOrigin((_request, response) =>
+    response.writeHead(200, { 'cache-control': 'max-age=60' }).end('hello'),
+  );
+  edge = await startTestEdge({ origin: origin.url });
+});
+
+afterAll(async () => {
+  await edge.stop();
+  await edge.remove();
+  await origin.stop();
+});
+
+/** All that comes back until the edge closes the connection. */
+function exchange(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(edge.port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
+    let text = '';
+    socket.on('data', (data) => {
+      text += data.toString('latin1');
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(text));
+  });
+}
+
+const HOST = 'Host: video.example.com\r\n';
+
+describe('400, and the connection is closed:', () => {
+  test.each([
+    [
+      'Content-Length and Transfer-Encoding',
+      `POST /a HTTP/1.1\r\n${HOST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+    [
+      'two lengths that differ',
+      `POST /a HTTP/1.1\r\n${HOST}Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd`,
+    ],
+    ['a length that is no number', `POST /a HTTP/1.1\r\n${HOST}Content-Length: +4\r\n\r\nabcd`],
+    [
+      'a transfer coding that is not chunked',
+      `POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
+    ],
+    ['a space before the colon', `GET /a HTTP/1.1\r\n${HOST}X-Y : 1\r\n\r\n`],
+    ['a folded line', `GET /a HTTP/1.1\r\n${HOST} folded\r\n\r\n`],
+    ['a NUL in a value', `GET /a HTTP/1.1\r\n${HOST}X-Y: a\0b\r\n\r\n`],
+    ['a bare CR', `GET /a HTTP/1.1\r\n${HOST}X-Y: a\rb\r\n\r\n`],
+    ['a chunk size that is none', `POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n`],
+    ['no HTTP at all', 'hello\r\n\r\n'],
+    ['no Host', 'GET /a HTTP/1.1\r\n\r\n'],
+    ['two Hosts', `GET /a HTTP/1.1\r\n${HOST}${HOST}\r\n`],
+    [
+      'two Hosts and an absolute target',
+      `GET http://video.example.com/a HTTP/1.1\r\n${HOST}Host: other\r\n\r\n`,
+    ],
+    ['a Host that is none', 'GET /a HTTP/1.1\r\nHost: video.example.com/x\r\n\r\n'],
+    ['a Host with userinfo', 'GET /a HTTP/1.1\r\nHost: a@video.example.com\r\n\r\n'],
+    ['a % that encodes nothing', `GET /%zz HTTP/1.1\r\n${HOST}\r\n`],
+    ['an encoded NUL', `GET /%00 HTTP/1.1\r\n${HOST}\r\n`],
+    ['a target that is no path', `GET a HTTP/1.1\r\n${HOST}\r\n`],
+  ])('%s', async (_name, bytes) => {
+    const before = origin.requests.length;
+    expect(await exchange(bytes)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(origin.requests).toHaveLength(before);
+  });
+});
+
+test('a header that is too large: 431', async () => {
+  const bytes = `GET /a HTTP/1.1\r\n${HOST}X-Y: ${'y'.repeat(40_000)}\r\n\r\n`;
+  expect(await exchange(bytes)).toMatch(/^HTTP\/1\.1 431 /);
+});
+
+test('CONNECT is refused', async () => {
+  expect(await exchange(`CONNECT a:443 HTTP/1.1\r\n${HOST}\r\n`)).toMatch(
+    /^HTTP\/1\.1 405 [\s\S]*CONNECT is not served here/,
+  );
+});
+
+test('a WebSocket is refused with a reason; another upgrade is ignored', async () => {
+  const upgrade = (to: string) =>
+    exchange(`GET /a HTTP/1.1\r\n${HOST}Connection: Upgrade, close\r\nUpgrade: ${to}\r\n\r\n`);
+  expect(await upgrade('websocket')).toMatch(/^HTTP\/1\.1 501 [\s\S]*WebSocket/);
+  expect(await upgrade('h2c')).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test('the target’s host counts where it has one (RFC 9112 3.2.2)', async () => {
+  const answer = await exchange(
+    'GET http://video.example.com/abs HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n',
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*hello/);
+  expect(origin.requests.at(-1)?.url).toBe('/abs');
+});
+
+test('HTTP/1.0 with a Host is served', async () => {
+  expect(await exchange(`GET /a HTTP/1.0\r\n${HOST}\r\n`)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*hello$/);
+});
+
+test('a request on a kept connection is answered after one with a body', async () => {
+  const post = `POST /p HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`;
+  const answers = await exchange(`${post}GET /a HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
+  expect(answers.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
+});
