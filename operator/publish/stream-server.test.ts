@@ -1,5 +1,6 @@
 /** The operator's port from outside: who gets in, what the first line is, and who is told of what. */
 
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -116,6 +117,26 @@ describe('a stream', () => {
     ]);
     edge.end();
     dns.end();
+  });
+
+  test('that is never read ends before what waits for it fills the memory', async () => {
+    const query = new URLSearchParams({ ...QUERY, role: 'dns-server', epoch: '1', seq: '2', seen: '1' });
+    const socket = connect(host.port, '127.0.0.1').pause();
+    socket.write(
+      `GET /v1/stream?${query.toString()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`,
+    );
+    await vi.waitFor(() => expect(host.seen).toEqual(['connect a 1.2']));
+    const row = {
+      node: 'x'.repeat(2 ** 20),
+      acked: { epoch: 1, seq: 1 },
+      admitted: true,
+      reason: 'Admitted',
+    };
+    const table = { version: { epoch: 1, seq: 1 }, rows: [row] };
+    for (let megabytes = 0; megabytes < 100; megabytes++)
+      host.server.send('dns-server', { type: 'table', table });
+    await vi.waitFor(() => expect(host.seen.at(-1)).toBe('disconnect a'));
+    socket.destroy();
   });
 
   test('ends when the node’s EdgeNode is gone', async () => {

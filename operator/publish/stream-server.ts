@@ -34,6 +34,8 @@ import { ndjsonLine } from '../../lib/ndjson.ts';
 import { type AgentIdentity, Session } from './session.ts';
 
 const MAX_REPORT_BYTES = 16 * 2 ** 20;
+/** An agent that reads no more is cut off when this lies in wait for it, and begins anew: tables must not pile up. */
+const MAX_BACKLOG_BYTES = 64 * 2 ** 20;
 
 /** What the agents' requests lead to. */
 export interface StreamEvents {
@@ -170,7 +172,10 @@ export class StreamServer {
     if (request.socket.destroyed) return;
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
     const session = new Session(identity, held, {
-      send: (message) => void response.write(ndjsonLine(message)),
+      send: (message) => {
+        if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
+        else response.write(ndjsonLine(message));
+      },
       end: () => void response.end(),
     });
     this.#join(session, response);
