@@ -2,13 +2,14 @@
  * Follows EdgeNodes and settings as they come, change and go: asks the operator what is in force. An answer that fails
  * changes nothing, and one that lacks a node counts only when it is repeated.
  */
+import { parse } from 'yaml';
 import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
 import { KINDS } from '../../contract/kinds/kinds.ts';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
+import { readFileIfThere } from '../../lib/atomic-file.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
-import { readYaml } from '../../lib/yaml-file.ts';
 import type { OperatorClient } from '../operator-client.ts';
 import { viewsOf } from '../resource-views.ts';
 import { localEdges } from './local-edges.ts';
@@ -36,14 +37,14 @@ export function followInstallation({
 }: FollowOptions): () => void {
   let current = installation;
   let missing: ReadonlyMap<string, number> = new Map();
+  const acceptedConfig = configReader(installation.state.config);
   const poll = latest<void>(async () => {
     try {
       const { resources } = await operator(current.config).resources();
       const answered = await localEdges(namedSpecs(resources));
       const kept = keepEdges(current.edges, answered.edges, new Set(nodeNames(resources)), missing);
       missing = kept.missing;
-      const config = await readYaml(current.state.config, (value) => weirConfig.parse(value), log);
-      current = { ...current, edges: kept.edges, config: config ?? current.config };
+      current = { ...current, edges: kept.edges, config: (await acceptedConfig()) ?? current.config };
     } catch (error) {
       log.debug({ err: error }, 'the operator does not answer; everything stays as it is');
     }
@@ -51,6 +52,19 @@ export function followInstallation({
     onChange(current);
   });
   return clock.every(POLL_MS, () => poll.offer());
+}
+
+/** The settings in force, parsed anew only when their file changed: they may name a hundred thousand networks. */
+function configReader(path: string): () => Promise<WeirConfig | undefined> {
+  let text: string | undefined;
+  let config: WeirConfig | undefined;
+  return async () => {
+    const now = await readFileIfThere(path);
+    if (now === undefined || now === text) return config;
+    text = now;
+    config = weirConfig.parse(parse(now));
+    return config;
+  };
 }
 
 function namedSpecs(resources: readonly ResourceView[]) {

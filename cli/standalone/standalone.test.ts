@@ -131,6 +131,15 @@ test('starts all, follows edges and settings, and stops without a trace', { time
   const { child, said } = start(folder, state);
 
   await until(() => expect(said.stdout).toContain('Ctrl-C stops everything.'));
+  // Standard output has the result alone; the log is on standard error, a JSON object a line.
+  expect(said.stdout).toMatch(/^\nWeir runs /);
+  const logged = said.stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).name);
+  expect(logged).toEqual(
+    expect.arrayContaining(['standalone', 'operator', 'dns-server', 'edge', 'sample-origin']),
+  );
   expect(said.stdout).toMatch(/demo\/video +video\.example\.com +video\.demo\.cdn\.example\.net +ready/);
   expect(said.stdout).toContain(`npx weir explain video.example.com --client 8.8.8.8 --state ${state}`);
   expect(await status(`127.0.1.1:${first}`)).toBe(200);
