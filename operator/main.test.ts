@@ -263,6 +263,7 @@ test('an EdgeNode that goes away and comes back is served anew by a stream of it
   const { edge, dns } = await settled();
   await write('nodes.yaml', '');
   await until(() => expect(dns.plans.at(-1)?.plan).toMatchObject({ nodes: [] }));
+  await until(() => expect([edge.connected, dns.connected]).toEqual([false, true]));
   await write('nodes.yaml', nodeManifest('a'));
   await until(() => expect(dns.plans.at(-1)?.plan).toMatchObject({ nodes: [{ name: 'a' }] }));
   const again = await connect(new FakeAgent('edge', 'a', edge.memory));

@@ -26,6 +26,7 @@ export class FakeAgent {
   readonly tables: NodeTable[] = [];
   readonly commands: Command[] = [];
   silent = false;
+  connected = false;
   epoch = 0;
   memory: Memory = { held: NO_REVISION, run: '' };
   readonly #ending = new AbortController();
@@ -46,7 +47,12 @@ export class FakeAgent {
     for (let tries = 0; ; tries++) {
       const { statusCode, body } = await request(`${operator}${STREAM_PATH}`, { query, headers, signal });
       if (statusCode === 200) {
-        this.#ended = this.#follow(body, operator, headers).catch(() => {});
+        this.connected = true;
+        this.#ended = this.#follow(body, operator, headers)
+          .catch(() => {})
+          .finally(() => {
+            this.connected = false;
+          });
         return this;
       }
       const text = await body.text();
