@@ -49,8 +49,9 @@ export function createFetching(parts: FetchingParts): Fetching {
       const answer = await join(exchange, wanted, running);
       if (answer !== undefined) return answer;
     }
-    // Known not to be shareable: what the client asks for, a range say, is better asked for as it is.
-    if (hitForMiss.has(joinId) && exchange.request.headers.range !== undefined) {
+    // Known not to be shareable: a range is better asked for as it is, unless all of it lies here to be confirmed.
+    const isRange = exchange.request.headers.range !== undefined;
+    if (isRange && wanted.stale === undefined && hitForMiss.has(joinId)) {
       return await passing.pass(exchange, { hit: false, fwd: wanted.fwd, detail: 'hit-for-miss' });
     }
     return await lead(exchange, wanted, joinId, together && running === undefined);

@@ -1,0 +1,203 @@
+/**
+ * The disk tier: bodies in files, rows in the index, within a limit of bytes. A disk that fails makes the cache smaller,
+ * never a request fail: faults are counted and logged here, and read as "not there".
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import type { EdgeMetrics } from '../metrics.ts';
+import { type BodyFiles, bodyFiles } from './body-files.ts';
+import type { ByteSource } from './byte-source.ts';
+import { type DiskIndex, type DroppedRow, openDiskIndex } from './disk-index.ts';
+import type { CacheKey } from './key.ts';
+import { covers, type PurgeScope } from './purge-scope.ts';
+import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
+
+export interface DiskTierOptions {
+  /** The `cache` folder of the edge's state. */
+  folder: string;
+  diskBytes: number;
+  clock: Clock;
+  log: Log;
+  metrics: EdgeMetrics;
+}
+
+/** How often uses are written to the index; eviction needs no finer picture. */
+const TOUCH_EVERY_MS = 5_000;
+/** Rows looked at for one round of eviction. */
+const EVICT_AT_ONCE = 16;
+/** A full disk fails with every object: once in this time is enough for the log, the metric has them all. */
+const LOG_FAULTS_EVERY_MS = 10_000;
+
+export class DiskTier {
+  /** For what must be one transaction with other things: purges. */
+  readonly index: DiskIndex;
+  readonly #options: DiskTierOptions;
+  readonly #files: BodyFiles;
+  readonly #background = new Set<Promise<unknown>>();
+  readonly #used = new Set<string>();
+  readonly #stopNotingUses: () => void;
+  #totals: { objects: number; bytes: number };
+  #loggedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: DiskTierOptions) {
+    const { folder, clock, log } = options;
+    this.#options = options;
+    this.index = openDiskIndex(folder, log);
+    this.#files = bodyFiles(join(folder, 'objects'));
+    this.#totals = this.index.totals();
+    this.#stopNotingUses = clock.every(TOUCH_EVERY_MS, () => this.#noteUses());
+    this.#makeRoom();
+  }
+
+  get totals(): { objects: number; bytes: number } {
+    return this.#totals;
+  }
+
+  /** Removes files that a crash left. In the background; `isWriting` names those that are about to get a row. */
+  sweep(isWriting: (id: string) => boolean): void {
+    // File times are the system's, so this is not the edge's clock.
+    const begin = Date.now();
+    this.later(this.#files.sweep((id) => this.index.has(id) || isWriting(id), begin));
+  }
+
+  find(key: CacheKey): StoredObject[] {
+    return this.#try('read', () => this.index.find(key)) ?? [];
+  }
+
+  create(id: string): Promise<FileHandle> {
+    return this.#files.create(id);
+  }
+
+  /** Makes an object whose body is in its file known. */
+  record(object: StoredObject): void {
+    const known = this.#try('write', () => {
+      this.index.put(object, this.#options.clock.now());
+      return true;
+    });
+    if (known === undefined) {
+      this.discard(object.id);
+      return;
+    }
+    this.#totals = { objects: this.#totals.objects + 1, bytes: this.#totals.bytes + object.size };
+    this.#makeRoom();
+  }
+
+  /** Writes a new head over the old one; nothing where the object is not on disk. */
+  update(object: StoredObject): void {
+    this.#try('write', () => {
+      if (this.index.has(object.id)) this.index.put(object, this.#options.clock.now());
+    });
+  }
+
+  /** Notes a use, for eviction. */
+  used(id: string): void {
+    this.#used.add(id);
+  }
+
+  /** A body of one block, checked. */
+  readSmall(object: StoredObject): Promise<Buffer> {
+    return this.#files.readBlock(object);
+  }
+
+  /** A larger body, checked block by block as it is read; `onDamage` hears what is found then. */
+  async openLarge(object: StoredObject, onDamage: (error: unknown) => Error): Promise<ByteSource> {
+    const body = await this.#files.open(object);
+    return {
+      read: async (offset, buffer) => {
+        if (offset >= object.size) return buffer.subarray(0, 0);
+        const block = await body.block(Math.floor(offset / BLOCK_BYTES), buffer).catch((error: unknown) => {
+          throw onDamage(error);
+        });
+        return block.subarray(offset % BLOCK_BYTES);
+      },
+      close: async () => await body[Symbol.asyncDispose](),
+    };
+  }
+
+  drop(id: string): void {
+    this.forget(this.#try('write', () => this.index.drop(id)) ?? []);
+  }
+
+  /** Takes the rows that a scope covers out of the index. Inside of a transaction; `forget` them when it is through. */
+  takeOut(scope: PurgeScope): DroppedRow[] {
+    if (scope.by === 'everything') return this.index.dropDomain(scope.domain);
+    if (scope.by === 'prefix' && scope.query === '') return this.index.dropPrefix(scope.domain, scope.path);
+    return this.index
+      .ofPath(scope.domain, scope.path)
+      .filter(({ key }) => covers(scope, key))
+      .flatMap(({ id }) => this.index.drop(id));
+  }
+
+  /** Removes the files of rows that are gone. */
+  forget(rows: readonly DroppedRow[]): void {
+    for (const { id, size } of rows) {
+      this.#totals = { objects: this.#totals.objects - 1, bytes: this.#totals.bytes - size };
+      this.discard(id);
+    }
+  }
+
+  /** Removes a file that no row names. */
+  discard(id: string): void {
+    this.later(this.#files.remove(id));
+  }
+
+  /** Work that nobody waits for but `close`. */
+  later(work: Promise<unknown>): void {
+    const tracked = work
+      .catch((error: unknown) => this.failed('write', error))
+      .finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+
+  failed(operation: 'read' | 'write', error: unknown): void {
+    const { metrics, log, clock } = this.#options;
+    metrics.storeErrors.inc({ operation });
+    if (clock.now() - this.#loggedAt < LOG_FAULTS_EVERY_MS) return;
+    this.#loggedAt = clock.now();
+    log.warn({ err: error, operation }, 'the disk tier does not work as it should; answers pass through');
+  }
+
+  async close(): Promise<void> {
+    this.#stopNotingUses();
+    await Promise.allSettled(this.#background);
+    this.#noteUses();
+    this.index.close();
+  }
+
+  #noteUses(): void {
+    if (this.#used.size === 0) return;
+    this.#try('write', () => this.index.touch(this.#used, this.#options.clock.now()));
+    this.#used.clear();
+  }
+
+  #makeRoom(): void {
+    while (this.#totals.bytes > this.#options.diskBytes) {
+      const rows = this.#try('write', () => this.index.transaction(() => this.#takeOutOldest())) ?? [];
+      if (rows.length === 0) return;
+      this.#options.metrics.evictions.inc({ tier: 'disk' }, rows.length);
+      this.forget(rows);
+    }
+  }
+
+  #takeOutOldest(): DroppedRow[] {
+    const rows: DroppedRow[] = [];
+    let excess = this.#totals.bytes - this.#options.diskBytes;
+    for (const { id, size } of this.index.oldest(EVICT_AT_ONCE)) {
+      if (excess <= 0) break;
+      rows.push(...this.index.drop(id));
+      excess -= size;
+    }
+    return rows;
+  }
+
+  #try<T>(operation: 'read' | 'write', run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (error) {
+      this.failed(operation, error);
+      return undefined;
+    }
+  }
+}
