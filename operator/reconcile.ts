@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { NodeRow, NodeTable } from '../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../contract/plans/published-plan.ts';
-import { formatRevision, type Revision } from '../contract/plans/revision.ts';
+import { formatRevision } from '../contract/plans/revision.ts';
 import { formatProblem, type Problem } from '../contract/problem.ts';
 import type { Command, Role } from '../contract/stream/messages.ts';
 import type { ResourcesView, RoutingView } from '../contract/stream/operator-api.ts';
@@ -27,7 +27,8 @@ import { isForeign, type Publication, publish, raiseEpoch, startPublication } fr
 import type { AgentIdentity } from './publish/session.ts';
 import type { AcceptedStore } from './source/folder/accepted-files.ts';
 import type { Loaded } from './source/source.ts';
-import { type Statuses, statusOf } from './status/record.ts';
+import type { Statuses } from './status/record.ts';
+import { restoredSince, restoredStatuses } from './status/restored.ts';
 import type { StatusStore } from './status/status-files.ts';
 import { statuses } from './status/statuses.ts';
 import { resourcesView } from './status/view.ts';
@@ -287,26 +288,6 @@ export class Reconciler {
     }
     if (before.size > 0 && problems.length === 0) this.#log.info('all manifests are in order again');
   }
-}
-
-function restoredSince(records: Statuses): ReadonlyMap<string, Revision> {
-  const rows = [...records.values()].flatMap((record) => {
-    const since = statusOf(record, 'CdnDomain')?.since;
-    return since ? [[record.uid, since] as const] : [];
-  });
-  return new Map(rows);
-}
-
-function restoredStatuses(records: Statuses): DecideState['restored'] {
-  const nodes = new Map<string, NonNullable<ReturnType<typeof statusOf<'EdgeNode'>>>>();
-  const jobs = new Map<string, NonNullable<ReturnType<typeof statusOf<'PurgeJob'>>>>();
-  for (const record of records.values()) {
-    const node = statusOf(record, 'EdgeNode');
-    const job = statusOf(record, 'PurgeJob');
-    if (node) nodes.set(record.ref.name, node);
-    if (job && record.uid !== '') jobs.set(record.uid, job);
-  }
-  return { nodes, jobs };
 }
 
 /** For metrics and readiness: what the operator is short of before it can serve agents. */

@@ -8,9 +8,10 @@ import { EMPTY_TABLE, mergeTables, type NodeRow } from '../../contract/plans/nod
 import { type AcceptedResource, refOf, resourceKey } from '../admit/snapshot.ts';
 import { startPublication } from '../publish/publication.ts';
 import { type Statuses, statusOf } from '../status/record.ts';
+import { restoredStatuses } from '../status/restored.ts';
 import { statuses } from '../status/statuses.ts';
 import { job, Leader, snapshot } from '../testing/resources.ts';
-import type { Effect, Restored } from './state.ts';
+import type { Effect } from './state.ts';
 
 const NODES = ['a', 'b', 'c'];
 const DEADLINE_SECONDS = 100;
@@ -114,7 +115,7 @@ class World {
     this.#ending(() => {
       if (losesJob) this.jobs = this.jobs.slice(1);
       for (const agent of this.agents.values()) Object.assign(agent, { connected: false, inbox: [] });
-      this.leader = new Leader(restoredFrom(this.written), this.leader.now + 1_000);
+      this.leader = new Leader(restoredStatuses(this.written), this.leader.now + 1_000);
       this.snapshot();
     });
   }
@@ -180,19 +181,6 @@ function statusesOf({ leader, jobs, written }: World): Statuses {
     now: leader.now,
   });
 }
-
-function restoredFrom(records: Statuses): Restored {
-  const rows = [...records.values()];
-  return {
-    nodes: new Map(
-      rows.flatMap((row) => [[row.ref.name, statusOf(row, 'EdgeNode')] as const].flatMap(defined)),
-    ),
-    jobs: new Map(rows.flatMap((row) => [[row.uid, statusOf(row, 'PurgeJob')] as const].flatMap(defined))),
-  };
-}
-
-const defined = <T>([key, value]: readonly [string, T | undefined]): [string, T][] =>
-  value === undefined ? [] : [[key, value]];
 
 type Step = (world: World) => void;
 const name = fc.constantFrom(...NODES);
