@@ -109,7 +109,9 @@ test('stale and the origin gone: 502, not the stale answer', async () => {
   await edge.get('/a');
   edge.clock.advance(2_000);
   origin.answer((_request, response) => response.destroy());
-  expect((await edge.get('/a')).status).toBe(502);
+  const reply = await edge.get('/a');
+  expect(reply.status).toBe(502);
+  expect(reply.headers['cache-status']).toMatch(/^zz-1; fwd=stale; detail=/);
 });
 
 test('a client that leaves ends the fetch that was its own', async () => {

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { type Answer, textAnswer } from './answer/answer.ts';
-import { cacheStatus } from './answer/cache-status.ts';
+import { type CacheNote, cacheStatus } from './answer/cache-status.ts';
 import type { Teller } from './answer/client-headers.ts';
 import type { Fetching } from './answer/fetching.ts';
 import type { Passing } from './answer/passing.ts';
@@ -39,7 +39,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const { teller, health, plans, passing } = parts;
 
   return async function answer(request) {
-    let about = '';
     try {
       // Health checks, on any host.
       if (request.url === HEALTH_PATH) return health.answer();
@@ -64,7 +63,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       if (plan === undefined) return textAnswer(503, 'this edge has no plan yet; it waits for the operator');
       const domain = plan.byHost.get(target.host);
       if (domain === undefined) return unknownHost(target.host, teller.node);
-      about = domain.label;
 
       // (Access rules go here.)
 
@@ -74,21 +72,24 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
       // What the cache has no part in.
       const passed = whyPassed(exchange);
-      if (passed !== undefined) return await passing.pass(exchange, { hit: false, ...passed });
+      if (passed !== undefined) {
+        return await passing
+          .pass(exchange, { hit: false, ...passed })
+          .catch(originFailed(exchange, teller, passed.fwd));
+      }
 
       // Key, lookup, freshness, then the origin: below.
       return await fromCache(parts, exchange);
     } catch (error) {
       if (error instanceof BadRequest)
         return textAnswer(400, error.message, { headers: [['connection', 'close']] });
-      if (error instanceof OriginFailure) return originFailed(error, about, plans, teller);
       throw error;
     }
   };
 }
 
-async function fromCache(parts: PipelineParts, exchange: Exchange): Promise<Answer> {
-  const { store, serving, passing, fetchOrJoin, clock } = parts;
+async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = false): Promise<Answer> {
+  const { teller, store, serving, passing, fetchOrJoin, clock } = parts;
   const { request, target, domain, rule } = exchange;
 
   // The key.
@@ -100,27 +101,23 @@ async function fromCache(parts: PipelineParts, exchange: Exchange): Promise<Answ
 
   // Freshness.
   const fwd = whyForward(exchange, variants, stored, (object) => store.mustRevalidate(object), clock.now());
-  if (stored !== undefined && fwd === undefined) {
-    try {
-      return await serving.stored(exchange, stored);
-    } catch (error) {
-      // The body is damaged, and the object dropped by now: it is fetched again.
-      if (!(error instanceof CorruptBody)) throw error;
-      return await fromCache(parts, exchange);
-    }
-  }
-  if (exchange.terms.directives.has('only-if-cached')) {
-    // RFC 9111 5.2.1.7.
-    return textAnswer(504, 'only-if-cached was asked for, and nothing fresh is stored', {
-      domain: domain.label,
-    });
-  }
+  try {
+    if (stored !== undefined && fwd === undefined) return await serving.stored(exchange, stored);
+    if (exchange.terms.directives.has('only-if-cached')) return nothingStored(domain.label);
+    const forward = fwd ?? 'uri-miss';
 
-  // A HEAD is not worth a fetch of the whole.
-  if (request.method === 'HEAD') return await passing.pass(exchange, { hit: false, fwd: fwd ?? 'uri-miss' });
-
-  // The origin: one fetch for all who wait.
-  return await fetchOrJoin(exchange, { key, variants, stale: stored, fwd: fwd ?? 'uri-miss' });
+    // A HEAD is not worth a fetch of the whole.
+    const asked =
+      request.method === 'HEAD'
+        ? passing.pass(exchange, { hit: false, fwd: forward })
+        : // The origin: one fetch for all who wait.
+          fetchOrJoin(exchange, { key, variants, stale: stored, fwd: forward });
+    return await asked.catch(originFailed(exchange, teller, forward));
+  } catch (error) {
+    // A body that is damaged or was dropped meanwhile; its object is gone by now, so the origin has it.
+    if (error instanceof CorruptBody && !isRepeat) return await fromCache(parts, exchange, true);
+    throw error;
+  }
 }
 
 function refuseUnsupported({ method, headers }: ClientRequest): Answer | undefined {
@@ -150,16 +147,26 @@ function unknownHost(host: string, node: string): Answer {
   return textAnswer(404, hint);
 }
 
-function originFailed(failure: OriginFailure, label: string, plans: Plans, { node }: Teller): Answer {
-  const domain = [...(plans.current()?.byUid.values() ?? [])].find((known) => known.label === label);
-  const origin = domain === undefined ? 'the origin' : `origin "${domain.origin.name}"`;
-  return textAnswer(failure.status, `${origin} of domain ${label}: ${failure.message}`, {
-    domain: label,
-    result: 'error',
-    headers: [
-      ['cache-status', `${cacheStatus(node, { hit: false, fwd: 'uri-miss', detail: failure.code })}`],
-    ],
-  });
+/** RFC 9111 5.2.1.7. */
+function nothingStored(domain: string): Answer {
+  return textAnswer(504, 'only-if-cached was asked for, and nothing fresh is stored', { domain });
+}
+
+/** What a client hears when the origin fails on a request that went on for the reason `fwd`. */
+function originFailed(
+  { domain }: Exchange,
+  { node }: Teller,
+  fwd: Extract<CacheNote, { hit: false }>['fwd'],
+): (error: unknown) => Answer {
+  return (error) => {
+    if (!(error instanceof OriginFailure)) throw error;
+    const message = `origin "${domain.origin.name}" of domain ${domain.label}: ${error.message}`;
+    return textAnswer(error.status, message, {
+      domain: domain.label,
+      result: 'error',
+      headers: [['cache-status', cacheStatus(node, { hit: false, fwd, detail: error.code })]],
+    });
+  };
 }
 
 function stringField(value: string | string[] | undefined): string | undefined {

@@ -1,4 +1,6 @@
+import { readdir } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PurgeCommand } from '../contract/stream/messages.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
@@ -27,6 +29,12 @@ const purge = (target: PurgeCommand['target'], domain = 'uid-video') =>
   edge.command({ type: 'purge', uid: `purge-${++uids}`, domain, target });
 const isHit = async (path: string, headers = {}) =>
   /zz-1; hit/.test(String((await edge.get(path, { headers })).headers['cache-status']));
+
+async function isStoredAnywhere(): Promise<boolean> {
+  const folder = join(edge.state, 'cache', 'objects');
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.some((entry) => entry.isFile());
+}
 
 async function restart(): Promise<void> {
   await edge.stop();
@@ -154,6 +162,23 @@ describe('an answer held open across a purge', () => {
     expect((await edge.get('/a')).text).toBe('answer 3');
     await restart();
     expect((await edge.get('/a')).text).toBe('answer 3');
+  });
+
+  test('a revalidation of what lies on disk alone is asked again when the file is gone', async () => {
+    await edge.stop();
+    edge = await startTestEdge({ origin: origin.url, memory: 0 });
+    await edge.get('/a');
+    await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
+    edge.clock.advance(61_000);
+    const open: ServerResponse[] = [];
+    origin.answer((_request, response) => open.push(response));
+    const before = edge.get('/a');
+    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await purge({ by: 'everything' });
+    await vi.waitFor(async () => expect(await isStoredAnywhere()).toBe(false));
+    origin.answer(plain);
+    open[0]?.writeHead(304, HEADERS).end();
+    expect((await before).text).toBe('answer 3');
   });
 
   test('a purge of something else leaves it alone', async () => {
