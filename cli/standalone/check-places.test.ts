@@ -16,6 +16,7 @@ const program = (...hostsAndPorts: [string, number][]): Program => ({
     protocol: 'tcp',
     setting: 'EdgeNode zz-1: spec.ports.http',
   })),
+  stage: 0,
   readyUrl: '',
 });
 

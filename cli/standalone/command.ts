@@ -19,14 +19,14 @@ import { checkPlaces } from './check-places.ts';
 import { followInstallation } from './follow.ts';
 import { readInstallation } from './installation.ts';
 import { childLogging, supervisorLog } from './log.ts';
-import { type Installation, programs } from './programs.ts';
+import { type Installation, type Program, programs } from './programs.ts';
 import { answersReady, notYetReady, until } from './ready.ts';
 import { untilTold } from './stop.ts';
 import { Supervisor } from './supervisor.ts';
 import { welcomeText } from './welcome.ts';
 
-/** The operator makes the token that the others need; they start without it when it takes longer than this. */
-const OPERATOR_WITHIN_MS = 5_000;
+/** A stage that needs longer holds up the next one no more: every program can start alone. */
+const STAGE_WITHIN_MS = 10_000;
 /** Ports that are in use are looked at again for so long. */
 const PLACES_WITHIN_MS = 3_000;
 /** What is not ready by then is printed as it is; it goes on becoming ready. */
@@ -62,7 +62,7 @@ async function standalone(folder: string, { state, verbose = false }: Standalone
   const supervisor = new Supervisor({ log, ...childLogging(verbose) });
   const stopped = untilTold(log, () => supervisor.kill());
 
-  await startInOrder(supervisor, installation, stopped.signal);
+  await startInOrder(supervisor, programs(installation), { log, signal: stopped.signal });
   const stopFollowing = followInstallation({
     installation,
     operator,
@@ -70,7 +70,7 @@ async function standalone(folder: string, { state, verbose = false }: Standalone
     log,
     onChange: (changed) => supervisor.follow(programs(changed)),
   });
-  await welcome({ folder, state, installation, log, signal: stopped.signal }, operator(installation.config));
+  await welcome({ folder, state, installation, signal: stopped.signal }, operator(installation.config));
   await stopped.wait;
   stopFollowing();
   await supervisor.stop();
@@ -102,35 +102,36 @@ async function refuseTakenPlaces(installation: Installation): Promise<void> {
 
 async function startInOrder(
   supervisor: Supervisor,
-  installation: Installation,
-  signal: AbortSignal,
+  table: readonly Program[],
+  { log, signal }: { log: Log; signal: AbortSignal },
 ): Promise<void> {
-  const table = programs(installation);
-  const first = table.filter(({ name }) => name === 'operator' || name === 'sample origin');
-  supervisor.follow(first);
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(OPERATOR_WITHIN_MS)]);
-  for (const program of first) await until(() => answersReady(program), deadline);
-  supervisor.follow(table);
+  for (const stage of [0, 1, 2]) {
+    if (signal.aborted) return;
+    supervisor.follow(table.filter((program) => program.stage <= stage));
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(STAGE_WITHIN_MS)]);
+    const started = table.filter((program) => program.stage === stage);
+    await Promise.all(
+      started.map(async (program) => {
+        const ready = await until(() => answersReady(program), deadline);
+        if (ready) log.info(`${program.name} is ready`);
+        else if (!signal.aborted) log.error(`${program.name} is not ready yet`);
+      }),
+    );
+  }
 }
 
 interface WelcomeInput {
   folder: string;
   state: string;
   installation: Installation;
-  log: Log;
   signal: AbortSignal;
 }
 
 async function welcome(
-  { folder, state, installation, log, signal }: WelcomeInput,
+  { folder, state, installation, signal }: WelcomeInput,
   operator: ReturnType<typeof operatorClient>,
 ): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_WITHIN_MS)]);
-  for (const program of programs(installation)) {
-    const ready = await until(() => answersReady(program), deadline);
-    if (ready) log.info(`${program.name} is ready`);
-    else if (!signal.aborted) log.error(`${program.name} is not ready yet`);
-  }
   await until(async () => (await notYetReady(operator, installation.edges))?.length === 0, deadline);
   if (signal.aborted) return;
   const { resources } = await operator.resources().catch(() => ({ resources: [] }));

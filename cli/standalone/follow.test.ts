@@ -1,6 +1,15 @@
-import { expect, test } from 'vitest';
-import { keepEdges } from './follow.ts';
-import type { LocalEdge } from './programs.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { weirConfig } from '../../contract/config/weir-config.ts';
+import { stateFolder } from '../../contract/state-folder.ts';
+import type { ResourceView } from '../../contract/stream/operator-api.ts';
+import { FakeClock } from '../../lib/clock.ts';
+import { silentLog } from '../../lib/log.ts';
+import { temporaryFolder } from '../testing/run-weir.ts';
+import { followInstallation, keepEdges } from './follow.ts';
+import type { Installation, LocalEdge } from './programs.ts';
 
 const edge = (name: string, port = 80): LocalEdge => ({
   name,
@@ -42,4 +51,60 @@ test('an edge that is listed with a spec that can not be read yet stays as it is
     expect(names(kept.edges)).toBe('a');
     ({ missing } = kept);
   }
+});
+
+test('follows what the operator says; its silence and half an answer change nothing', async () => {
+  const settings = {
+    zones: [
+      {
+        name: 'cdn.example.net',
+        nameServers: [{ name: 'ns1.example.net' }],
+        soa: { contact: 'h.example.net' },
+      },
+    ],
+    regions: [{ name: 'all' }],
+    defaultRegion: 'all',
+  };
+  const root = await temporaryFolder({ 'accepted/weir.yaml': stringify(settings) });
+  const view = (name: string, spec: object): ResourceView => ({
+    kind: 'EdgeNode',
+    metadata: { name, namespace: '' },
+    spec,
+    status: {},
+  });
+  const spec = (http: number) => ({ addresses: ['127.0.0.1'], ports: { http }, region: 'all' });
+  let answer: () => ResourceView[] = () => {
+    throw new Error('connection refused');
+  };
+  const seen: Installation[] = [];
+  const clock = new FakeClock();
+  const config = weirConfig.parse(settings);
+  const stop = followInstallation({
+    installation: { folder: root, state: stateFolder(root), config, edges: [edge('a')] },
+    operator: () => ({ resources: async () => ({ resources: answer() }), routing: () => Promise.reject() }),
+    clock,
+    log: silentLog,
+    onChange: (installation) => void seen.push(installation),
+  });
+  const poll = async () => {
+    const before = seen.length;
+    clock.advance(1_000);
+    await vi.waitFor(() => expect(seen.length).toBe(before + 1), { timeout: 5_000, interval: 5 });
+    return seen.at(-1);
+  };
+
+  expect((await poll())?.edges).toEqual([edge('a')]);
+  answer = () => [view('a', {}), view('b', spec(81))];
+  expect((await poll())?.edges).toEqual([edge('a'), edge('b', 81)]);
+  answer = () => [view('a', spec(82))];
+  expect((await poll())?.edges).toEqual([edge('a', 82), edge('b', 81)]);
+  await poll();
+  await writeFile(join(root, 'accepted/weir.yaml'), stringify({ ...settings, cache: { memory: '1MiB' } }));
+  const last = await poll();
+  expect(last?.edges).toEqual([edge('a', 82)]);
+  expect(last?.config.cache.memory).toBe('1MiB');
+
+  stop();
+  clock.advance(10_000);
+  expect(seen.at(-1)).toBe(last);
 });

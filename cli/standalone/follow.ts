@@ -2,6 +2,7 @@
  * Follows EdgeNodes and settings as they come, change and go: asks the operator what is in force. An answer that fails
  * changes nothing, and one that lacks a node counts only when it is repeated.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
 import { KINDS } from '../../contract/kinds/kinds.ts';
@@ -12,7 +13,7 @@ import { latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
 import type { OperatorClient } from '../operator-client.ts';
 import { viewsOf } from '../resource-views.ts';
-import { localEdges } from './local-edges.ts';
+import { localEdges, type NamedSpec } from './local-edges.ts';
 import type { Installation, LocalEdge } from './programs.ts';
 
 const POLL_MS = 1_000;
@@ -37,12 +38,13 @@ export function followInstallation({
 }: FollowOptions): () => void {
   let current = installation;
   let missing: ReadonlyMap<string, number> = new Map();
+  const placedEdges = placer();
   const acceptedConfig = configReader(installation.state.config);
   const poll = latest<void>(async () => {
     try {
       const { resources } = await operator(current.config).resources();
-      const answered = await localEdges(namedSpecs(resources));
-      const kept = keepEdges(current.edges, answered.edges, new Set(nodeNames(resources)), missing);
+      const answered = await placedEdges(namedSpecs(resources));
+      const kept = keepEdges(current.edges, answered, new Set(nodeNames(resources)), missing);
       missing = kept.missing;
       current = { ...current, edges: kept.edges, config: (await acceptedConfig()) ?? current.config };
     } catch (error) {
@@ -67,7 +69,19 @@ function configReader(path: string): () => Promise<WeirConfig | undefined> {
   };
 }
 
-function namedSpecs(resources: readonly ResourceView[]) {
+/** Looks anew at which edges are here only when one changed: a fleet has thousands that are elsewhere. */
+function placer(): (nodes: NamedSpec[]) => Promise<LocalEdge[]> {
+  let nodes: NamedSpec[] = [];
+  let edges: LocalEdge[] = [];
+  return async (now) => {
+    if (isDeepStrictEqual(now, nodes)) return edges;
+    ({ edges } = await localEdges(now));
+    nodes = now;
+    return edges;
+  };
+}
+
+function namedSpecs(resources: readonly ResourceView[]): NamedSpec[] {
   return viewsOf(resources, 'EdgeNode').flatMap(({ metadata: { name }, spec }) => {
     const parsed = KINDS.EdgeNode.spec.safeParse(spec);
     return parsed.success ? [{ name, spec: parsed.data }] : [];

@@ -36,6 +36,11 @@ export interface Program {
   script: string;
   args: string[];
   places: Place[];
+  /**
+   * Those of a later stage wait for those of the ones before: agents need the operator's token, and the dns-server's
+   * first look at the edges should find them.
+   */
+  stage: 0 | 1 | 2;
   /** Answers 200 once the program can do its work. */
   readyUrl: string;
 }
@@ -59,6 +64,7 @@ function sampleOrigin(
     script: 'cli/sample-origin/main.ts',
     args: ['--listen', listen, '--seed', String(seed), '--folder', state.sampleOrigin],
     places: [tcp(listen, 'weir.yaml: sampleOrigin.listen')],
+    stage: 0,
     readyUrl: `http://${listen}/__stats`,
   };
 }
@@ -69,6 +75,7 @@ function operator({ folder, state, config: { listen } }: Installation): Program 
     script: 'operator/main.ts',
     args: ['--folder', folder, '--state', state.root, '--listen', listen.operator],
     places: [tcp(listen.operator, 'weir.yaml: listen.operator')],
+    stage: 0,
     readyUrl: `http://${listen.operator}/readyz`,
   };
 }
@@ -98,6 +105,7 @@ function dnsServer({ folder, state, config }: Installation): Program {
       ]),
       tcp(listen.dnsAdmin, 'weir.yaml: listen.dnsAdmin'),
     ],
+    stage: 2,
     readyUrl: `http://${listen.dnsAdmin}/readyz`,
   };
 }
@@ -127,6 +135,7 @@ function edgeProgram(
       ...serving.map((address) => tcp(address, `EdgeNode ${name}: spec.ports.http`)),
       tcp(admin, 'weir.yaml: listen.edgeAdminPort'),
     ],
+    stage: 1,
     readyUrl: `http://${admin}/readyz`,
   };
 }

@@ -30,6 +30,7 @@ const program = (name: string, behaviour: string): Program => ({
   script: 'cli/standalone/testing/program.ts',
   args: [notes, behaviour],
   places: [],
+  stage: 0,
   readyUrl: '',
 });
 const noted = async () => (await readFile(notes, 'utf8')).trim().split('\n');
