@@ -237,6 +237,7 @@ describe('conditions of clients:', () => {
 describe('rules:', () => {
   const start = async (...rules: Parameters<typeof startTestEdge>[0]['rules'] & object) => {
     await edge.stop();
+    await edge.remove();
     edge = await startTestEdge({ origin: origin.url, rules });
   };
   const ttl = (seconds: number, force = false) => ({ seconds, statuses: [200, 404], force });

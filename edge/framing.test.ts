@@ -100,6 +100,12 @@ test('the target’s host counts where it has one (RFC 9112 3.2.2)', async () =>
   expect(origin.requests.at(-1)?.url).toBe('/abs');
 });
 
+test('OPTIONS * is the edge’s own to answer', async () => {
+  expect(await exchange(`OPTIONS * HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 200 OK\r\n[\s\S]*allow: GET, HEAD/,
+  );
+});
+
 test('HTTP/1.0 with a Host is served', async () => {
   expect(await exchange(`GET /a HTTP/1.0\r\n${HOST}\r\n`)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*hello$/);
 });

@@ -120,11 +120,15 @@ async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = fa
   }
 }
 
-function refuseUnsupported({ method, headers }: ClientRequest): Answer | undefined {
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
+function refuseUnsupported({ method, url, headers }: ClientRequest): Answer | undefined {
+  // RFC 9110 9.3.7: asked of the edge itself, whatever the host.
+  if (method === 'OPTIONS' && url === '*') {
+    return textAnswer(200, 'an edge of Weir', { headers: [['allow', METHODS]] });
+  }
   if (method === 'TRACE' || method === 'CONNECT') {
-    return textAnswer(405, `${method} is not served here`, {
-      headers: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
-    });
+    return textAnswer(405, `${method} is not served here`, { headers: [['allow', METHODS]] });
   }
   // Any other upgrade may be ignored (RFC 9110 7.8); a WebSocket client would wait for what never comes.
   if (/\bwebsocket\b/i.test(headers.upgrade ?? '')) {

@@ -166,6 +166,7 @@ describe('an answer held open across a purge', () => {
 
   test('a revalidation of what lies on disk alone is asked again when the file is gone', async () => {
     await edge.stop();
+    await edge.remove();
     edge = await startTestEdge({ origin: origin.url, memory: 0 });
     await edge.get('/a');
     await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));

@@ -1,4 +1,5 @@
 import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -121,6 +122,28 @@ test('the disk tier keeps to its limit: the least recently used go, their files 
   expect(await status('/7/1000000')).toMatch(/hit/);
   expect(await status('/1/1000000')).toMatch(/miss/);
   await vi.waitFor(async () => expect(await bodyFiles()).toHaveLength(5));
+});
+
+test('what is being fetched takes room on the disk, too', async () => {
+  await start({ disk: 5_000_000 });
+  for (let index = 0; index < 4; index++) await edge.get(`/${index}/1000000`);
+  let open: ServerResponse | undefined;
+  origin.answer((_request, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=60', 'content-length': '4000000' });
+    response.write(Buffer.alloc(3_500_000));
+    open = response;
+  });
+  const reply = edge.get('/new');
+  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(1_000_000));
+  open?.end(Buffer.alloc(500_000));
+  expect((await reply).body).toHaveLength(4_000_000);
+  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(5_000_000));
+  // Nothing of it is counted twice, or for ever.
+  origin.answer((_request, response) =>
+    response.writeHead(200, { 'cache-control': 'max-age=60' }).end('small'),
+  );
+  await edge.get('/small');
+  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(4_000_005));
 });
 
 test('the memory tier keeps to its limit, and what had to go is a hit from disk', async () => {

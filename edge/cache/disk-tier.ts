@@ -38,7 +38,10 @@ export class DiskTier {
   readonly #background = new Set<Promise<unknown>>();
   readonly #used = new Set<string>();
   readonly #stopNotingUses: () => void;
+  /** Bytes in files of objects that are still being fetched, by id: they take room as well. */
+  readonly #filling = new Map<string, number>();
   #totals: { objects: number; bytes: number };
+  #fillingBytes = 0;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: DiskTierOptions) {
@@ -70,8 +73,21 @@ export class DiskTier {
     return this.#files.create(id);
   }
 
+  /** Bytes were written to a file whose object is not recorded yet. */
+  grew(id: string, bytes: number): void {
+    this.#filling.set(id, (this.#filling.get(id) ?? 0) + bytes);
+    this.#fillingBytes += bytes;
+    this.#makeRoom();
+  }
+
+  #grown(id: string): void {
+    this.#fillingBytes -= this.#filling.get(id) ?? 0;
+    this.#filling.delete(id);
+  }
+
   /** Makes an object whose body is in its file known. */
   record(object: StoredObject): void {
+    this.#grown(object.id);
     const known = this.#try('write', () => {
       this.index.put(object, this.#options.clock.now());
       return true;
@@ -140,6 +156,7 @@ export class DiskTier {
 
   /** Removes a file that no row names. */
   discard(id: string): void {
+    this.#grown(id);
     this.later(this.#files.remove(id));
   }
 
@@ -173,7 +190,7 @@ export class DiskTier {
   }
 
   #makeRoom(): void {
-    while (this.#totals.bytes > this.#options.diskBytes) {
+    while (this.#excess() > 0) {
       const rows = this.#try('write', () => this.index.transaction(() => this.#takeOutOldest())) ?? [];
       if (rows.length === 0) return;
       this.#options.metrics.evictions.inc({ tier: 'disk' }, rows.length);
@@ -181,9 +198,13 @@ export class DiskTier {
     }
   }
 
+  #excess(): number {
+    return this.#totals.bytes + this.#fillingBytes - this.#options.diskBytes;
+  }
+
   #takeOutOldest(): DroppedRow[] {
     const rows: DroppedRow[] = [];
-    let excess = this.#totals.bytes - this.#options.diskBytes;
+    let excess = this.#excess();
     for (const { id, size } of this.index.oldest(EVICT_AT_ONCE)) {
       if (excess <= 0) break;
       rows.push(...this.index.drop(id));

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const bodyWith = (createFile = () => open(join(folder, 'body'), 'wx+'), maxBytes = 2 ** 40) =>
-  new FillBody({ createFile, maxBytes, onRelay: (reason) => relayed.push(reason) });
+  new FillBody({ createFile, maxBytes, onWritten: () => {}, onRelay: (reason) => relayed.push(reason) });
 
 async function readAll(source: ByteSource | undefined, from = 0): Promise<Buffer> {
   const chunks: Buffer[] = [];

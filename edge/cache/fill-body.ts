@@ -19,6 +19,8 @@ export interface FillBodyOptions {
   createFile: () => Promise<FileHandle>;
   /** Larger bodies are not stored. */
   maxBytes: number;
+  /** Bytes have reached the file. */
+  onWritten: (bytes: number) => void;
   /** It will not be stored after all: nobody new may join. */
   onRelay: (reason: unknown) => void;
 }
@@ -149,6 +151,7 @@ export class FillBody {
       while (this.#pending.length > 0 && !this.#relaying) {
         const { bytesWritten } = await this.#file.writev(this.#pending.slice(), this.#written);
         this.#written += bytesWritten;
+        this.#options.onWritten(bytesWritten);
         this.#forget(this.#written);
         this.#notify();
       }

@@ -130,6 +130,7 @@ export class Store {
     const body = new FillBody({
       createFile: () => this.#disk.create(id),
       maxBytes: this.maxObjectBytes,
+      onWritten: (bytes) => this.#disk.grew(id, bytes),
       onRelay: (reason) => {
         this.#disk.failed('write', reason);
         onRelay();
