@@ -10,7 +10,7 @@
  *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     dns-server/                      plan.json, table.json, health.json
- *     edges/<node>/                    plan.json, commands.json, cache/
+ *     edges/<node>/                    plan.json, lingering.json, cache/ (bodies; index.db: objects, applied uids)
  */
 import { join } from 'node:path';
 import { KINDS } from './kinds/kinds.ts';
