@@ -2,7 +2,6 @@
  * What a command knows of a running installation: asked of the operator, and read from the state folder when that does
  * not answer. Which of the two it was is said in one line.
  */
-
 import type { Command } from 'commander';
 import { type WeirConfig, weirConfig } from '../contract/config/weir-config.ts';
 import { DEFAULT_STATE_FOLDER, type StateFolder, stateFolder } from '../contract/state-folder.ts';

@@ -30,7 +30,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (error.code !== 'EPIPE') throw error;
     process.exit(EXIT.ok);
   });
-  process.exit(await weir(argv));
+  const code = await weir(argv);
+  // Once all that was printed before has gone out: a pipe takes its time on some systems.
+  process.stdout.write('', () => process.exit(code));
 }
 
 /** Runs one command; resolves with its exit code. */
@@ -66,9 +68,9 @@ function exitCodeOf(error: unknown): number {
   return error instanceof CommandError ? error.exitCode : EXIT.failed;
 }
 
-/** A file or socket that does not do what it should: its message names it. */
+/** A file or socket that does not do what it should, told as it is or by who needed it: the message names it. */
 function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && 'syscall' in error;
+  return error instanceof Error && ('syscall' in error || isSystemError(error.cause));
 }
 
 if (import.meta.main) await main(process.argv);

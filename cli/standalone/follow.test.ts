@@ -17,10 +17,16 @@ const edge = (name: string, port = 80): LocalEdge => ({
   addresses: ['127.0.0.1'],
   port,
 });
+/** An answer that lists these nodes; all are here but those that are only named. */
+const answerOf = (here: LocalEdge[], others: { unreadable?: string[]; elsewhere?: string[] } = {}) => {
+  const { unreadable = [], elsewhere = [] } = others;
+  const readable = new Set([...here.map(({ name }) => name), ...elsewhere]);
+  return { here, named: { all: new Set([...readable, ...unreadable]), readable } };
+};
 const names = (edges: readonly LocalEdge[]) => edges.map(({ name }) => name).join(' ');
 
 test('an answer brings new and changed edges at once', () => {
-  const { edges } = keepEdges([edge('b', 80)], [edge('b', 81), edge('a')], new Set(['a', 'b']), new Map());
+  const { edges } = keepEdges([edge('b', 80)], answerOf([edge('b', 81), edge('a')]), new Map());
   expect(edges).toEqual([edge('a'), edge('b', 81)]);
 });
 
@@ -28,12 +34,7 @@ test('an edge is gone after three answers in a row without it', () => {
   let edges: LocalEdge[] = [edge('a'), edge('b')];
   let missing: ReadonlyMap<string, number> = new Map();
   const answer = (...listed: string[]) => {
-    const kept = keepEdges(
-      edges,
-      listed.map((name) => edge(name)),
-      new Set(listed),
-      missing,
-    );
+    const kept = keepEdges(edges, answerOf(listed.map((name) => edge(name))), missing);
     ({ edges, missing } = kept);
     return names(edges);
   };
@@ -47,10 +48,14 @@ test('an edge is gone after three answers in a row without it', () => {
 test('an edge that is listed with a spec that can not be read yet stays as it is', () => {
   let missing: ReadonlyMap<string, number> = new Map();
   for (let round = 0; round < 10; round++) {
-    const kept = keepEdges([edge('a')], [], new Set(['a']), missing);
+    const kept = keepEdges([edge('a')], answerOf([], { unreadable: ['a'] }), missing);
     expect(names(kept.edges)).toBe('a');
     ({ missing } = kept);
   }
+});
+
+test('an edge whose EdgeNode moved to another machine is gone at once', () => {
+  expect(keepEdges([edge('a')], answerOf([], { elsewhere: ['a'] }), new Map()).edges).toEqual([]);
 });
 
 test('follows what the operator says; its silence and half an answer change nothing', async () => {

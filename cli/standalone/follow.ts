@@ -43,8 +43,8 @@ export function followInstallation({
   const poll = latest<void>(async () => {
     try {
       const { resources } = await operator(current.config).resources();
-      const answered = await placedEdges(namedSpecs(resources));
-      const kept = keepEdges(current.edges, answered, new Set(nodeNames(resources)), missing);
+      const answer = { here: await placedEdges(namedSpecs(resources)), named: namesOf(resources) };
+      const kept = keepEdges(current.edges, answer, missing);
       missing = kept.missing;
       current = { ...current, edges: kept.edges, config: (await acceptedConfig()) ?? current.config };
     } catch (error) {
@@ -88,23 +88,32 @@ function namedSpecs(resources: readonly ResourceView[]): NamedSpec[] {
   });
 }
 
-const nodeNames = (resources: readonly ResourceView[]) =>
-  viewsOf(resources, 'EdgeNode').map(({ metadata }) => metadata.name);
+const namesOf = (resources: readonly ResourceView[]) => ({
+  all: new Set(viewsOf(resources, 'EdgeNode').map(({ metadata }) => metadata.name)),
+  readable: new Set(namedSpecs(resources).map(({ name }) => name)),
+});
+
+interface Answer {
+  /** Edges of this machine. */
+  here: readonly LocalEdge[];
+  /** EdgeNodes that are listed, and those of them whose spec is readable. */
+  named: { all: ReadonlySet<string>; readable: ReadonlySet<string> };
+}
 
 /** The edges after an answer, and how often in a row each of those that it lacks was missing. Pure. */
 export function keepEdges(
   before: readonly LocalEdge[],
-  answered: readonly LocalEdge[],
-  named: ReadonlySet<string>,
+  { here, named }: Answer,
   missing: ReadonlyMap<string, number>,
 ): { edges: LocalEdge[]; missing: Map<string, number> } {
-  const here = new Set(answered.map(({ name }) => name));
-  const absent = before.filter(({ name }) => !here.has(name));
+  const found = new Set(here.map(({ name }) => name));
+  // What is listed and not here has moved to another machine.
+  const absent = before.filter(({ name }) => !found.has(name) && !named.readable.has(name));
   const counts = new Map(
-    // Named, but with a spec that can not be read yet: that is no deletion.
-    absent.map(({ name }) => [name, named.has(name) ? 0 : (missing.get(name) ?? 0) + 1]),
+    // Listed with a spec that can not be read yet: that is no deletion.
+    absent.map(({ name }) => [name, named.all.has(name) ? 0 : (missing.get(name) ?? 0) + 1]),
   );
   const kept = absent.filter(({ name }) => (counts.get(name) ?? 0) < MISSING_ANSWERS);
-  const edges = [...answered, ...kept].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const edges = [...here, ...kept].sort((a, b) => (a.name < b.name ? -1 : 1));
   return { edges, missing: counts };
 }

@@ -10,19 +10,13 @@ import { stringify } from 'yaml';
 import { listen } from '../../lib/listen.ts';
 import { parseListenAddress } from '../../lib/listen-address.ts';
 import { tryBind } from '../../lib/try-bind.ts';
+import { freePort } from '../testing/free-port.ts';
 import { runWeir, temporaryFolder } from '../testing/run-weir.ts';
 
 const started: ChildProcess[] = [];
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function settings() {
   const [dns, dnsAdmin, operator, edgeAdminPort, origin] = await Promise.all(
