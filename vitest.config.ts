@@ -1,9 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
+/** They start a Kubernetes control plane, which takes seconds, and minutes where it has to be built first. */
+const CLUSTER_TESTS = 'test/cluster/**';
+const withCluster = process.env.WEIR_TEST_CLUSTER === '1';
+if (!withCluster)
+  console.log(`${CLUSTER_TESTS} does not run: \`npm run test:cluster\` does that (needs Go once)`);
+
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/.weir/**'],
+    exclude: ['**/node_modules/**', '**/.weir/**', ...(withCluster ? [] : [CLUSTER_TESTS])],
     // A process for each file: tests open sockets, start children and read process-wide metrics.
     pool: 'forks',
     // Two cores are what CI has; more workers would only make timing tests wait for one another.

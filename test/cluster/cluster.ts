@@ -1,0 +1,76 @@
+/**
+ * The cluster that a test file speaks to: the one of KUBECONFIG where there is one, else a control plane of its own.
+ * Weir's CRDs are applied to it with server-side apply, as people do.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kubectlBinary } from './binaries.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+
+const CRDS = join(import.meta.dirname, '..', '..', 'crds');
+
+export interface Answer {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Cluster {
+  kubeconfig: string;
+  /** Nothing where the cluster is somebody's: its API server is not ours to kill. */
+  plane: ControlPlane | undefined;
+  /** Runs kubectl; `input` are manifests that it reads from `-f -`. */
+  try(args: string[], input?: unknown[]): Promise<Answer>;
+  /** The same, and throws what kubectl said when it fails. Resolves with its standard output. */
+  kubectl(args: string[], input?: unknown[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startCluster(): Promise<Cluster> {
+  const binary = await kubectlBinary();
+  const plane = process.env.KUBECONFIG ? undefined : await startControlPlane();
+  const kubeconfig = plane?.kubeconfig ?? process.env.KUBECONFIG ?? '';
+  // kubectl keeps what a server said of itself; another server on the same port must not find it.
+  const home = await mkdtemp(join(tmpdir(), 'weir-kubectl-'));
+  const cluster: Cluster = {
+    kubeconfig,
+    plane,
+    async try(args, input) {
+      const file = join(home, `${fileCount++}.yaml`);
+      // JSON: a bare `yes` would be a truth value to kubectl.
+      if (input) await writeFile(file, input.map((document) => JSON.stringify(document)).join('\n---\n'));
+      const given = args.map((arg) => (arg === '-' ? file : arg));
+      return run(binary, ['--kubeconfig', kubeconfig, '--cache-dir', join(home, 'cache'), ...given]);
+    },
+    async kubectl(args, input) {
+      const { code, stdout, stderr } = await cluster.try(args, input);
+      if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+      return stdout;
+    },
+    async stop() {
+      await plane?.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  try {
+    await cluster.kubectl(['apply', '--server-side', '-f', CRDS]);
+    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', CRDS]);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return cluster;
+}
+
+let fileCount = 0;
+
+function run(command: string, args: string[]): Promise<Answer> {
+  return new Promise((resolve) => {
+    execFile(command, args, { maxBuffer: 64 * 2 ** 20 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+      resolve({ code, stdout, stderr: stderr || (error?.message ?? '') });
+    });
+  });
+}

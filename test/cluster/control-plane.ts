@@ -1,0 +1,194 @@
+/**
+ * A Kubernetes control plane of real programs on free loopback ports: etcd, kube-apiserver (RBAC, ServiceAccount
+ * tokens) and kube-controller-manager (garbage collection). The API server can be killed and started again over the
+ * same data. Its serving certificate is its own, the ServiceAccount key is made here, and the admin has a token: no
+ * certificate library is needed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Agent, request } from 'undici';
+import { stringify } from 'yaml';
+import { freePort } from '../system/programs.ts';
+import { controlPlanePrograms, type Programs } from './binaries.ts';
+
+/** Far more than the five seconds that it takes: a slow machine may be slow. */
+const READY_WITHIN_MS = 60_000;
+
+export interface ControlPlane {
+  /** Of a cluster admin. */
+  kubeconfig: string;
+  url: string;
+  killApiServer(): Promise<void>;
+  /** Resolves when it is ready again. */
+  startApiServer(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startControlPlane(): Promise<ControlPlane> {
+  const programs = await controlPlanePrograms();
+  const folder = await mkdtemp(join(tmpdir(), 'weir-control-plane-'));
+  const running = new Running(folder, programs);
+  const [client, peer, port] = [
+    await freePort('127.0.0.1'),
+    await freePort('127.0.0.1'),
+    await freePort('127.0.0.1'),
+  ];
+  const [etcdUrl, url] = [`http://127.0.0.1:${client}`, `https://127.0.0.1:${port}`];
+  const token = randomBytes(24).toString('hex');
+  const kubeconfig = await writeFiles(folder, url, token);
+
+  const startApiServer = async () => {
+    const exited = running.start('kube-apiserver', apiServerFlags(folder, etcdUrl, port));
+    await ready(url, token, exited);
+  };
+  void running.start('etcd', etcdFlags(folder, etcdUrl, `http://127.0.0.1:${peer}`));
+  try {
+    await startApiServer();
+    if (programs['kube-controller-manager']) {
+      void running.start('kube-controller-manager', controllerFlags(folder, kubeconfig));
+    }
+  } catch (error) {
+    const log = await readFile(join(folder, 'kube-apiserver.log'), 'utf8');
+    await running.stopAll();
+    throw new Error(`kube-apiserver did not become ready:\n${log.slice(-4_000)}`, { cause: error });
+  }
+  return {
+    kubeconfig,
+    url,
+    killApiServer: () => running.kill('kube-apiserver'),
+    startApiServer,
+    async stop() {
+      await running.stopAll();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Processes by name; each logs to a file of its own. None outlives the test that started it. */
+class Running {
+  readonly #folder: string;
+  readonly #programs: Programs;
+  readonly #children = new Map<string, { child: ChildProcess; exited: Promise<void> }>();
+  readonly #killAll = () => {
+    for (const { child } of this.#children.values()) child.kill('SIGKILL');
+  };
+
+  constructor(folder: string, programs: Programs) {
+    this.#folder = folder;
+    this.#programs = programs;
+    process.once('exit', this.#killAll);
+  }
+
+  /** Resolves when the process has ended. */
+  start(name: keyof Programs, flags: Record<string, string>): Promise<void> {
+    const [command = '', ...before] = this.#programs[name] ?? [];
+    const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+    const child = spawn(command, [...before, ...args], {
+      cwd: this.#folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = createWriteStream(join(this.#folder, `${name}.log`), { flags: 'a' });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    const exited = new Promise<void>((resolve) => child.once('close', () => log.end(() => resolve())));
+    this.#children.set(name, { child, exited });
+    return exited;
+  }
+
+  async kill(name: keyof Programs): Promise<void> {
+    const running = this.#children.get(name);
+    running?.child.kill('SIGKILL');
+    await running?.exited;
+  }
+
+  async stopAll(): Promise<void> {
+    this.#killAll();
+    await Promise.all([...this.#children.values()].map(({ exited }) => exited));
+    process.off('exit', this.#killAll);
+  }
+}
+
+async function writeFiles(folder: string, server: string, token: string): Promise<string> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  await writeFile(
+    join(folder, 'service-accounts.key'),
+    privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
+  );
+  await writeFile(join(folder, 'tokens.csv'), `${token},admin,admin,"system:masters"\n`);
+  const kubeconfig = join(folder, 'kubeconfig');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      { name: 'test', cluster: { server, 'certificate-authority': join(folder, 'certs', 'apiserver.crt') } },
+    ],
+    users: [{ name: 'admin', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
+    'current-context': 'test',
+  };
+  await writeFile(kubeconfig, stringify(config), { mode: 0o600 });
+  return kubeconfig;
+}
+
+const etcdFlags = (folder: string, client: string, peer: string) => ({
+  'data-dir': join(folder, 'etcd'),
+  'listen-client-urls': client,
+  'advertise-client-urls': client,
+  'listen-peer-urls': peer,
+  'initial-advertise-peer-urls': peer,
+  'initial-cluster': `default=${peer}`,
+  // The data lives as long as one test.
+  'unsafe-no-fsync': 'true',
+});
+
+const apiServerFlags = (folder: string, etcd: string, port: number) => ({
+  'etcd-servers': etcd,
+  'bind-address': '127.0.0.1',
+  'secure-port': String(port),
+  'cert-dir': join(folder, 'certs'),
+  'token-auth-file': join(folder, 'tokens.csv'),
+  'authorization-mode': 'RBAC',
+  'service-account-issuer': 'https://kubernetes.default.svc',
+  'service-account-key-file': join(folder, 'service-accounts.key'),
+  'service-account-signing-key-file': join(folder, 'service-accounts.key'),
+  'service-cluster-ip-range': '10.0.0.0/24',
+  // It would refuse to announce a loopback address.
+  'endpoint-reconciler-type': 'none',
+});
+
+const controllerFlags = (folder: string, kubeconfig: string) => ({
+  kubeconfig,
+  'service-account-private-key-file': join(folder, 'service-accounts.key'),
+  'use-service-account-credentials': 'false',
+  'leader-elect': 'false',
+  // No port of its own.
+  'secure-port': '0',
+});
+
+async function ready(url: string, token: string, exited: Promise<void>): Promise<void> {
+  let gone = false;
+  void exited.then(() => {
+    gone = true;
+  });
+  // Its certificate is not there yet when the wait begins.
+  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
+  const until = Date.now() + READY_WITHIN_MS;
+  try {
+    while (Date.now() < until && !gone) {
+      const answer = await request(`${url}/readyz`, {
+        dispatcher,
+        headers: { authorization: `Bearer ${token}` },
+      }).catch(() => undefined);
+      await answer?.body.dump();
+      if (answer?.statusCode === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(gone ? 'it has ended' : `not ready within ${READY_WITHIN_MS / 1_000} s`);
+  } finally {
+    await dispatcher.destroy();
+  }
+}
