@@ -72,6 +72,26 @@ test('health: with no operator in sight, no for ten seconds at most', async () =
   expect((await running.get('/.weir/health')).status).toBe(200);
 });
 
+test('health: yes when the operator was there and is gone again', async () => {
+  const running = await start();
+  running.clock.advance(60);
+  running.connected(false);
+  expect((await running.get('/.weir/health')).status).toBe(503);
+  running.clock.advance(60);
+  expect((await running.get('/.weir/health')).status).toBe(200);
+});
+
+test('health: no while a command is worked off', async () => {
+  const running = await start();
+  // Begun, and still in progress when the clock moves.
+  const command = running.command({ type: 'revalidateAll', uid: 'r' });
+  running.clock.advance(1_000);
+  expect(await readyz(running)).toMatchObject({ status: 503 });
+  await command;
+  running.clock.advance(1_000);
+  expect(await readyz(running)).toMatchObject({ status: 200 });
+});
+
 test('no plan: 503 everywhere, until one comes', async () => {
   const running = await start({ domains: [] });
   running.clock.advance(60_000);

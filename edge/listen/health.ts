@@ -10,7 +10,7 @@ export const HEALTH_PATH = '/.weir/health';
 
 const WAIT_FOR_OPERATOR_MS = 10_000;
 /** After the stream is open, the first messages (plan, commands) follow at once; this long a silence is their end. */
-const SETTLED_AFTER_MS = 300;
+const SETTLED_AFTER_MS = 150;
 const LOOK_EVERY_MS = 50;
 
 export interface HealthParts {
@@ -25,23 +25,27 @@ export interface Health {
   reason(): string | undefined;
   /** Something of the operator's is being worked off. */
   during<T>(work: () => Promise<T>): Promise<T>;
+  /** It leaves: no, from here on. */
   drain(): void;
-  stop(): void;
 }
 
 export function createHealth({ clock, hasPlan, connected }: HealthParts): Health {
   const begin = clock.now();
   let working = 0;
+  /** Since when the stream has been open with nothing to do. */
   let quietSince: number | undefined;
   let settled = false;
   let draining = false;
 
   const stopLooking = clock.every(LOOK_EVERY_MS, () => {
     const now = clock.now();
-    if (!connected() || working > 0) quietSince = undefined;
-    else quietSince ??= now;
-    const quiet = quietSince !== undefined && now - quietSince >= SETTLED_AFTER_MS;
-    settled = hasPlan() && (quiet || now - begin >= WAIT_FOR_OPERATOR_MS);
+    const wasConnected = quietSince !== undefined;
+    if (working > 0) quietSince = undefined;
+    else if (connected()) quietSince ??= now;
+    // An operator that was there and left again has said what it had to say, as far as we will hear.
+    const heard =
+      quietSince !== undefined && (now - quietSince >= SETTLED_AFTER_MS || (wasConnected && !connected()));
+    settled = hasPlan() && (heard || now - begin >= WAIT_FOR_OPERATOR_MS);
     if (settled) stopLooking();
   });
 
@@ -59,7 +63,6 @@ export function createHealth({ clock, hasPlan, connected }: HealthParts): Health
     },
     async during(work) {
       working++;
-      quietSince = undefined;
       try {
         return await work();
       } finally {
@@ -68,7 +71,7 @@ export function createHealth({ clock, hasPlan, connected }: HealthParts): Health
     },
     drain() {
       draining = true;
+      stopLooking();
     },
-    stop: () => stopLooking(),
   };
 }
