@@ -1,70 +1,45 @@
 /** `weir get` and `weir explain` with no operator: from what lies in the state folder. */
 import { beforeAll, expect, test } from 'vitest';
 import { type PublishedRoutingPlan, planDigest } from '../contract/plans/published-plan.ts';
+import { formatProblem } from '../contract/problem.ts';
 import { AGENT_FILES } from '../contract/state-folder.ts';
+import { admit } from '../operator/admit/admit.ts';
+import { NOTHING_ACCEPTED } from '../operator/admit/snapshot.ts';
+import { compile } from '../operator/compile/compile.ts';
+import { loadFolder } from '../operator/source/folder/folder-source.ts';
 import { runWeir, temporaryFolder } from './testing/run-weir.ts';
 
-const check = {
-  port: 80,
-  path: '/.weir/health',
-  intervalMs: 1_000,
-  timeoutMs: 1_000,
-  failureThreshold: 3,
-  successThreshold: 2,
+const HEAD = 'apiVersion: cdn.weir.dev/v1alpha1';
+const node = (name: string, address: string, region: string) =>
+  `${HEAD}\nkind: EdgeNode\nmetadata: { name: ${name} }\nspec: { addresses: [${address}], region: ${region} }\n`;
+const MANIFESTS = {
+  'weir.yaml': `
+zones: [{ name: cdn.example.net, nameServers: [{ name: ns1.example.net }], soa: { contact: h.example.net } }]
+regions:
+  - { name: henan, members: { subdivisions: [CN-HA] } }
+  - { name: office, members: { cidrs: [10.1.0.0/16] } }
+defaultRegion: office
+`,
+  'nodes.yaml': [node('zz-1', '192.0.2.1', 'henan'), node('of-1', '192.0.2.2', 'office')].join('---\n'),
+  'video.yaml': `
+${HEAD}
+kind: CdnDomain
+metadata: { name: video, namespace: demo }
+spec:
+  hostname: video.example.com
+  aliases: [v2.example.com]
+  origins: [{ name: main, url: "http://192.0.2.9" }]
+  routing: { ttl: 30s }
+`,
 };
-const node = (name: string, address: string, region: string) => ({
-  name,
-  addresses: [address],
-  region,
-  weight: 100,
-  schedulable: true,
-  healthCheck: check,
-});
-const plan: PublishedRoutingPlan['plan'] = {
-  zones: [
-    {
-      name: 'cdn.example.net',
-      nameServers: [{ name: 'ns1.cdn.example.net', addresses: [] }],
-      contact: 'h.example.net',
-      negativeTtl: 60,
-    },
-  ],
-  regions: [
-    { name: 'henan', countries: [], subdivisions: ['CN-HA'], cidrs: [] },
-    { name: 'office', countries: [], subdivisions: [], cidrs: ['10.1.0.0/16'] },
-  ],
-  defaultRegion: 'office',
-  nodes: [node('of-1', '192.0.2.2', 'office'), node('zz-1', '192.0.2.1', 'henan')],
-  candidateSets: [
-    {
-      id: 'all',
-      regions: [
-        {
-          region: 'henan',
-          tiers: [
-            { region: 'henan', nodes: ['zz-1'] },
-            { region: 'office', nodes: ['of-1'] },
-          ],
-        },
-        { region: 'office', tiers: [{ region: 'office', nodes: ['of-1'] }] },
-      ],
-    },
-  ],
-  domains: [
-    {
-      uid: 'd1',
-      namespace: 'demo',
-      name: 'video',
-      hostnames: ['video.example.com', 'v2.example.com'],
-      cname: 'video.demo.cdn.example.net',
-      zone: 'cdn.example.net',
-      policy: 'Geo',
-      ttl: 30,
-      answers: 2,
-      set: 'all',
-    },
-  ],
-};
+
+async function compiledPlan() {
+  const loaded = await loadFolder(await temporaryFolder(MANIFESTS), '2026-01-01T00:00:00Z');
+  const { config, snapshot, problems } = admit(loaded, NOTHING_ACCEPTED);
+  if (!config) throw new Error(problems.map(formatProblem).join('\n'));
+  return compile(snapshot, config).routing;
+}
+
 const revision = { epoch: 1, seq: 2 };
 const row = (name: string) => ({ node: name, acked: revision, admitted: true, reason: '' });
 const health = (name: string, address: string, healthy: boolean) => ({
@@ -74,12 +49,13 @@ const health = (name: string, address: string, healthy: boolean) => ({
 
 let state: string;
 beforeAll(async () => {
+  const plan = await compiledPlan();
   const published: PublishedRoutingPlan = {
     revision,
     digest: planDigest(plan),
     run: 'r1',
     plan,
-    since: { d1: revision },
+    since: Object.fromEntries(plan.domains.map(({ uid }) => [uid, revision])),
   };
   const table = { version: revision, rows: [row('of-1'), row('zz-1')] };
   const seen = [health('of-1', '192.0.2.2', true), health('zz-1', '192.0.2.1', false)];

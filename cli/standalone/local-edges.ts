@@ -1,5 +1,6 @@
 /** Which EdgeNodes are on this machine: those whose first address can be bound here. */
 import type { EdgeNodeSpec } from '../../contract/kinds/edge-node.ts';
+import { NO_REGION } from '../../contract/plans/routing-plan.ts';
 import { isLoopback } from '../../lib/listen-address.ts';
 import { tryBind } from '../../lib/try-bind.ts';
 import type { LocalEdge } from './programs.ts';
@@ -23,7 +24,7 @@ export async function localEdges(
     nodes.map(async ({ name, spec }) => {
       const local = await Promise.all(spec.addresses.map(ofThisMachine));
       const addresses = spec.addresses.filter((_, index) => local[index]);
-      const edge = { name, region: spec.region, addresses, port: spec.ports.http };
+      const edge = { name, region: spec.region ?? NO_REGION, addresses, port: spec.ports.http };
       return { edge, isHere: local[0] === true };
     }),
   );

@@ -10,7 +10,7 @@ import { formatListenAddress, type ListenAddress, parseListenAddress } from '../
 /** An EdgeNode whose first address is on this machine. */
 export interface LocalEdge {
   name: string;
-  region: string;
+  region: string | undefined;
   /** Those of its addresses that are here; not empty. */
   addresses: string[];
   port: number;

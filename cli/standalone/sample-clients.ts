@@ -23,7 +23,8 @@ export interface Trial {
 }
 
 export function trialFor({ regions, defaultRegion }: WeirConfig, edges: readonly LocalEdge[]): Trial {
-  const edgeOf = (region: string) => edges.find((edge) => edge.region === region);
+  const edgeOf = (region: string | undefined) =>
+    edges.find((edge) => region !== undefined && edge.region === region);
   for (const { address, country, subdivision } of KNOWN) {
     const region =
       regions.find(({ members }) => members.subdivisions.includes(subdivision)) ??
@@ -36,5 +37,5 @@ export function trialFor({ regions, defaultRegion }: WeirConfig, edges: readonly
     const edge = edgeOf(name);
     if (network !== undefined && edge) return { client: network, edge };
   }
-  return { client: '8.8.8.8', edge: edgeOf(defaultRegion) ?? edges[0] };
+  return { client: '8.8.8.8', edge: edgeOf(defaultRegion ?? '') ?? edges[0] };
 }

@@ -49,7 +49,7 @@ function placeRows(installation: Installation): string[][] {
 }
 
 const edgeDetail = (config: WeirConfig, edge: LocalEdge) =>
-  `region ${edge.region}; admin http://${adminOf(config, edge)}`;
+  `${edge.region === undefined ? '' : `region ${edge.region}; `}admin http://${adminOf(config, edge)}`;
 
 const adminOf = ({ listen }: WeirConfig, { addresses: [host = ''] }: LocalEdge) =>
   formatListenAddress({ host, port: listen.edgeAdminPort });
