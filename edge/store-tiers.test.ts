@@ -126,7 +126,10 @@ test('the disk tier keeps to its limit: the least recently used go, their files 
 
 test('what is being fetched takes room on the disk, too', async () => {
   await start({ disk: 5_000_000 });
-  for (let index = 0; index < 4; index++) await edge.get(`/${index}/1000000`);
+  for (let index = 0; index < 4; index++) {
+    await edge.get(`/${index}/1000000`);
+    edge.clock.advance(1_000);
+  }
   let open: ServerResponse | undefined;
   origin.answer((_request, response) => {
     response.writeHead(200, { 'cache-control': 'max-age=60', 'content-length': '4000000' });
@@ -139,6 +142,7 @@ test('what is being fetched takes room on the disk, too', async () => {
   expect((await reply).body).toHaveLength(4_000_000);
   await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(5_000_000));
   // Nothing of it is counted twice, or for ever.
+  edge.clock.advance(1_000);
   origin.answer((_request, response) =>
     response.writeHead(200, { 'cache-control': 'max-age=60' }).end('small'),
   );
