@@ -116,8 +116,8 @@ test('the disk tier keeps to its limit: the least recently used go, their files 
     if (index > 0) expect(await status('/0/1000000')).toMatch(/hit/);
     edge.clock.advance(10_000);
   }
+  await vi.waitFor(async () => expect(await edge.metric('evictions_total', '{tier="disk"}')).toBe(3));
   expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(5_000_000);
-  expect(await edge.metric('evictions_total', '{tier="disk"}')).toBe(3);
   expect(await status('/0/1000000')).toMatch(/hit/);
   expect(await status('/7/1000000')).toMatch(/hit/);
   expect(await status('/1/1000000')).toMatch(/miss/);
@@ -128,6 +128,7 @@ test('what is being fetched takes room on the disk, too', async () => {
   await start({ disk: 5_000_000 });
   for (let index = 0; index < 4; index++) {
     await edge.get(`/${index}/1000000`);
+    await vi.waitFor(async () => expect(await stored('disk')).toBe(index + 1));
     edge.clock.advance(1_000);
   }
   let open: ServerResponse | undefined;
