@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PublishedPlan } from '../contract/plans/published-plan.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type StreamHost, startStreamHost, TOKEN } from '../operator/testing/stream-host.ts';
 import { LocalFault } from './agent.ts';
 import { type Probe, probeEdge, published } from './testing/probe-edge.ts';
@@ -31,10 +32,10 @@ async function start(changes: Parameters<typeof probeEdge>[3] = {}): Promise<Pro
   return probe;
 }
 
-const seen = (line: string) => vi.waitFor(() => expect(host.seen).toContain(line));
+const seen = (line: string) => eventually(() => expect(host.seen).toContain(line));
 const onDisk = () => JSON.parse(readFileSync(join(folder, 'edge', 'plan.json'), 'utf8'));
 const nack = () =>
-  vi.waitFor(() => host.reports.find((report) => report.type === 'nack') ?? expect.fail('no nack'));
+  eventually(() => host.reports.find((report) => report.type === 'nack') ?? expect.fail('no nack'));
 
 describe('a plan', () => {
   test('is on disk before it is in force, and in force before it is acked', async () => {
@@ -72,10 +73,10 @@ describe('a plan', () => {
         return () => void probe.inForce.push(plan.domains[0]?.name ?? '');
       },
     });
-    await vi.waitFor(() => expect(slow).toHaveLength(1));
+    await eventually(() => expect(slow).toHaveLength(1));
     for (const seq of [2, 3, 4]) host.server.offerPlan('edge', published(seq, [`plan-${seq}`]));
     slow[0]?.();
-    await vi.waitFor(() => expect(slow).toHaveLength(2));
+    await eventually(() => expect(slow).toHaveLength(2));
     slow[1]?.();
     await seen('ack a 3.4');
     expect(probe.inForce).toEqual(['one', 'plan-4']);
@@ -177,7 +178,7 @@ describe('an agent that is ended', () => {
     });
     await seen('ack a 3.1');
     host.server.offerPlan('edge', published(2, ['www']));
-    await vi.waitFor(() => expect(prepared).toBe(2));
+    await eventually(() => expect(prepared).toBe(2));
     expect((await restarted()).inForce).toEqual(['video']);
     release();
   });
@@ -192,7 +193,7 @@ describe('an agent that is ended', () => {
         host.server.end('edge', 'a');
       },
     });
-    await vi.waitFor(() => expect(after).toBeDefined());
+    await eventually(() => expect(after).toBeDefined());
     expect((await after)?.inForce).toEqual(['video']);
     await seen('connect a 3.1');
   });

@@ -9,6 +9,7 @@ import { AGENT_FILES } from '../contract/state-folder.ts';
 import { REPORTS_PATH, type Report, type Reports } from '../contract/stream/messages.ts';
 import { listen } from '../lib/listen.ts';
 import { silentLog } from '../lib/log.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type DnsServer, startDnsServer } from './main.ts';
 import { askTcp, askUdp, decode, framed, lines, queryBytes, scopeIn } from './testing/ask.ts';
 import { published, readyTable, testNode, testPlan } from './testing/routing-plan.ts';
@@ -142,7 +143,7 @@ describe('with a plan on disk and no operator', () => {
     });
     // Beside the bound itself: a machine that is busy with other tests.
     expect(performance.now() - since).toBeLessThan(INTERVAL_MS * THRESHOLD + TIMEOUT_MS + 1_500);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const health = JSON.parse(await readFile(join(state, AGENT_FILES.health), 'utf8')) as unknown;
       expect(health).toContainEqual({
         node: 'zz-1',
@@ -153,7 +154,7 @@ describe('with a plan on disk and no operator', () => {
       'weir_dns_address_healthy{node="zz-1",address="127.0.2.1"} 0',
     );
     zz.frozen = false;
-    await vi.waitFor(async () => expect(await answered()).toEqual(['A 127.0.2.1 60']), { timeout: 5_000 });
+    await eventually(async () => expect(await answered()).toEqual(['A 127.0.2.1 60']));
   });
 
   test('an edge that froze before the start is in no answer from the first', async () => {
@@ -172,14 +173,14 @@ describe('with a plan on disk and no operator', () => {
       (await admin(server, '/metrics')).body.includes(`weir_dns_alarm_all_down{domain="demo/video"} 1`);
     expect(await alarm()).toBe(false);
     for (const edge of Object.values(edges)) edge.frozen = true;
-    await vi.waitFor(async () => expect(await alarm()).toBe(true), { timeout: 5_000 });
+    await eventually(async () => expect(await alarm()).toBe(true));
     expect(lines((await ask(server, VIDEO)).answers).sort()).toEqual([
       'A 127.0.1.1 60',
       'A 127.0.2.1 60',
       'A 127.0.3.1 60',
     ]);
     edges.la.frozen = false;
-    await vi.waitFor(async () => expect(await alarm()).toBe(false), { timeout: 5_000 });
+    await eventually(async () => expect(await alarm()).toBe(false));
   });
 });
 
@@ -220,7 +221,7 @@ describe('with nothing that it could answer from', () => {
     await vi.waitFor(async () => expect((await admin(server, '/readyz')).status).toBe(200), {
       timeout: 5_000,
     });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(reports).toContainEqual({ type: 'ack', revision: sent.published.revision });
       const seen = reports.flatMap((report) => (report.type === 'health' ? report.nodes : []));
       expect(seen).toContainEqual({

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { KEEP, startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
@@ -78,7 +79,7 @@ test('stale, and replaced by a 200', async () => {
   says({ 'cache-control': 'max-age=10', etag: '"two"' });
   expect((await edge.get('/a')).text).toBe('answer 2');
   expect((await edge.get('/a')).text).toBe('answer 2');
-  await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
+  await eventually(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
 });
 
 test('a 304 that names another entity tag confirms nothing', async () => {
@@ -143,7 +144,7 @@ test('variants of a key are bounded', async () => {
     response.end('x');
   });
   for (let index = 0; index < 70; index++) await edge.get('/a', { headers: { 'x-any': String(index) } });
-  await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(64));
+  await eventually(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(64));
   expect((await edge.get('/a', { headers: { 'x-any': '69' } })).headers['cache-status']).toMatch(/hit/);
   expect((await edge.get('/a', { headers: { 'x-any': '0' } })).headers['cache-status']).toMatch(
     /fwd=vary-miss/,

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
@@ -35,10 +36,10 @@ const whole = Buffer.alloc(1_000_000, 'abcdefg');
 test('a hundred clients, one fetch: all stream the same body while it comes', async () => {
   const responses = held(SHARED);
   const first = edge.get('/a');
-  await vi.waitFor(() => expect(responses).toHaveLength(1));
+  await eventually(() => expect(responses).toHaveLength(1));
   responses[0]?.write(whole.subarray(0, 600_000));
   const others = Array.from({ length: 99 }, () => edge.get('/a'));
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await edge.metric('client_bytes_total', '{domain="demo/video"}')).toBeGreaterThanOrEqual(
       60_000_000,
     ),
@@ -58,7 +59,7 @@ test('the fill goes on when the client that led it leaves', async () => {
   const responses = held(SHARED);
   const leader = connect(edge.port, '127.0.0.1');
   leader.write('GET /a HTTP/1.1\r\nHost: video.example.com\r\n\r\n');
-  await vi.waitFor(() => expect(responses).toHaveLength(1));
+  await eventually(() => expect(responses).toHaveLength(1));
   responses[0]?.write(whole.subarray(0, 500_000));
   await once(leader, 'data');
   const waiter = edge.get('/a');
@@ -72,10 +73,10 @@ test('… and also when nobody is left', async () => {
   const responses = held(SHARED);
   const leader = connect(edge.port, '127.0.0.1');
   leader.write('GET /a HTTP/1.1\r\nHost: video.example.com\r\n\r\n');
-  await vi.waitFor(() => expect(responses).toHaveLength(1));
+  await eventually(() => expect(responses).toHaveLength(1));
   leader.destroy();
   responses[0]?.end(whole);
-  await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
+  await eventually(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
   expect((await edge.get('/a')).headers['cache-status']).toMatch(/hit/);
 });
 
@@ -83,16 +84,16 @@ test('an answer that is not for all goes to its own client; those who waited fet
   const waiting: ServerResponse[] = [];
   origin.answer((_request, response) => waiting.push(response));
   const first = edge.get('/a');
-  await vi.waitFor(() => expect(waiting).toHaveLength(1));
+  await eventually(() => expect(waiting).toHaveLength(1));
   const others = Array.from({ length: 9 }, () => edge.get('/a'));
   // They queue behind the first: nothing else reaches the origin.
-  await vi.waitFor(async () => expect(await inFlight()).toBe(10));
+  await eventually(async () => expect(await inFlight()).toBe(10));
   expect(waiting).toHaveLength(1);
   const answer = (response: ServerResponse | undefined, text: string) =>
     response?.writeHead(200, { 'cache-control': 'private' }).end(text);
   answer(waiting[0], 'own 0');
   // None waits for another of them: all nine are at the origin before one is answered.
-  await vi.waitFor(() => expect(waiting).toHaveLength(10));
+  await eventually(() => expect(waiting).toHaveLength(10));
   for (const [index, response] of waiting.entries()) if (index > 0) answer(response, `own ${index}`);
   const texts = (await Promise.all([first, ...others])).map(({ text }) => text);
   expect(texts.sort()).toEqual(Array.from({ length: 10 }, (_, index) => `own ${index}`));
@@ -116,7 +117,7 @@ test('a revalidation is shared, too', async () => {
   const waiting: ServerResponse[] = [];
   origin.answer((_request, response) => waiting.push(response));
   const all = Array.from({ length: 5 }, () => edge.get('/a'));
-  await vi.waitFor(async () => expect([waiting.length, await inFlight()]).toEqual([1, 5]));
+  await eventually(async () => expect([waiting.length, await inFlight()]).toEqual([1, 5]));
   for (const response of waiting) response.writeHead(304, headers).end();
   expect((await Promise.all(all)).map(({ text }) => text)).toEqual(Array(5).fill('body'));
   expect(origin.requests).toHaveLength(2);
@@ -128,7 +129,7 @@ test('a slow client holds up nobody', async () => {
   const slow = connect(edge.port, '127.0.0.1');
   slow.pause();
   slow.write('GET /a HTTP/1.1\r\nHost: video.example.com\r\nConnection: close\r\n\r\n');
-  await vi.waitFor(() => expect(origin.requests).toHaveLength(1));
+  await eventually(() => expect(origin.requests).toHaveLength(1));
   expect((await edge.get('/a')).body.equals(big)).toBe(true);
   // The slow one gets all of it, too.
   let received = 0;

@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listen } from '../lib/listen.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { domainOf, startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
@@ -131,5 +132,5 @@ test('a client that leaves ends the fetch that was its own', async () => {
   client.on('error', () => {});
   client.on('response', () => client.destroy());
   client.end();
-  await vi.waitFor(() => expect(closed).toBe(true));
+  await eventually(() => expect(closed).toBe(true));
 });

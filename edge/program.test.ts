@@ -6,9 +6,10 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { planDigest } from '../contract/plans/published-plan.ts';
 import { listen } from '../lib/listen.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { domainOf, fetchFrom } from './testing/test-edge.ts';
 
@@ -38,7 +39,7 @@ async function startProgram(): Promise<void> {
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
   edge = fork(join(import.meta.dirname, 'main.ts'), flags, { stdio: 'ignore' });
   const answers = () => fetchFrom(port, '/.weir/health', { host: 'any' });
-  await vi.waitFor(answers, { timeout: 5_000 });
+  await eventually(answers);
 }
 
 beforeEach(async () => {
@@ -68,7 +69,7 @@ const host = 'video.example.com';
 test('killed, it serves what it had stored when it comes back; told to stop, it exits cleanly', async () => {
   await fetchFrom(port, '/a', { host });
   const onDisk = /weir_edge_stored_objects\{tier="disk"\} 1\n/;
-  await vi.waitFor(async () => expect((await fetchFrom(admin, '/metrics', { host })).text).toMatch(onDisk));
+  await eventually(async () => expect((await fetchFrom(admin, '/metrics', { host })).text).toMatch(onDisk));
   edge.kill('SIGKILL');
   await once(edge, 'exit');
   await startProgram();

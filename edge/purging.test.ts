@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PurgeCommand } from '../contract/stream/messages.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { domainOf, startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
@@ -123,11 +124,11 @@ describe('an answer held open across a purge', () => {
       open.push(response);
     });
     const before = edge.get('/a');
-    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await eventually(() => expect(open).toHaveLength(1));
     open[0]?.write('old');
     expect(await purge({ by: 'everything' })).toMatchObject({ objects: 0 });
     const after = edge.get('/a');
-    await vi.waitFor(() => expect(open).toHaveLength(2));
+    await eventually(() => expect(open).toHaveLength(2));
     open[1]?.end('new');
     expect((await after).text).toBe('new');
     open[0]?.end(' answer');
@@ -140,7 +141,7 @@ describe('an answer held open across a purge', () => {
     const open: ServerResponse[] = [];
     origin.answer((_request, response) => open.push(response));
     const before = edge.get('/a');
-    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await eventually(() => expect(open).toHaveLength(1));
     await purge({ by: 'urls', urls: ['http://video.example.com/a'] });
     open[0]?.writeHead(200, HEADERS).end('old');
     expect((await before).text).toBe('old');
@@ -154,7 +155,7 @@ describe('an answer held open across a purge', () => {
     const open: ServerResponse[] = [];
     origin.answer((_request, response) => open.push(response));
     const before = edge.get('/a');
-    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await eventually(() => expect(open).toHaveLength(1));
     await purge({ by: 'everything' });
     open[0]?.writeHead(304, HEADERS).end();
     expect((await before).text).toBe('answer 1');
@@ -169,14 +170,14 @@ describe('an answer held open across a purge', () => {
     await edge.remove();
     edge = await startTestEdge({ origin: origin.url, memory: 0 });
     await edge.get('/a');
-    await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
+    await eventually(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
     edge.clock.advance(61_000);
     const open: ServerResponse[] = [];
     origin.answer((_request, response) => open.push(response));
     const before = edge.get('/a');
-    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await eventually(() => expect(open).toHaveLength(1));
     await purge({ by: 'everything' });
-    await vi.waitFor(async () => expect(await isStoredAnywhere()).toBe(false));
+    await eventually(async () => expect(await isStoredAnywhere()).toBe(false));
     origin.answer(plain);
     open[0]?.writeHead(304, HEADERS).end();
     expect((await before).text).toBe('answer 3');
@@ -186,7 +187,7 @@ describe('an answer held open across a purge', () => {
     const open: ServerResponse[] = [];
     origin.answer((_request, response) => open.push(response));
     const before = edge.get('/a');
-    await vi.waitFor(() => expect(open).toHaveLength(1));
+    await eventually(() => expect(open).toHaveLength(1));
     await purge({ by: 'urls', urls: ['http://video.example.com/b'] });
     open[0]?.writeHead(200, HEADERS).end('kept');
     await before;
@@ -196,7 +197,7 @@ describe('an answer held open across a purge', () => {
 
 test('revalidate all: every stored answer is confirmed before it is used again, also after a restart', async () => {
   for (const path of ['/a', '/b']) await edge.get(path);
-  await vi.waitFor(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(2));
+  await eventually(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(2));
   const command = { type: 'revalidateAll', uid: 'all' } as const;
   expect(await edge.command(command)).toMatchObject({ objects: 2 });
   origin.answer((request, response) =>

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
@@ -43,7 +44,7 @@ describe.each(['stored', 'not stored yet'])('a range of what is %s', (state) => 
     expect(origin.requests).toHaveLength(1);
     expect(origin.requests[0]?.headers).not.toHaveProperty('range');
     // The fetch was for the whole.
-    await vi.waitFor(async () => expect((await edge.get('/a')).headers['cache-status']).toMatch(/hit/));
+    await eventually(async () => expect((await edge.get('/a')).headers['cache-status']).toMatch(/hit/));
     expect((await edge.get('/a')).body.equals(body)).toBe(true);
   });
 });
@@ -110,7 +111,7 @@ test('a range far behind what has come goes to the origin by itself, while the f
   expect(reply.headers['cache-status']).toBe('zz-1; fwd=partial; detail=far-range');
   expect(origin.requests).toHaveLength(2);
   open?.end(Buffer.alloc(length - 1_000));
-  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(length));
+  await eventually(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(length));
 });
 
 test('a 206 of the origin is not stored', async () => {

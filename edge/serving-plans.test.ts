@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeClock } from '../lib/clock.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import {
   domainOf,
@@ -120,7 +121,7 @@ test('it starts from disk and serves what it stored, with nobody to ask', async 
 test('a domain that left the plan is served for its linger, also over a restart; then it and its objects go', async () => {
   let running = await start();
   await running.get('/a');
-  await vi.waitFor(async () => expect(await running.metric('stored_objects', '{tier="disk"}')).toBe(1));
+  await eventually(async () => expect(await running.metric('stored_objects', '{tier="disk"}')).toBe(1));
   await running.publish([]);
   running.clock.advance(300_000);
   expect((await running.get('/a')).headers['cache-status']).toMatch(/hit/);

@@ -2,7 +2,8 @@ import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { startTestEdge, type TestEdge, type TestEdgeOptions } from './testing/test-edge.ts';
 
@@ -69,7 +70,7 @@ describe.each([
   ])('with %s is found out, counted and fetched again', async (_fault, damage) => {
     await start();
     const { body } = await edge.get(path);
-    await vi.waitFor(async () => expect(await stored('disk')).toBe(1));
+    await eventually(async () => expect(await stored('disk')).toBe(1));
     await edge.stop();
     const [file = ''] = await bodyFiles();
     await damage(file);
@@ -88,7 +89,7 @@ describe.each([
 test('after a crash: what was stored is there, what was purged is not, what nobody owns is removed', async () => {
   await start();
   for (const path of ['/a/1000', '/b/1000']) await edge.get(path);
-  await vi.waitFor(async () => expect(await stored('disk')).toBe(2));
+  await eventually(async () => expect(await stored('disk')).toBe(2));
   await edge.command({
     type: 'purge',
     uid: 'p',
@@ -105,7 +106,7 @@ test('after a crash: what was stored is there, what was purged is not, what nobo
   await start({ state: crashed, clock: edge.clock });
   expect(await status('/b/1000')).toMatch(/hit/);
   expect(await status('/a/1000')).toMatch(/fwd=uri-miss/);
-  await vi.waitFor(async () => expect(await bodyFiles()).not.toContain(orphan));
+  await eventually(async () => expect(await bodyFiles()).not.toContain(orphan));
 });
 
 test('the disk tier keeps to its limit: the least recently used go, their files too', async () => {
@@ -116,19 +117,19 @@ test('the disk tier keeps to its limit: the least recently used go, their files 
     if (index > 0) expect(await status('/0/1000000')).toMatch(/hit/);
     edge.clock.advance(10_000);
   }
-  await vi.waitFor(async () => expect(await edge.metric('evictions_total', '{tier="disk"}')).toBe(3));
+  await eventually(async () => expect(await edge.metric('evictions_total', '{tier="disk"}')).toBe(3));
   expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(5_000_000);
   expect(await status('/0/1000000')).toMatch(/hit/);
   expect(await status('/7/1000000')).toMatch(/hit/);
   expect(await status('/1/1000000')).toMatch(/miss/);
-  await vi.waitFor(async () => expect(await bodyFiles()).toHaveLength(5));
+  await eventually(async () => expect(await bodyFiles()).toHaveLength(5));
 });
 
 test('what is being fetched takes room on the disk, too', async () => {
   await start({ disk: 5_000_000 });
   for (let index = 0; index < 4; index++) {
     await edge.get(`/${index}/1000000`);
-    await vi.waitFor(async () => expect(await stored('disk')).toBe(index + 1));
+    await eventually(async () => expect(await stored('disk')).toBe(index + 1));
     edge.clock.advance(1_000);
   }
   let open: ServerResponse | undefined;
@@ -138,17 +139,17 @@ test('what is being fetched takes room on the disk, too', async () => {
     open = response;
   });
   const reply = edge.get('/new');
-  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(1_000_000));
+  await eventually(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(1_000_000));
   open?.end(Buffer.alloc(500_000));
   expect((await reply).body).toHaveLength(4_000_000);
-  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(5_000_000));
+  await eventually(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(5_000_000));
   // Nothing of it is counted twice, or for ever.
   edge.clock.advance(1_000);
   origin.answer((_request, response) =>
     response.writeHead(200, { 'cache-control': 'max-age=60' }).end('small'),
   );
   await edge.get('/small');
-  await vi.waitFor(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(4_000_005));
+  await eventually(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(4_000_005));
 });
 
 test('the memory tier keeps to its limit, and what had to go is a hit from disk', async () => {
@@ -180,7 +181,7 @@ test('… also when its length is not known before', async () => {
     expect(body[2_999_999]).toBe(29);
   }
   expect(await edge.metric('store_errors_total', '{operation="write"}')).toBeGreaterThanOrEqual(1);
-  await vi.waitFor(async () => expect(await bodyFiles()).toEqual([]));
+  await eventually(async () => expect(await bodyFiles()).toEqual([]));
 });
 
 test('a disk that fails makes answers pass through, whole, and is counted', async () => {

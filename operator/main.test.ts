@@ -4,12 +4,13 @@ import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { stateFolder } from '../contract/state-folder.ts';
 import type { ResourcesView, ResourceView } from '../contract/stream/operator-api.ts';
 import { FakeClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
+import { eventually } from '../lib/testing/eventually.ts';
 import { startOperator } from './main.ts';
 import { FakeAgent } from './testing/fake-agent.ts';
 import { domainManifest, jobManifest, nodeManifest, SETTINGS } from './testing/manifests.ts';
@@ -61,13 +62,10 @@ async function connect(agent: FakeAgent): Promise<FakeAgent> {
 
 /** Time passes until it holds: polls of the folder and ticks are the clock's. */
 const until = <T>(condition: () => T | Promise<T>) =>
-  vi.waitFor(
-    async () => {
-      clock.advance(100);
-      return condition();
-    },
-    { timeout: 8_000, interval: 10 },
-  );
+  eventually(async () => {
+    clock.advance(100);
+    return condition();
+  });
 
 async function resource(kind: string, name: string): Promise<ResourceView> {
   const { body } = await request(`${url()}/v1/resources`, {

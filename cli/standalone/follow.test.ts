@@ -1,12 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { weirConfig } from '../../contract/config/weir-config.ts';
 import { stateFolder } from '../../contract/state-folder.ts';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { temporaryFolder } from '../testing/run-weir.ts';
 import { followInstallation, keepEdges } from './follow.ts';
 import type { Installation, LocalEdge } from './programs.ts';
@@ -94,7 +95,7 @@ test('follows what the operator says; its silence and half an answer change noth
   const poll = async () => {
     const before = seen.length;
     clock.advance(1_000);
-    await vi.waitFor(() => expect(seen.length).toBe(before + 1), { timeout: 5_000, interval: 5 });
+    await eventually(() => expect(seen.length).toBe(before + 1));
     return seen.at(-1);
   };
 

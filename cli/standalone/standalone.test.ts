@@ -5,10 +5,11 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { listen } from '../../lib/listen.ts';
 import { parseListenAddress } from '../../lib/listen-address.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { tryBind } from '../../lib/try-bind.ts';
 import { freePort } from '../testing/free-port.ts';
 import { runWeir, temporaryFolder } from '../testing/run-weir.ts';
@@ -83,7 +84,7 @@ function start(folder: string, state: string) {
   return { child, said };
 }
 
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 15_000, interval: 50 });
+const until = (check: () => void | Promise<void>) => eventually(check);
 
 /** What the edge at an address answers for the domain; undefined when nobody is there. */
 async function status(address: string): Promise<number | undefined> {

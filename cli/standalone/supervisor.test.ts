@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { temporaryFolder } from '../testing/run-weir.ts';
 import type { Program } from './programs.ts';
 import { Supervisor } from './supervisor.ts';
@@ -34,7 +35,7 @@ const program = (name: string, behaviour: string): Program => ({
   readyUrl: '',
 });
 const noted = async () => (await readFile(notes, 'utf8')).trim().split('\n');
-const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const until = (check: () => Promise<void>) => eventually(check);
 const alive = (pid: number) => {
   try {
     return process.kill(pid, 0);

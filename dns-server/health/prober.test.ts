@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { FakeClock } from '../../lib/clock.ts';
 import { listen } from '../../lib/listen.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { testNode } from '../testing/routing-plan.ts';
 import { type ProbeTarget, probe } from './probe.ts';
 import { Prober } from './prober.ts';
@@ -160,7 +161,7 @@ describe('a probe', () => {
   test('of a port where nobody listens fails with the system’s word for it', async () => {
     const port = await serve(createServer());
     servers[0]?.server.close();
-    await vi.waitFor(async () => expect((await look(port)).detail).toBe('ECONNREFUSED'));
+    await eventually(async () => expect((await look(port)).detail).toBe('ECONNREFUSED'));
   });
 
   test('of something that is no HTTP fails', async () => {

@@ -3,9 +3,10 @@
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { request } from 'undici';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HEARTBEAT_MS } from '../../contract/stream/messages.ts';
 import { readNdjson } from '../../lib/ndjson.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { type StreamHost, startStreamHost, TOKEN } from '../testing/stream-host.ts';
 
 let host: StreamHost;
@@ -87,7 +88,7 @@ describe('a stream', () => {
     expect(await next()).toEqual({ type: 'heartbeat' });
     expect(host.seen).toEqual(['connect a 1.2']);
     end();
-    await vi.waitFor(() => expect(host.seen).toEqual(['connect a 1.2', 'disconnect a']));
+    await eventually(() => expect(host.seen).toEqual(['connect a 1.2', 'disconnect a']));
   });
 
   test('of one agent takes the place of its first, whose end is no disconnect', async () => {
@@ -100,7 +101,7 @@ describe('a stream', () => {
     expect(await second.next()).toEqual({ type: 'heartbeat' });
     expect(host.seen).toEqual(['connect a 1.2', 'connect b 1.2', 'connect a 1.2']);
     second.end();
-    await vi.waitFor(() => expect(host.seen.at(-1)).toBe('disconnect a'));
+    await eventually(() => expect(host.seen.at(-1)).toBe('disconnect a'));
     other.end();
   });
 
@@ -125,7 +126,7 @@ describe('a stream', () => {
     socket.write(
       `GET /v1/stream?${query.toString()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`,
     );
-    await vi.waitFor(() => expect(host.seen).toEqual(['connect a 1.2']));
+    await eventually(() => expect(host.seen).toEqual(['connect a 1.2']));
     const row = {
       node: 'x'.repeat(2 ** 20),
       acked: { epoch: 1, seq: 1 },
@@ -135,7 +136,7 @@ describe('a stream', () => {
     const table = { version: { epoch: 1, seq: 1 }, rows: [row] };
     for (let megabytes = 0; megabytes < 100; megabytes++)
       host.server.send('dns-server', { type: 'table', table });
-    await vi.waitFor(() => expect(host.seen.at(-1)).toBe('disconnect a'));
+    await eventually(() => expect(host.seen.at(-1)).toBe('disconnect a'));
     socket.destroy();
   });
 

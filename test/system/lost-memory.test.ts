@@ -1,13 +1,13 @@
 /** An operator that comes back with an empty state folder changes no answer, and takes the lead again. */
 import { readFile, rm } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Condition } from '../../contract/kinds/conditions.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { addresses, CLIENTS, dig } from './client.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
 import { cdnDomain, EDGES, prepareSystem, type System, startAll } from './programs.ts';
 
-const SOON = { timeout: 20_000, interval: 100 };
 let system: System;
 let origin: CountingOrigin;
 
@@ -27,10 +27,10 @@ afterAll(async () => {
 test('no answer changes from before the loss until the operator leads again, and new domains still come', async () => {
   const answer = () => addresses(system.ports.dns, CLIENTS.zhengzhou);
   // An edge that has just started says no to health checks for a moment: wait until that is over.
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await answer()).toEqual(['127.0.2.1']);
     for (const { name } of EDGES) expect(await isReady(name)).toBe(true);
-  }, SOON);
+  });
   const serialBefore = await soaSerial();
 
   await system.programs.get('operator')?.stop('SIGKILL');
@@ -44,11 +44,11 @@ test('no answer changes from before the loss until the operator leads again, and
   })();
   system.startOperator();
   await system.write('other.yaml', [cdnDomain('other', 'other.example.com', origin.port)]);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await addresses(system.ports.dns, CLIENTS.zhengzhou, 'other.demo.cdn.example.net')).toEqual([
       '127.0.2.1',
     ]);
-  }, SOON);
+  });
   watching = false;
   await watcher;
 

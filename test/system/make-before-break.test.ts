@@ -1,13 +1,13 @@
 /** DNS never points at an edge before it is ready for a domain, and edges serve a domain on after it left. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { addresses, CLIENTS, CNAME, dig, get } from './client.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
 import { cdnDomain, prepareSystem, type System } from './programs.ts';
 
-const SOON = { timeout: 20_000, interval: 100 };
 const VIDEO = { kind: 'CdnDomain', namespace: 'demo', name: 'video' } as const;
 let system: System;
 let origin: CountingOrigin;
@@ -28,44 +28,44 @@ afterAll(async () => {
 const status = async () => parse(await readFile(system.state.statusFile(VIDEO), 'utf8')).status;
 
 test('before any edge has the domain its name is NODATA for 5 s, and the status says what is missing', async () => {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const answer = await dig(system.ports.dns, CNAME, CLIENTS.zhengzhou);
     expect(answer).toMatchObject({ rcode: 'NOERROR', answers: [], flag_aa: true });
     expect(answer.authorities).toMatchObject([{ type: 'SOA', name: 'cdn.example.net', ttl: 5 }]);
-  }, SOON);
+  });
   const ready = (await status()).conditions.find(({ type }: { type: string }) => type === 'Ready');
   expect(ready).toMatchObject({ status: 'False', reason: 'NoNodeConnected' });
 }, 60_000);
 
 test('the first edge that acks answers, wherever its region is; the nearer one takes over when it acks', async () => {
   system.startEdge('la-1');
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await addresses(system.ports.dns, CLIENTS.zhengzhou)).toEqual(['127.0.3.1']);
-  }, SOON);
+  });
   // What DNS answers with serves, from the first answer on.
   expect((await get(system, '127.0.3.1', '/first')).status).toBe(200);
   system.startEdge('zz-1');
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await addresses(system.ports.dns, CLIENTS.zhengzhou)).toEqual(['127.0.2.1']);
-  }, SOON);
+  });
   expect((await get(system, '127.0.2.1', '/second')).status).toBe(200);
-  await vi.waitFor(async () => expect((await status()).cname).toBe(CNAME), SOON);
+  await eventually(async () => expect((await status()).cname).toBe(CNAME));
 }, 60_000);
 
 test('an edge that goes away is missing, not withdrawn: only its health takes it out', async () => {
   await system.programs.get('zz-1')?.stop('SIGKILL');
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await addresses(system.ports.dns, CLIENTS.zhengzhou)).toEqual(['127.0.3.1']);
-  }, SOON);
+  });
   const table = JSON.parse(await readFile(join(system.state.dnsServer, 'table.json'), 'utf8'));
   expect(table.rows).toContainEqual(expect.objectContaining({ node: 'zz-1', admitted: true }));
 }, 60_000);
 
 test('a deleted domain leaves DNS at once, and edges serve it on for its linger', async () => {
   await rm(join(system.folder, 'domain.yaml'));
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await dig(system.ports.dns, CNAME, CLIENTS.zhengzhou)).toMatchObject({ rcode: 'NXDOMAIN' });
-  }, SOON);
+  });
   const reply = await get(system, '127.0.3.1', '/first');
   expect(reply.status).toBe(200);
   expect(String(reply.headers['cache-status'])).toMatch(/la-1; hit/);

@@ -1,10 +1,10 @@
 /** With the operator dead, answers, failover and cache serving go on, restarts included. Real processes. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { addresses, CLIENTS, get } from './client.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
 import { cdnDomain, prepareSystem, type System, startAll } from './programs.ts';
 
-const SOON = { timeout: 20_000, interval: 100 };
 let system: System;
 let origin: CountingOrigin;
 
@@ -30,7 +30,7 @@ const answersOf = async () => ({
 const EVERYONE_AT_HOME = { zhengzhou: ['127.0.2.1'], beijing: ['127.0.1.1'], california: ['127.0.3.1'] };
 
 test('each client is sent to its region, and an edge asks the origin once', async () => {
-  await vi.waitFor(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME), SOON);
+  await eventually(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME));
   const miss = await get(system, '127.0.2.1', '/a');
   const hit = await get(system, '127.0.2.1', '/a');
   expect([miss.status, hit.status]).toEqual([200, 200]);
@@ -44,37 +44,37 @@ test('the operator is killed: answers and cache go on, and a frozen edge leaves 
   expect(await answersOf()).toEqual(EVERYONE_AT_HOME);
   expect((await get(system, '127.0.2.1', '/a')).status).toBe(200);
   system.programs.get('zz-1')?.signal('SIGSTOP');
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await addresses(system.ports.dns, CLIENTS.zhengzhou)).toEqual(['127.0.1.1']);
-  }, SOON);
+  });
   system.programs.get('zz-1')?.signal('SIGCONT');
-  await vi.waitFor(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME), SOON);
+  await eventually(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME));
 }, 30_000);
 
 test('dns-server and edge restart with no operator: they answer from what lies on their disks', async () => {
   await system.programs.get('dns-server')?.stop('SIGKILL');
   system.startDns();
-  await vi.waitFor(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME), SOON);
+  await eventually(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME));
   await system.programs.get('zz-1')?.stop('SIGKILL');
   system.startEdge('zz-1');
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const reply = await get(system, '127.0.2.1', '/a');
     expect(reply.status).toBe(200);
     expect(String(reply.headers['cache-status'])).toMatch(/zz-1; hit/);
-  }, SOON);
+  });
   expect(origin.count('/a')).toBe(1);
-  await vi.waitFor(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME), SOON);
+  await eventually(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME));
 }, 60_000);
 
 test('where all edges are down, all are answered', async () => {
   for (const name of ['bj-1', 'zz-1', 'la-1']) system.programs.get(name)?.signal('SIGSTOP');
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await addresses(system.ports.dns, CLIENTS.zhengzhou)).toEqual([
       '127.0.1.1',
       '127.0.2.1',
       '127.0.3.1',
     ]);
-  }, SOON);
+  });
   for (const name of ['bj-1', 'zz-1', 'la-1']) system.programs.get(name)?.signal('SIGCONT');
-  await vi.waitFor(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME), SOON);
+  await eventually(async () => expect(await answersOf()).toEqual(EVERYONE_AT_HOME));
 }, 60_000);

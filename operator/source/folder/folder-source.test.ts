@@ -2,9 +2,10 @@
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../lib/clock.ts';
 import { silentLog } from '../../../lib/log.ts';
+import { eventually } from '../../../lib/testing/eventually.ts';
 import type { Loaded, Source } from '../source.ts';
 import { folderSource, loadFolder } from './folder-source.ts';
 
@@ -37,18 +38,15 @@ async function put(path: string, text: string): Promise<void> {
 /** Starts, and resolves with the first moment. */
 async function started(): Promise<Loaded> {
   source.start((loaded) => moments.push(loaded));
-  return vi.waitFor(() => lastMoment());
+  return eventually(() => lastMoment());
 }
 
 /** Time passes until a poll has seen what the condition asks for. */
 const polled = (condition: () => void) =>
-  vi.waitFor(
-    () => {
-      clock.advance(2_000);
-      condition();
-    },
-    { timeout: 5_000, interval: 20 },
-  );
+  eventually(() => {
+    clock.advance(2_000);
+    condition();
+  });
 
 function lastMoment(): Loaded {
   const moment = moments.at(-1);
@@ -167,14 +165,11 @@ describe('a change', () => {
     await put('sub/a.yaml', 'a: 1');
     await started();
     await put('sub/a.yaml', 'a: 2');
-    await vi.waitFor(
-      () => {
-        // Far less than a poll in all: only a watch can have set off the look .
-        clock.advance(10);
-        expect(values()).toEqual([{ a: 2 }]);
-      },
-      { timeout: 5_000, interval: 10 },
-    );
+    await eventually(() => {
+      // Far less than a poll in all: only a watch can have set off the look .
+      clock.advance(10);
+      expect(values()).toEqual([{ a: 2 }]);
+    });
     expect(clock.now() - Date.parse('2026-11-22T04:00:00Z')).toBeLessThan(2_000);
   });
 
