@@ -7,6 +7,7 @@ const request = {
   published: published(plan),
   table: readyTable(plan),
   health: [],
+  now: 0,
   name: 'video.example.com',
 };
 

@@ -24,6 +24,8 @@ export interface ExplainRequest {
   client: string;
   /** Which addresses are asked for; IPv4 by default. */
   family?: Family;
+  /** Milliseconds since the epoch. */
+  now: number;
   geoDatabases?: readonly string[] | undefined;
   asnTables?: readonly string[] | undefined;
 }
@@ -39,9 +41,9 @@ export async function explainDomain(request: ExplainRequest): Promise<Explanatio
     }),
     readAsnTable(request.asnTables ?? embeddedAsnTables()),
   ]);
-  const { published, table, health, name, family = 4 } = request;
+  const { published, table, health, name, now, family = 4 } = request;
   const plan = preparePlan(published);
-  return explain({ plan, table, health, geo, name, client, family, isp: asns.find(client.address) });
+  return explain({ plan, table, health, geo, name, client, family, now, isp: asns.find(client.address) });
 }
 
 function readClient(text: string): Client {

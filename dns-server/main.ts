@@ -73,7 +73,8 @@ export async function startDnsServer(
     );
   });
   await checkReadable(options.geoAsn ?? [], log);
-  const service = new Service({ geo, metrics, log });
+  const service = new Service({ geo, metrics, log, clock });
+  starting.defer(() => service.stop());
 
   const prober = new Prober({
     clock,

@@ -4,11 +4,14 @@
  */
 import { EMPTY_TABLE, type NodeTable } from '../contract/plans/node-table.ts';
 import type { HealthReport } from '../contract/stream/messages.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { createAllDownAlarm } from './all-down-alarm.ts';
 import { allDownDomains } from './answer/alarms.ts';
 import { type Responder, respond } from './answer/respond.ts';
-import { createView } from './answer/view.ts';
+import { nextBoundary } from './answer/shift.ts';
+import { nextForcedEnd } from './answer/standing.ts';
+import { createView, type View } from './answer/view.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
 import { isKnownSubdivision } from './geo/subdivision-codes.ts';
 import type { Handler } from './listen/handler.ts';
@@ -21,14 +24,19 @@ export interface ServiceOptions {
   geo: GeoDatabase;
   metrics: DnsMetrics;
   log: Log;
+  clock?: Clock;
 }
 
 /** Different failures in the log: a flood of one packet must not fill the disk. */
 const MAX_LOGGED_FAILURES = 10;
 
+/** Timers hold no more than 2^31 ms; a clock that is set anew is noticed within the hour. */
+const MAX_TIMER_MS = 3_600_000;
+
 export class Service {
   readonly #metrics: DnsMetrics;
   readonly #log: Log;
+  readonly #clock: Clock;
   readonly #responder: Responder;
   readonly #writer = new ResponseWriter(MAX_TCP_BYTES);
   readonly #alarm: (domains: readonly string[]) => void;
@@ -36,10 +44,12 @@ export class Service {
   #plan: PreparedPlan | undefined;
   #table: NodeTable = EMPTY_TABLE;
   #health: HealthReport['nodes'] = [];
+  #cancelBoundary = () => {};
 
-  constructor({ geo, metrics, log }: ServiceOptions) {
+  constructor({ geo, metrics, log, clock = systemClock }: ServiceOptions) {
     this.#metrics = metrics;
     this.#log = log;
+    this.#clock = clock;
     this.#responder = { view: undefined, geo };
     this.#alarm = createAllDownAlarm(metrics, log);
   }
@@ -76,9 +86,24 @@ export class Service {
 
   #swap(): void {
     if (this.#plan === undefined) return;
-    const view = createView(this.#plan, this.#table, this.#health);
+    const view = createView(this.#plan, this.#table, this.#health, this.#clock.now());
     this.#responder.view = view;
     this.#alarm(allDownDomains(view).map(({ label }) => label));
+    this.#awaitBoundary(view);
+  }
+
+  /** Shifts and forced states begin and end by the clock: there is a new view then, and no clock in any answer. */
+  #awaitBoundary({ plan, now }: View): void {
+    this.#cancelBoundary();
+    const moments = [nextBoundary(plan.domains, now), nextForcedEnd(this.#table, now)];
+    const next = Math.min(...moments.filter((moment) => moment !== undefined));
+    if (!Number.isFinite(next)) return;
+    this.#cancelBoundary = this.#clock.after(Math.min(next - now, MAX_TIMER_MS), () => this.#swap());
+  }
+
+  /** No view is made any more. */
+  stop(): void {
+    this.#cancelBoundary();
   }
 
   #failed(message: Buffer, error: unknown): void {

@@ -61,6 +61,7 @@ async function explain(hostname: string, options: ExplainOptions): Promise<void>
     ...(await geoFiles(installation)),
     name: hostname,
     client,
+    now: Date.now(),
     family: type === 'A' ? 4 : 6,
   });
   if (!explanation) throw new CommandError(EXIT.failed, unknownHostname(hostname, view));

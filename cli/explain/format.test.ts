@@ -17,12 +17,16 @@ const explanation: Explanation = {
   },
   region: { name: 'cn-central', decidedBy: 'subdivision', member: 'CN-HA' },
   outcome: 'Usable',
+  shift: 'None',
   tiers: [
     {
-      region: 'cn-central',
+      by: 'Region',
+      name: 'cn-central',
+      sameIsp: false,
       candidates: [
         {
           node: 'zz-1',
+          region: 'cn-central',
           weight: 100,
           answered: false,
           reason: 'Unhealthy',
@@ -31,14 +35,21 @@ const explanation: Explanation = {
       ],
     },
     {
-      region: 'cn-north',
-      candidates: [{ node: 'bj-1', weight: 50, answered: true, reason: undefined, message: '' }],
+      by: 'Region',
+      name: 'cn-north',
+      sameIsp: false,
+      candidates: [
+        { node: 'bj-1', region: 'cn-north', weight: 50, answered: true, reason: undefined, message: '' },
+      ],
     },
     {
-      region: 'us-west',
+      by: 'Region',
+      name: 'us-west',
+      sameIsp: false,
       candidates: [
         {
           node: 'la-1',
+          region: 'us-west',
           weight: 100,
           answered: false,
           reason: 'NotNeeded',
@@ -89,4 +100,18 @@ test('all are down', () => {
   expect(explanationText({ ...explanation, outcome: 'AllDown' })).toContain(
     'No candidate is in good health and admitted: all are answered.',
   );
+});
+
+test('an override for the client’s ISP, a shift, and a weight that load lowered', () => {
+  const [candidate] = explanation.tiers[1]?.candidates ?? [];
+  if (candidate === undefined) throw new Error('candidate');
+  const lines = explanationText({
+    ...explanation,
+    shift: 'Moved',
+    tiers: [
+      { by: 'Override', name: 'cn-north', sameIsp: true, candidates: [{ ...candidate, weight: 41.25 }] },
+    ],
+  });
+  expect(lines).toContain('shift   in the share that is moved');
+  expect(lines).toContain('1  bj-1  cn-north (override cn-north, same ISP)  41.3    yes');
 });

@@ -12,6 +12,7 @@ export function explanationText(explanation: Explanation): string[] {
       ['client', clientText(explanation)],
       ['region', regionText(explanation)],
       ['isp', ispText(explanation)],
+      ...shiftRows(explanation),
     ]),
     '',
     ...candidateTable(explanation),
@@ -32,16 +33,21 @@ function regionText({ region: { name, decidedBy, member } }: Explanation): strin
   return `${name} (${because})`;
 }
 
+function shiftRows({ shift }: Explanation): string[][] {
+  if (shift === 'None') return [];
+  return [['shift', shift === 'Moved' ? 'in the share that is moved' : 'not in the share that is moved']];
+}
+
 function ispText({ client: { isp } }: Explanation): string {
   return isp ? `AS${isp.asn} ${isp.name}` : 'unknown';
 }
 
 function candidateTable({ tiers }: Explanation): string[] {
-  const rows = tiers.flatMap(({ region, candidates }) =>
-    candidates.map(({ node, weight, answered, reason, message }) => [
+  const rows = tiers.flatMap((tier) =>
+    tier.candidates.map(({ node, region, weight, answered, reason, message }) => [
       node,
-      region,
-      String(weight),
+      [region, tierText(tier)].filter(Boolean).join(' ') || '-',
+      String(Math.round(weight * 10) / 10),
       answered ? 'yes' : 'no',
       [reason, message].filter(Boolean).join(': '),
     ]),
@@ -50,6 +56,15 @@ function candidateTable({ tiers }: Explanation): string[] {
   return rows.length > 0
     ? textTable([['#', 'NODE', 'REGION', 'WEIGHT', 'ANSWERED', 'LEFT OUT, WHY'], ...numbered])
     : ['no node is a candidate'];
+}
+
+/** By which rule a candidate stands where it stands; nothing where it is by its region alone. */
+function tierText({ by, name, sameIsp }: Explanation['tiers'][number]): string {
+  const rules = [
+    ...(by === 'Region' ? [] : [`${by.toLowerCase()} ${name}`]),
+    ...(sameIsp ? ['same ISP'] : []),
+  ];
+  return rules.length > 0 ? `(${rules.join(', ')})` : '';
 }
 
 function outcomeNote({ outcome }: Explanation): string[] {

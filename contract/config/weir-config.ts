@@ -119,9 +119,13 @@ export const weirConfig = z
     zones: z.array(zone).min(1).describe('The zones that Weir answers for.'),
     regions: z
       .array(region)
-      .min(1)
-      .describe('The regions; clients that are in none go to the default region.'),
-    defaultRegion: dnsLabel.describe('Where clients go that no region has.'),
+      .default([])
+      .describe(
+        'The regions; clients that are in none go to the default region. Without any, clients go to the nearest nodes.',
+      ),
+    defaultRegion: dnsLabel
+      .optional()
+      .describe('Where clients go that no region has; required where there are regions.'),
     geo: geo.optional().describe('Geo data of your own; by default the embedded DB-IP Lite.'),
     listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
@@ -144,7 +148,7 @@ type Problem = { path: (string | number)[]; message: string };
 function crossReferences(config: {
   zones: { name: string }[];
   regions: { name: string; fallback?: string[] | undefined }[];
-  defaultRegion: string;
+  defaultRegion?: string | undefined;
 }): Problem[] {
   const names = config.regions.map(({ name }) => name);
   const known = `one of the regions: ${names.join(', ')}`;
@@ -158,7 +162,10 @@ function crossReferences(config: {
       message: 'a zone’s name stands once',
     })),
   ];
-  if (!names.includes(config.defaultRegion)) problems.push({ path: ['defaultRegion'], message: known });
+  const { defaultRegion } = config;
+  if (defaultRegion === undefined ? names.length > 0 : !names.includes(defaultRegion)) {
+    problems.push({ path: ['defaultRegion'], message: known });
+  }
   for (const [index, { name, fallback = [] }] of config.regions.entries()) {
     for (const [position, other] of fallback.entries()) {
       const path = ['regions', index, 'fallback', position];

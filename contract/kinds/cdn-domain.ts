@@ -4,7 +4,7 @@ import { revision } from '../plans/revision.ts';
 import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
-import { dnsLabel, duration, hostname, httpUrl, textLike, withRules } from './scalars.ts';
+import { dnsLabel, duration, hostname, httpUrl, moment, textLike, withRules } from './scalars.ts';
 
 const origin = z.strictObject({
   name: dnsLabel.describe('The name by which status and logs speak of this origin.'),
@@ -111,25 +111,94 @@ const cacheRule = withRules(
   ],
 );
 
-const routing = z.strictObject({
-  policy: z
-    .enum(['Geo'])
-    .default('Geo')
-    .describe('Geo: nodes of the client’s region, else of the regions in its fallback order.'),
-  nodes: labelSelector
-    .optional()
-    .describe('EdgeNodes that may serve this domain, by their labels; all by default.'),
-  ttl: withRules(duration, [
-    {
-      holds: (text) => /^([1-9][0-9]*)(s|m|h|d)$/.test(text),
-      cel: "self.matches('^[1-9][0-9]*(s|m|h|d)$')",
-      message: 'a TTL of at least 1s, in s, m, h or d',
-    },
-  ])
-    .default('60s')
-    .describe('TTL of the address records.'),
-  answers: z.int().min(1).max(8).default(2).describe('How many nodes an answer names at most.'),
+const ttl = withRules(duration, [
+  {
+    holds: (text) => /^([1-9][0-9]*)(s|m|h|d)$/.test(text),
+    cel: "self.matches('^[1-9][0-9]*(s|m|h|d)$')",
+    message: 'a TTL of at least 1s, in s, m, h or d',
+  },
+]);
+
+const override = z.strictObject({
+  region: dnsLabel.describe('A region of weir.yaml.'),
+  nodes: labelSelector.describe('The nodes that its clients go to first, wherever those are.'),
 });
+
+const shift = withRules(
+  z.strictObject({
+    nodes: labelSelector.describe('The nodes that the share goes to.'),
+    percent: z.int().min(1).max(100).describe('The share of client networks, in percent.'),
+    from: moment.describe('When it begins.'),
+    until: moment.describe('When it has ended.'),
+  }),
+  [
+    {
+      holds: ({ from, until }) => Date.parse(from) < Date.parse(until),
+      cel: 'timestamp(self.from) < timestamp(self.until)',
+      message: '`from` lies before `until`',
+    },
+  ],
+);
+
+const routing = withRules(
+  z.strictObject({
+    policy: z
+      .enum(['Geo', 'Weighted', 'Failover'])
+      .default('Geo')
+      .describe(
+        'Geo: nodes of the client’s region, else of the regions in its fallback order; the nearest site where there ' +
+          'are no regions. Weighted: all nodes by their weights, wherever the client is. Failover: the first step of ' +
+          '`order` that can answer.',
+      ),
+    nodes: labelSelector
+      .optional()
+      .describe('EdgeNodes that may serve this domain, by their labels; all by default.'),
+    order: z
+      .array(labelSelector)
+      .min(1)
+      .max(16)
+      .optional()
+      .describe(
+        'For Failover: the steps, first choice first. A node that no step selects is never answered.',
+      ),
+    ttl: ttl.default('60s').describe('TTL of the address records.'),
+    minTtl: ttl
+      .optional()
+      .describe(
+        'The TTL is lowered towards the next possible change of health, but not below this; half of `ttl` by default.',
+      ),
+    answers: z.int().min(1).max(8).default(2).describe('How many nodes an answer names at most.'),
+    overrides: z
+      .array(override)
+      .max(64)
+      .optional()
+      .describe(
+        'Other nodes first for clients of some regions; the policy’s own where none of them can answer.',
+      ),
+    shifts: z
+      .array(shift)
+      .max(16)
+      .optional()
+      .describe(
+        'Shares of the clients that go to other nodes for a time; the policy’s own where none of them can answer. ' +
+          'Shares of shifts that overlap in time add up to at most 100.',
+      ),
+  }),
+  [
+    {
+      holds: ({ policy, order }) => (policy === 'Failover') === (order !== undefined),
+      cel: "(self.policy == 'Failover') == has(self.order)",
+      message: 'Failover needs `order`; the other policies have none',
+      path: ['order'],
+    },
+    {
+      holds: ({ overrides = [] }) => new Set(overrides.map(({ region }) => region)).size === overrides.length,
+      cel: '!has(self.overrides) || self.overrides.all(o, self.overrides.exists_one(p, p.region == o.region))',
+      message: 'a region stands once in overrides',
+      path: ['overrides'],
+    },
+  ],
+);
 
 const spec = withRules(
   z.strictObject({
@@ -209,5 +278,6 @@ export const cdnDomain = {
 } satisfies KindDefinition;
 
 export type CdnDomainSpec = z.output<typeof spec>;
+export type Routing = CdnDomainSpec['routing'];
 export type CdnDomainStatus = z.output<typeof status>;
 export type CacheRule = z.output<typeof cacheRule>;

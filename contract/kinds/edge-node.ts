@@ -46,7 +46,25 @@ const spec = z.strictObject({
     .strictObject({ http: port.default(80).describe('Port for HTTP.') })
     .prefault({})
     .describe('Ports that clients and health checks connect to.'),
-  region: dnsLabel.describe('A region of weir.yaml.'),
+  region: dnsLabel
+    .optional()
+    .describe('A region of weir.yaml; required where that has regions, and left out where it has none.'),
+  location: z
+    .strictObject({
+      latitude: z.number().min(-90).max(90).describe('Degrees north.'),
+      longitude: z.number().min(-180).max(180).describe('Degrees east.'),
+    })
+    .optional()
+    .describe('Where it stands. Without regions clients go to the nearest site.'),
+  isps: asSet(z.array(z.int().min(1).max(4_294_967_295)).max(64))
+    .optional()
+    .describe(
+      'AS numbers with a direct line: of the nodes that could answer, their clients go to these first.',
+    ),
+  tier: z
+    .enum(['Edge', 'Parent'])
+    .default('Edge')
+    .describe('Edge: clients are sent to it. Parent: it stays out of the answers for domains.'),
   weight: z
     .int()
     .min(0)

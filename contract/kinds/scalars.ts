@@ -61,6 +61,13 @@ export const hostname = textLike(
 
 export const duration = textLike(DURATION_PATTERN, 'a duration: a whole number and ms, s, m, h or d', 12);
 
+/** A point in time with its zone (RFC 3339), in whole seconds or finer. */
+export const moment = textLike(
+  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/,
+  'a time such as 2026-11-11T00:00:00+08:00 (RFC 3339)',
+  35,
+);
+
 export const byteSizeText = textLike(
   BYTE_SIZE_PATTERN,
   'a size: a whole number and KiB, MiB, GiB or TiB',

@@ -3,9 +3,14 @@
  * revision, clock or health. All lists are sorted, so that equal snapshots give equal bytes.
  *
  *     domain ──set──> candidate set ──region──> tiers: [own region] [first fallback] … each a list of node names
- *                                                        └──> node: addresses, weight, health check
+ *            ──shifts──> interval, share, set               └──> node: addresses, weight, health check
+ *
+ * Where weir.yaml has no regions, all clients are in the region NO_REGION, and tiers are sites to be tried by distance.
  */
 import { z } from 'zod';
+
+/** The region of all clients where none is defined. */
+export const NO_REGION = '';
 
 const seconds = z
   .int()
@@ -15,6 +20,13 @@ const milliseconds = z
   .int()
   .min(1)
   .max(2 ** 31 - 1);
+
+/** Milliseconds since the Unix epoch. */
+const moment = z.int();
+const location = z.strictObject({
+  latitude: z.number().min(-90).max(90),
+  longitude: z.number().min(-180).max(180),
+});
 
 const routingZone = z.strictObject({
   name: z.string(),
@@ -36,6 +48,8 @@ const routingNode = z.strictObject({
   region: z.string(),
   weight: z.int().min(0),
   schedulable: z.boolean(),
+  /** AS numbers whose clients it is nearest to. */
+  isps: z.array(z.int()).default([]),
   healthCheck: z.strictObject({
     port: z.int(),
     path: z.string(),
@@ -46,13 +60,30 @@ const routingNode = z.strictObject({
   }),
 });
 
-/** One step of the way out from a region: its own nodes first, then those of each fallback region. */
-const tier = z.strictObject({ region: z.string(), nodes: z.array(z.string()).min(1) });
+/** One step of the way out from a region: nodes of which the first that can answer do, before any of the next step. */
+const tier = z.strictObject({
+  /** Which rule made it: the nodes of a region, an override, a step of `order`, a site, or all nodes alike. */
+  by: z.enum(['Region', 'Override', 'Order', 'Site', 'All']),
+  /** The region's or site's name, the step's number. */
+  name: z.string(),
+  nodes: z.array(z.string()).min(1),
+  /** Of a site: the nearest to the client is tried first. */
+  location: location.optional(),
+});
 
 const candidateSet = z.strictObject({
   id: z.string(),
   /** For each region of clients the tiers in order; tiers without nodes are left out. */
   regions: z.array(z.strictObject({ region: z.string(), tiers: z.array(tier) })),
+});
+
+/** In force from `from` until before `until`: clients whose hash lies in [start, start + percent) go to its set first. */
+const shift = z.strictObject({
+  set: z.string(),
+  start: z.int().min(0).max(99),
+  percent: z.int().min(1).max(100),
+  from: moment,
+  until: moment,
 });
 
 const routingDomain = z.strictObject({
@@ -63,11 +94,14 @@ const routingDomain = z.strictObject({
   /** `<name>.<namespace>.<zone>`: the name that is answered. */
   cname: z.string(),
   zone: z.string(),
-  policy: z.enum(['Geo']),
+  policy: z.enum(['Geo', 'Weighted', 'Failover']),
   ttl: seconds,
+  /** The TTL is never lowered below this. */
+  minTtl: seconds,
   answers: z.int().min(1),
   /** The id of its candidate set. */
   set: z.string(),
+  shifts: z.array(shift).default([]),
 });
 
 export const routingPlan = z.strictObject({
@@ -86,3 +120,5 @@ export type RoutingNode = z.infer<typeof routingNode>;
 export type RoutingDomain = z.infer<typeof routingDomain>;
 export type CandidateSet = z.infer<typeof candidateSet>;
 export type Tier = z.infer<typeof tier>;
+export type Shift = z.infer<typeof shift>;
+export type Location = z.infer<typeof location>;

@@ -97,7 +97,13 @@ const health = z.strictObject({
     z.strictObject({
       node: z.string(),
       addresses: z.array(
-        z.strictObject({ address: z.string(), healthy: z.boolean(), detail: z.string().max(256) }),
+        z.strictObject({
+          address: z.string(),
+          healthy: z.boolean(),
+          detail: z.string().max(256),
+          /** Milliseconds until its probes can turn it: the TTL of answers goes by it. */
+          turnMs: z.int().min(0).optional(),
+        }),
       ),
     }),
   ),

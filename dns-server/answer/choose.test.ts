@@ -9,9 +9,10 @@ import type { Family } from '../plan/prepared-address.ts';
 import { published, readyTable, TEST_GEO, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
 import { allDownDomains } from './alarms.ts';
 import { answerDomain } from './answer-domain.ts';
-import { judge, select, tiersFor } from './choose.ts';
+import { judge, select } from './choose.ts';
 import { clientFromText } from './client.ts';
 import { explain } from './explain.ts';
+import { tiersFor } from './tiers.ts';
 import { createView } from './view.ts';
 
 const SEED = 20_261_122;
@@ -249,8 +250,9 @@ test('domains of one cohort are answered as each would be alone', () => {
       }));
       const view = createView(prepared, { version: at(1), rows }, health);
       for (const domain of prepared.domains) {
-        const alone = select(judge(tiersFor(domain, 'cn-north'), view.standings, domain, 4));
-        expect(view.selectionFor(domain, 'cn-north', 4)).toEqual(alone);
+        const client = { region: 'cn-north' };
+        const alone = select(judge(tiersFor(domain.set, client), view.standings, domain, 4));
+        expect(view.selectionFor(domain, domain.set, client, 4)).toEqual(alone);
       }
     }),
     { seed: SEED, numRuns: 300 },
@@ -263,7 +265,14 @@ test('an explanation ends in the very answer', () => {
       const world = worldOf(changes);
       const client = clientFromText(text);
       if (client === undefined) throw new Error(text);
-      const explained = explain({ ...world, geo: TEST_GEO, name: 'video.example.com', client, family });
+      const explained = explain({
+        ...world,
+        geo: TEST_GEO,
+        name: 'video.example.com',
+        client,
+        family,
+        now: 0,
+      });
       const { addresses, ttl, picked, placement } = answer(world, formatIp(client.address), family);
       expect(explained?.answer).toMatchObject({ addresses: addresses.map((address) => address.text), ttl });
       expect(explained?.region.name).toBe(placement.region);
@@ -286,7 +295,14 @@ test('an explanation says of each node why it is left out', () => {
   });
   const client = clientFromText('202.102.224.68');
   if (client === undefined) throw new Error('client');
-  const explained = explain({ ...world, geo: TEST_GEO, name: 'Video.Example.com.', client, family: 4 });
+  const explained = explain({
+    ...world,
+    geo: TEST_GEO,
+    name: 'Video.Example.com.',
+    client,
+    family: 4,
+    now: 0,
+  });
   expect(explained).toMatchObject({
     domain: { namespace: 'demo', name: 'video', cname: 'video.demo.cdn.example.net' },
     client: { address: '202.102.224.68', place: { country: 'CN', subdivision: 'CN-HA', city: 'Zhengzhou' } },
@@ -294,9 +310,9 @@ test('an explanation says of each node why it is left out', () => {
     outcome: 'Usable',
     answer: { type: 'A', ttl: 60, scope: 20 },
   });
-  const said = explained?.tiers.flatMap(({ region, candidates }) =>
+  const said = explained?.tiers.flatMap(({ name, candidates }) =>
     candidates.map(({ node, answered, reason, message }) => {
-      return `${region} ${node} ${answered ? 'answered' : `${reason}: ${message}`}`;
+      return `${name} ${node} ${answered ? 'answered' : `${reason}: ${message}`}`;
     }),
   );
   expect(said).toEqual([
@@ -307,5 +323,7 @@ test('an explanation says of each node why it is left out', () => {
     'us-west la-1 answered',
     'us-west la-2 answered',
   ]);
-  expect(explain({ ...world, geo: TEST_GEO, name: 'nobody.example.com', client, family: 4 })).toBeUndefined();
+  expect(
+    explain({ ...world, geo: TEST_GEO, name: 'nobody.example.com', client, family: 4, now: 0 }),
+  ).toBeUndefined();
 });

@@ -7,10 +7,11 @@
  *           ──addressesOf──> addresses of the family that was asked for
  */
 import type { Family } from '../plan/prepared-address.ts';
-import type { PreparedDomain, PreparedNode, PreparedTier } from '../plan/prepared-plan.ts';
+import type { PreparedDomain, PreparedNode } from '../plan/prepared-plan.ts';
 import { type ClosedGate, firstClosed, HARD_GATES, SOFT_GATES } from './gates.ts';
 import { rank } from './rendezvous.ts';
 import type { AddressStanding, NodeStanding, Standings } from './standing.ts';
+import type { ClientTier } from './tiers.ts';
 
 export interface Candidate {
   standing: NodeStanding;
@@ -19,7 +20,7 @@ export interface Candidate {
 }
 
 export interface JudgedTier {
-  region: string;
+  tier: ClientTier;
   candidates: Candidate[];
 }
 
@@ -34,17 +35,21 @@ export type Outcome =
 export interface Selection {
   outcome: Outcome;
   standings: NodeStanding[];
+  /** The tier that the nodes are of; none where all are down. */
+  tier: ClientTier | undefined;
+  /** Milliseconds until health can change it: a node of the tier goes, or one of a tier before comes back. */
+  turnMs: number;
 }
 
 export function judge(
-  tiers: readonly PreparedTier[],
+  tiers: readonly ClientTier[],
   standings: Standings,
   domain: PreparedDomain,
   family: Family,
 ): JudgedTier[] {
-  return tiers.map(({ region, nodes }) => ({
-    region,
-    candidates: nodes.flatMap((node) => {
+  return tiers.map((tier) => ({
+    tier,
+    candidates: tier.nodes.flatMap((node) => {
       const standing = standings.get(node);
       if (standing === undefined) return [];
       return {
@@ -57,16 +62,43 @@ export function judge(
 }
 
 export function select(tiers: readonly JudgedTier[]): Selection {
-  const usable = tiers.map(({ candidates }) => candidates.filter(({ hard, soft }) => !hard && !soft));
+  const usable = tiers.map(({ tier, candidates }) => ({
+    tier,
+    standings: candidates.filter(({ hard, soft }) => !hard && !soft).map(({ standing }) => standing),
+  }));
   // Weight 0 gets nobody while another node can answer, be it one tier further.
-  const weighted = usable.map((tier) => tier.filter(({ standing }) => standing.node.spec.weight > 0));
-  const chosen = [...weighted, ...usable].find((tier) => tier.length > 0);
-  if (chosen) return { outcome: 'Usable', standings: chosen.map(({ standing }) => standing) };
-  const serving = tiers.flatMap(({ candidates }) => candidates.filter(({ hard }) => !hard));
+  const weighted = usable.map(({ tier, standings }) => ({
+    tier,
+    standings: standings.filter(({ weight }) => weight > 0),
+  }));
+  const chosen = [...weighted, ...usable].find(({ standings }) => standings.length > 0);
+  const last = chosen === undefined ? tiers.length : tiers.findIndex(({ tier }) => tier === chosen.tier) + 1;
+  const turnMs = canChange(tiers) ? soonestTurn(tiers.slice(0, last)) : Number.POSITIVE_INFINITY;
+  if (chosen) return { outcome: 'Usable', ...chosen, turnMs };
+  const standings = serving(tiers);
   return {
-    outcome: serving.length > 0 ? 'AllDown' : 'NotYetReady',
-    standings: serving.map(({ standing }) => standing),
+    outcome: standings.length > 0 ? 'AllDown' : 'NotYetReady',
+    standings,
+    tier: undefined,
+    turnMs,
   };
+}
+
+/** Where there is one candidate, it is answered be it up or down. */
+function canChange(tiers: readonly JudgedTier[]): boolean {
+  return serving(tiers).length > 1;
+}
+
+function serving(tiers: readonly JudgedTier[]): NodeStanding[] {
+  return tiers.flatMap(({ candidates }) =>
+    candidates.flatMap(({ hard, standing }) => (hard ? [] : [standing])),
+  );
+}
+
+function soonestTurn(tiers: readonly JudgedTier[]): number {
+  const probed = serving(tiers).filter(({ forced }) => forced === undefined);
+  const turns = probed.flatMap(({ addresses }) => addresses.flatMap(({ turnMs }) => turnMs ?? []));
+  return Math.min(Number.POSITIVE_INFINITY, ...turns);
 }
 
 /** All of them when all are down: a share of the clients each is no use when none is known to work. */
@@ -82,19 +114,20 @@ export function addressesOf(
   picked: readonly NodeStanding[],
   family: Family,
 ): AddressStanding[] {
-  return picked.flatMap(({ addresses }) =>
-    addresses.filter((address) => address.family === family && (address.healthy || outcome === 'AllDown')),
+  return picked.flatMap(({ addresses, forced }) =>
+    addresses.filter(
+      ({ family: its, healthy }) => its === family && (healthy || forced === 'Up' || outcome === 'AllDown'),
+    ),
   );
 }
 
-/** The tiers for a region's clients. */
-export function tiersFor({ set }: PreparedDomain, region: string): readonly PreparedTier[] {
-  return set.tiersOf.get(region) ?? [];
-}
-
 /** Whether two clients can get different answers; where they cannot, one cached answer is good for all. */
-export function dependsOnClient({ set }: PreparedDomain, family: Family): boolean {
-  return set.dividesClients && set.nodes.some((node) => hasFamily(node, family));
+export function dependsOnClient(
+  { set, shifts }: Pick<PreparedDomain, 'set' | 'shifts'>,
+  family: Family,
+): boolean {
+  const sets = [set, ...shifts.map((shift) => shift.set)];
+  return sets.some((each) => each.dividesClients && each.nodes.some((node) => hasFamily(node, family)));
 }
 
 function hasFamily({ addresses }: PreparedNode, family: Family): boolean {

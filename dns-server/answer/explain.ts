@@ -3,6 +3,7 @@
  * are those of answer-domain.ts and choose.ts, so that an explanation can not differ from the answer.
  */
 import type { NodeTable } from '../../contract/plans/node-table.ts';
+import type { Tier } from '../../contract/plans/routing-plan.ts';
 import type { HealthReport } from '../../contract/stream/messages.ts';
 import type { Isp } from '../geo/asn-table.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
@@ -12,9 +13,11 @@ import type { DecidedBy } from '../geo/region-table.ts';
 import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain, PreparedPlan } from '../plan/prepared-plan.ts';
 import { answerDomain, type DomainAnswer } from './answer-domain.ts';
-import { type Candidate, type JudgedTier, judge, type Outcome, tiersFor } from './choose.ts';
+import { type Candidate, type JudgedTier, judge, type Outcome } from './choose.ts';
 import { type Client, scopeOf } from './client.ts';
 import type { Reason } from './gates.ts';
+import type { Side } from './shift.ts';
+import { tiersFor } from './tiers.ts';
 import { createView } from './view.ts';
 
 export interface ExplainInput {
@@ -26,6 +29,8 @@ export interface ExplainInput {
   name: string;
   client: Client;
   family: Family;
+  /** Milliseconds since the epoch: shifts and forced states have their times. */
+  now: number;
   /** The client's network's owner, where somebody looked it up. */
   isp?: Isp | undefined;
 }
@@ -35,13 +40,17 @@ export interface Explanation {
   client: { address: string; place: Place; isp: Isp | undefined };
   region: { name: string; decidedBy: DecidedBy; member: string | undefined };
   outcome: Outcome;
+  /** How timed shifts treat this client. */
+  shift: Side;
   /** In the order in which they are tried. */
-  tiers: { region: string; candidates: ExplainedCandidate[] }[];
+  tiers: { by: Tier['by']; name: string; sameIsp: boolean; candidates: ExplainedCandidate[] }[];
   answer: { type: 'A' | 'AAAA'; addresses: string[]; ttl: number; scope: number };
 }
 
 export interface ExplainedCandidate {
   node: string;
+  region: string;
+  /** With what its load leaves of it. */
   weight: number;
   answered: boolean;
   /** Why it is left out; where all are down, what is wrong with it although it is answered. */
@@ -54,7 +63,7 @@ export function explain(input: ExplainInput): Explanation | undefined {
   const { plan, geo, client, family, isp } = input;
   const domain = findDomain(plan, input.name);
   if (domain === undefined) return undefined;
-  const view = createView(plan, input.table, input.health);
+  const view = createView(plan, input.table, input.health, input.now);
   const answer = answerDomain(view, geo, domain, client.address, family);
   const { region, decidedBy, member } = answer.placement;
   const { namespace, name, cname, policy, hostnames } = domain.spec;
@@ -63,7 +72,8 @@ export function explain(input: ExplainInput): Explanation | undefined {
     client: { address: formatIp(client.address), place: geo.locate(client.address).place ?? {}, isp },
     region: { name: region, decidedBy, member },
     outcome: answer.selection.outcome,
-    tiers: judge(tiersFor(domain, region), view.standings, domain, family).map((tier) =>
+    shift: answer.side,
+    tiers: judge(tiersFor(answer.set, answer.placement), view.standings, domain, family).map((tier) =>
       explainTier(tier, domain, answer),
     ),
     answer: {
@@ -80,8 +90,10 @@ export function findDomain({ domains }: PreparedPlan, name: string): PreparedDom
   return domains.find(({ spec }) => spec.cname === wanted || spec.hostnames.includes(wanted));
 }
 
-function explainTier({ region, candidates }: JudgedTier, domain: PreparedDomain, answer: DomainAnswer) {
-  return { region, candidates: candidates.map((candidate) => explainCandidate(candidate, domain, answer)) };
+function explainTier({ tier, candidates }: JudgedTier, domain: PreparedDomain, answer: DomainAnswer) {
+  const { by, name, sameIsp } = tier;
+  const explained = candidates.map((candidate) => explainCandidate(candidate, domain, answer));
+  return { by, name, sameIsp, candidates: explained };
 }
 
 function explainCandidate(
@@ -89,16 +101,17 @@ function explainCandidate(
   { spec }: PreparedDomain,
   { picked, selection }: DomainAnswer,
 ): ExplainedCandidate {
-  const { name, weight } = standing.node.spec;
+  const { weight, node } = standing;
+  const { name, region } = node.spec;
   const answered = picked.some(({ node }) => node === standing.node);
   const closed = hard ?? soft;
-  if (closed) return { node: name, weight, answered, ...closed };
-  if (answered) return { node: name, weight, answered, reason: undefined, message: '' };
+  if (closed) return { node: name, region, weight, answered, ...closed };
+  if (answered) return { node: name, region, weight, answered, reason: undefined, message: '' };
   const inTier = selection.standings.some(({ node }) => node === standing.node);
   const message = inTier
     ? `the answer has its ${spec.answers} from this tier by the client’s hash`
     : weight === 0
       ? 'weight 0: only where no other node can answer'
       : 'a tier before it can answer';
-  return { node: name, weight, answered, reason: 'NotNeeded', message };
+  return { node: name, region, weight, answered, reason: 'NotNeeded', message };
 }

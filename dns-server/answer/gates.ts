@@ -7,7 +7,7 @@ import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain } from '../plan/prepared-plan.ts';
 import type { NodeStanding } from './standing.ts';
 
-export type Reason = 'Cordoned' | 'NotYetReady' | 'NotAdmitted' | 'Unhealthy';
+export type Reason = 'Cordoned' | 'NotYetReady' | 'NotAdmitted' | 'ForcedDown' | 'Unhealthy';
 
 export interface ClosedGate {
   reason: Reason;
@@ -17,7 +17,7 @@ export interface ClosedGate {
 type Gate = (standing: NodeStanding, domain: PreparedDomain, family: Family) => ClosedGate | undefined;
 
 export const HARD_GATES: readonly Gate[] = [cordoned, notYetReady];
-export const SOFT_GATES: readonly Gate[] = [notAdmitted, unhealthy];
+export const SOFT_GATES: readonly Gate[] = [notAdmitted, forcedDown, unhealthy];
 
 export function firstClosed(
   gates: readonly Gate[],
@@ -49,11 +49,23 @@ function notAdmitted({ row }: NodeStanding): ClosedGate | undefined {
   return row === undefined || row.admitted ? undefined : { reason: 'NotAdmitted', message: row.reason };
 }
 
+function forcedDown({ forced, row }: NodeStanding): ClosedGate | undefined {
+  if (forced !== 'Down') return undefined;
+  const until = row?.forced?.until;
+  const end = until === undefined ? 'until `weir force` ends it' : `until ${new Date(until).toISOString()}`;
+  return { reason: 'ForcedDown', message: `down by \`weir force\`, ${end}` };
+}
+
 /**
  * Health is per address: a node is down for a family when all its addresses of that family are. One without any
  * stays while another of its addresses is up, so that A and AAAA name the same nodes.
  */
-function unhealthy({ addresses }: NodeStanding, _: PreparedDomain, family: Family): ClosedGate | undefined {
+function unhealthy(
+  { addresses, forced }: NodeStanding,
+  _: PreparedDomain,
+  family: Family,
+): ClosedGate | undefined {
+  if (forced === 'Up') return undefined;
   const ofFamily = addresses.filter((address) => address.family === family);
   const judged = ofFamily.length > 0 ? ofFamily : addresses;
   if (judged.some(({ healthy }) => healthy)) return undefined;

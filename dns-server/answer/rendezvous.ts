@@ -22,18 +22,24 @@ export function unitOf({ version, bytes }: IpAddress, bits: number): number {
 }
 
 /** Nodes for a unit, best first. Weight 0 counts only where all have it. */
-export function rank<T extends { node: PreparedNode }>(among: readonly T[], unit: number): T[] {
-  const equal = among.every(({ node }) => node.spec.weight === 0);
+export function rank<T extends { node: PreparedNode; weight: number }>(
+  among: readonly T[],
+  unit: number,
+): T[] {
+  const equal = among.every(({ weight }) => weight === 0);
   return among
-    .map((item) => ({ item, score: score(item.node, unit, equal ? 1 : item.node.spec.weight) }))
+    .map((item) => ({ item, score: score(item.node, unit, equal ? 1 : item.weight) }))
     .sort((a, b) => b.score - a.score || (a.item.node.spec.name < b.item.node.spec.name ? -1 : 1))
     .map(({ item }) => item);
 }
 
 function score({ seed }: PreparedNode, unit: number, weight: number): number {
-  // Above 0 and below 1, so that the logarithm is finite and not 0.
-  const drawn = (mix(unit ^ mix(seed)) + 0.5) / 2 ** 32;
-  return -weight / Math.log(drawn);
+  return -weight / Math.log(drawn(unit, seed));
+}
+
+/** What a unit draws for a seed: above 0 and below 1, so that the logarithm is finite and not 0. */
+export function drawn(unit: number, seed: number): number {
+  return (mix(unit ^ mix(seed)) + 0.5) / 2 ** 32;
 }
 
 /** The finaliser of MurmurHash3: every bit of the input changes half of the output's. */

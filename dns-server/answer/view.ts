@@ -1,16 +1,18 @@
 /**
- * A view: plan, node table and health of one moment, and the selections made from them so far. Whoever changes one of
- * the three makes a new view and swaps it in by one assignment; answers of one view agree with each other.
+ * A view: plan, node table, health and time of one moment, and the selections made from them so far. Whoever changes
+ * one of them makes a new view and swaps it in by one assignment; answers of one view agree with each other.
  *
- *     domain ──cohortOf──> cohort: same candidates, same nodes that serve it ──(region, family)──> selection
+ *     domain ──shift──> set ──cohort──> same candidates, same nodes that serve it ──(client's tiers, family)──> selection
  */
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
 import type { HealthReport } from '../../contract/stream/messages.ts';
 import type { Family } from '../plan/prepared-address.ts';
-import type { PreparedDomain, PreparedPlan, PreparedSet } from '../plan/prepared-plan.ts';
-import { judge, type Selection, select, tiersFor } from './choose.ts';
+import type { PreparedDomain, PreparedPlan, PreparedSet, PreparedShift } from '../plan/prepared-plan.ts';
+import { judge, type Selection, select } from './choose.ts';
+import { shiftsInForce } from './shift.ts';
 import { type Standings, standingsOf } from './standing.ts';
+import { tiersFor, tiersKey, type Whereabouts } from './tiers.ts';
 
 /**
  * Domains that every gate treats alike. Ten thousand domains have few candidate sets, and a set as many cohorts as
@@ -23,51 +25,71 @@ export interface Cohort {
 export interface View {
   plan: PreparedPlan;
   standings: Standings;
-  cohortOf(domain: PreparedDomain): Cohort;
-  /** For a domain, a region of clients and a family: computed when it is first asked for, kept as long as the view. */
-  selectionFor(domain: PreparedDomain, region: string, family: Family): Selection;
+  /** Milliseconds since the epoch: when it was made. */
+  now: number;
+  shiftsOf(domain: PreparedDomain): readonly PreparedShift[];
+  cohortOf(domain: PreparedDomain, set: PreparedSet): Cohort;
+  /** Of a domain's set, for a client and a family: computed when it is first asked for, kept as long as the view. */
+  selectionFor(domain: PreparedDomain, set: PreparedSet, client: Whereabouts, family: Family): Selection;
 }
 
-export function createView(plan: PreparedPlan, table: NodeTable, health: HealthReport['nodes']): View {
-  const standings = standingsOf(plan.nodes, table, health);
-  const cohorts = cohortsOf(plan.domains, standings);
-  const cohortOf = (domain: PreparedDomain) => cohorts.get(domain) ?? { selections: new Map() };
+const NO_SHIFTS: readonly PreparedShift[] = [];
+
+export function createView(
+  plan: PreparedPlan,
+  table: NodeTable,
+  health: HealthReport['nodes'],
+  now = 0,
+): View {
+  const standings = standingsOf(plan.nodes, table, health, now);
+  const shifts = new Map(
+    plan.domains.flatMap((domain): [PreparedDomain, PreparedShift[]][] => {
+      const inForce = domain.shifts.length === 0 ? [] : shiftsInForce(domain, now);
+      return inForce.length === 0 ? [] : [[domain, inForce]];
+    }),
+  );
+  const cohortOf = cohorts(standings);
   return {
     plan,
     standings,
+    now,
+    shiftsOf: (domain) => shifts.get(domain) ?? NO_SHIFTS,
     cohortOf,
-    selectionFor(domain, region, family) {
-      const { selections } = cohortOf(domain);
-      const key = family + region;
+    selectionFor(domain, set, client, family) {
+      const { selections } = cohortOf(domain, set);
+      const key = `${family} ${tiersKey(set, client)}`;
       const made = selections.get(key);
       if (made) return made;
-      const selection = select(judge(tiersFor(domain, region), standings, domain, family));
+      const selection = select(judge(tiersFor(set, client), standings, domain, family));
       selections.set(key, selection);
       return selection;
     },
   };
 }
 
-function cohortsOf(
-  domains: readonly PreparedDomain[],
-  standings: Standings,
-): ReadonlyMap<PreparedDomain, Cohort> {
+/** Cohorts are found when they are first asked for, and remembered by domain: most answers come from few domains. */
+function cohorts(standings: Standings): View['cohortOf'] {
   const ackedOf = new Map<PreparedSet, Revision[]>();
   const shared = new Map<PreparedSet, Map<number, Cohort>>();
-  return new Map(
-    domains.map((domain) => {
-      const { set, since } = domain;
-      const acked = ackedOf.get(set) ?? ackedRevisions(set, standings);
-      ackedOf.set(set, acked);
-      const ofSet = shared.get(set) ?? new Map<number, Cohort>();
-      shared.set(set, ofSet);
-      // How many nodes lag behind tells which: those that acked least.
-      const lagging = since === undefined ? -1 : countBelow(acked, since);
-      const cohort = ofSet.get(lagging) ?? { selections: new Map() };
-      ofSet.set(lagging, cohort);
-      return [domain, cohort];
-    }),
-  );
+  const known = new Map<PreparedSet, Map<PreparedDomain, Cohort>>();
+  const ofSet = <K, V>(maps: Map<PreparedSet, Map<K, V>>, set: PreparedSet): Map<K, V> => {
+    const map = maps.get(set) ?? new Map<K, V>();
+    maps.set(set, map);
+    return map;
+  };
+  return (domain, set) => {
+    const remembered = ofSet(known, set);
+    const found = remembered.get(domain);
+    if (found) return found;
+    const acked = ackedOf.get(set) ?? ackedRevisions(set, standings);
+    ackedOf.set(set, acked);
+    // How many nodes lag behind tells which: those that acked least.
+    const lagging = domain.since === undefined ? -1 : countBelow(acked, domain.since);
+    const cohort = ofSet(shared, set).get(lagging) ?? { selections: new Map() };
+    ofSet(shared, set).set(lagging, cohort);
+    remembered.set(domain, cohort);
+    return cohort;
+  };
 }
 
 /** What the set's nodes acked, lowest first; those that acked nothing serve no domain, whatever its `since`. */

@@ -17,7 +17,12 @@ describe('a plan that contradicts itself is refused, with all that is wrong', ()
     [
       {
         candidateSets: [
-          { id: 'all', regions: [{ region: 'us-west', tiers: [{ region: 'us-west', nodes: ['nope'] }] }] },
+          {
+            id: 'all',
+            regions: [
+              { region: 'us-west', tiers: [{ by: 'Region' as const, name: 'us-west', nodes: ['nope'] }] },
+            ],
+          },
         ],
       },
       'candidate set all names the node nope',

@@ -5,7 +5,8 @@ import { buildRegionTable } from '../geo/region-table.ts';
 import { keyOfName } from '../wire/name.ts';
 import { buildNames } from './names.ts';
 import { prepareAddress } from './prepared-address.ts';
-import type { PreparedDomain, PreparedNode, PreparedPlan, PreparedSet } from './prepared-plan.ts';
+import type { PreparedDomain, PreparedNode, PreparedPlan } from './prepared-plan.ts';
+import { preparedSets, prepareShift } from './prepared-sets.ts';
 import { seedOf } from './seed.ts';
 import { prepareZone } from './zone.ts';
 
@@ -17,12 +18,14 @@ export function preparePlan(published: PublishedRoutingPlan): PreparedPlan {
     plan.zones.map((zone) => [keyOfName(zone.name), prepareZone(zone, published.revision)]),
   );
   const nodes = plan.nodes.map(prepareNode);
-  const sets = prepareSets(plan, nodes);
+  const sets = preparedSets(plan, nodes);
   const domains = plan.domains.map((spec): PreparedDomain => {
     const zone = zones.get(keyOfName(spec.zone));
     const set = sets.get(spec.set);
     if (!zone || !set) throw new Error(`domain ${spec.cname} lacks its zone or its candidate set`);
-    return { spec, label: `${spec.namespace}/${spec.name}`, zone, set, since: published.since[spec.uid] };
+    const label = `${spec.namespace}/${spec.name}`;
+    const shifts = spec.shifts.map((shift) => prepareShift(shift, set, sets));
+    return { spec, label, zone, set, shifts, seed: seedOf(spec.cname), since: published.since[spec.uid] };
   });
   return {
     published,
@@ -45,10 +48,10 @@ function danglingNames(plan: RoutingPlan): string[] {
   const need = (kind: keyof typeof known, name: string, where: string) => {
     if (!known[kind].has(name)) faults.push(`${where} names the ${kind} ${name}, which is not in it`);
   };
-  need('region', plan.defaultRegion, 'defaultRegion');
-  for (const { cname, zone, set } of plan.domains) {
+  if (plan.regions.length > 0) need('region', plan.defaultRegion, 'defaultRegion');
+  for (const { cname, zone, set, shifts } of plan.domains) {
     need('zone', zone, `domain ${cname}`);
-    need('candidate set', set, `domain ${cname}`);
+    for (const id of [set, ...shifts.map((shift) => shift.set)]) need('candidate set', id, `domain ${cname}`);
   }
   for (const { id, regions } of plan.candidateSets) {
     for (const { tiers } of regions) {
@@ -60,26 +63,4 @@ function danglingNames(plan: RoutingPlan): string[] {
 
 function prepareNode(spec: RoutingNode): PreparedNode {
   return { spec, addresses: spec.addresses.map(prepareAddress), seed: seedOf(spec.name) };
-}
-
-function prepareSets(
-  { candidateSets, regions }: RoutingPlan,
-  nodes: readonly PreparedNode[],
-): Map<string, PreparedSet> {
-  const byName = new Map(nodes.map((node) => [node.spec.name, node]));
-  const find = (names: readonly string[]) => names.flatMap((name) => byName.get(name) ?? []);
-  return new Map(
-    candidateSets.map((set) => {
-      const tiersOf = new Map(
-        set.regions.map(({ region, tiers }) => [
-          region,
-          tiers.map((tier) => ({ region: tier.region, nodes: find(tier.nodes) })),
-        ]),
-      );
-      const all = [...new Set([...tiersOf.values()].flat().flatMap((tier) => tier.nodes))];
-      const everywhere = regions.every(({ name }) => (tiersOf.get(name)?.length ?? 0) > 0);
-      const dividesClients = all.length > 1 || (all.length === 1 && !everywhere);
-      return [set.id, { tiersOf, nodes: all, dividesClients }];
-    }),
-  );
 }

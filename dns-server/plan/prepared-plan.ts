@@ -7,7 +7,13 @@
  */
 import type { PublishedRoutingPlan } from '../../contract/plans/published-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
-import type { RoutingDomain, RoutingNode, RoutingZone } from '../../contract/plans/routing-plan.ts';
+import type {
+  Location,
+  RoutingDomain,
+  RoutingNode,
+  RoutingZone,
+  Tier,
+} from '../../contract/plans/routing-plan.ts';
 import type { RegionTable } from '../geo/region-table.ts';
 import type { PreparedAddress } from './prepared-address.ts';
 
@@ -19,8 +25,11 @@ export interface PreparedNode {
 }
 
 export interface PreparedTier {
-  region: string;
+  by: Tier['by'];
+  name: string;
   nodes: PreparedNode[];
+  /** Of a site. */
+  location?: Location | undefined;
 }
 
 /** A candidate set, shared by the domains that have the same one. */
@@ -30,6 +39,17 @@ export interface PreparedSet {
   nodes: PreparedNode[];
   /** Whether two clients can get different answers: not when one node answers all regions, or none any. */
   dividesClients: boolean;
+  /** AS numbers that its nodes name: clients of others are all alike to it. */
+  isps: ReadonlySet<number>;
+}
+
+/** Clients whose hash lies in [start, end), of 0 to 1, go to its set: the shift's own tiers, then the domain's. */
+export interface PreparedShift {
+  set: PreparedSet;
+  start: number;
+  end: number;
+  from: number;
+  until: number;
 }
 
 export interface PreparedDomain {
@@ -38,6 +58,9 @@ export interface PreparedDomain {
   label: string;
   zone: PreparedZone;
   set: PreparedSet;
+  shifts: PreparedShift[];
+  /** The domain's own part of the hash by which shifts divide clients. */
+  seed: number;
   /** The revision from which on a node serves it; without one no node does yet. */
   since: Revision | undefined;
 }

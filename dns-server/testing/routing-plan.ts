@@ -3,7 +3,7 @@
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import { type PublishedRoutingPlan, planDigest } from '../../contract/plans/published-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
-import type { RoutingDomain, RoutingNode, RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import type { RoutingDomain, RoutingNode, RoutingPlan, Tier } from '../../contract/plans/routing-plan.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import type { Place } from '../geo/place.ts';
@@ -18,6 +18,7 @@ export function testNode(name: string, region: string, changes: Partial<RoutingN
     region,
     weight: 100,
     schedulable: true,
+    isps: [],
     healthCheck: {
       port: 8080,
       path: '/.weir/health',
@@ -40,8 +41,10 @@ export function testDomain(changes: Partial<RoutingDomain> = {}): RoutingDomain 
     zone: 'cdn.example.net',
     policy: 'Geo',
     ttl: 60,
+    minTtl: 30,
     answers: 2,
     set: 'all',
+    shifts: [],
     ...changes,
   };
 }
@@ -57,9 +60,9 @@ export function testPlan(changes: Partial<RoutingPlan> = {}): RoutingPlan {
     testNode('zz-2', 'cn-central', { addresses: ['198.51.100.6'] }),
   ];
   const names = ['cn-central', 'cn-north', 'us-west'];
-  const tier = (region: string) => {
-    const own = nodes.filter((node) => node.region === region).map(({ name }) => name);
-    return own.length > 0 ? [{ region, nodes: own }] : [];
+  const tier = (name: string): Tier[] => {
+    const own = nodes.filter((node) => node.region === name);
+    return own.length > 0 ? [{ by: 'Region', name, nodes: own.map((node) => node.name) }] : [];
   };
   return {
     zones: [

@@ -2,7 +2,9 @@
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { KindName } from '../../contract/kinds/kind.ts';
 import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
+import { durationMs } from '../../lib/duration.ts';
 import { hostnamesOf } from './hostnames.ts';
+import { intervalStarts } from './shifts.ts';
 
 export interface Fault {
   path: PropertyKey[];
@@ -17,7 +19,7 @@ export interface Surroundings {
 }
 
 export const CHECKS: { [K in KindName]: ((resource: Resource<K>, around: Surroundings) => Fault[])[] } = {
-  CdnDomain: [zoneExists, cnameFits],
+  CdnDomain: [zoneExists, cnameFits, overriddenRegionsExist, shiftsFit, minTtlFits],
   EdgeNode: [regionExists],
   PurgeJob: [domainExists, urlsBelongToDomain],
 };
@@ -47,11 +49,41 @@ function cnameFits({ metadata: { name, namespace }, spec }: CdnDomain, { config 
   ];
 }
 
+function overriddenRegionsExist({ spec: { routing } }: CdnDomain, { config }: Surroundings): Fault[] {
+  const regions = config.regions.map(({ name }) => name);
+  return (routing.overrides ?? []).flatMap(({ region }, index): Fault[] => {
+    if (regions.includes(region)) return [];
+    const path = ['spec', 'routing', 'overrides', index, 'region'];
+    return [{ path, reason: 'Missing', message: knownRegions(regions) }];
+  });
+}
+
+function shiftsFit({ spec: { routing } }: CdnDomain): Fault[] {
+  const message = 'shares of shifts that overlap in time add up to at most 100';
+  return intervalStarts(routing.shifts ?? []).flatMap((start, index): Fault[] =>
+    start === undefined
+      ? [{ path: ['spec', 'routing', 'shifts', index, 'percent'], reason: 'Invalid', message }]
+      : [],
+  );
+}
+
+function minTtlFits({ spec: { routing } }: CdnDomain): Fault[] {
+  const { ttl, minTtl } = routing;
+  if (minTtl === undefined || durationMs(minTtl) <= durationMs(ttl)) return [];
+  const message = `at most the ttl, which is ${ttl}`;
+  return [{ path: ['spec', 'routing', 'minTtl'], reason: 'Invalid', message }];
+}
+
 function regionExists({ spec: { region } }: EdgeNode, { config }: Surroundings): Fault[] {
   const regions = config.regions.map(({ name }) => name);
-  if (regions.includes(region)) return [];
-  const message = `one of the regions of weir.yaml: ${regions.join(', ')}`;
-  return [{ path: ['spec', 'region'], reason: 'Missing', message }];
+  if (region === undefined ? regions.length === 0 : regions.includes(region)) return [];
+  return [{ path: ['spec', 'region'], reason: 'Missing', message: knownRegions(regions) }];
+}
+
+function knownRegions(regions: readonly string[]): string {
+  return regions.length === 0
+    ? 'no region: weir.yaml has none'
+    : `one of the regions of weir.yaml: ${regions.join(', ')}`;
 }
 
 function domainExists({ metadata, spec }: PurgeJob, { domain }: Surroundings): Fault[] {

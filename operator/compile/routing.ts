@@ -1,9 +1,17 @@
 /** Snapshot and settings -> what dns-servers need. Pure. */
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
+import type { Routing } from '../../contract/kinds/cdn-domain.ts';
 import type { CdnDomain, EdgeNode } from '../../contract/kinds/kinds.ts';
-import type { RoutingDomain, RoutingNode, RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import {
+  NO_REGION,
+  type RoutingDomain,
+  type RoutingNode,
+  type RoutingPlan,
+  type Shift,
+} from '../../contract/plans/routing-plan.ts';
 import { durationMs, durationSeconds } from '../../lib/duration.ts';
 import { hostnamesOf } from '../admit/hostnames.ts';
+import { intervalStarts } from '../admit/shifts.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
 import { type CandidateSets, candidateSets } from './candidates.ts';
 
@@ -26,7 +34,7 @@ export function compileRouting({ domains, nodes }: Snapshot, config: WeirConfig)
         cidrs: [...cidrs].sort(),
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
-    defaultRegion: config.defaultRegion,
+    defaultRegion: config.defaultRegion ?? NO_REGION,
     nodes: nodes.map(routingNode),
     candidateSets: sets.all(),
     domains: rows,
@@ -37,7 +45,7 @@ function routingDomain(domain: CdnDomain, defaultZone: string, sets: CandidateSe
   const { metadata, spec } = domain;
   const { uid, namespace, name } = metadata;
   const zone = spec.zone ?? defaultZone;
-  const { policy, ttl, answers, nodes } = spec.routing;
+  const { policy, ttl, answers } = spec.routing;
   return {
     uid,
     namespace,
@@ -47,9 +55,26 @@ function routingDomain(domain: CdnDomain, defaultZone: string, sets: CandidateSe
     zone,
     policy,
     ttl: durationSeconds(ttl),
+    minTtl: minTtlOf(spec.routing),
     answers,
-    set: sets.idFor(nodes),
+    set: sets.idFor(spec.routing),
+    shifts: routingShifts(spec.routing, sets),
   };
+}
+
+/** Half of the TTL, as in gdnsd. */
+function minTtlOf({ ttl, minTtl }: Routing): number {
+  return minTtl === undefined ? Math.ceil(durationSeconds(ttl) / 2) : durationSeconds(minTtl);
+}
+
+function routingShifts(routing: Routing, sets: CandidateSets): Shift[] {
+  const { shifts = [] } = routing;
+  const starts = intervalStarts(shifts);
+  return shifts.flatMap(({ nodes, percent, from, until }, index) => {
+    const start = starts[index];
+    const times = { from: Date.parse(from), until: Date.parse(until) };
+    return start === undefined ? [] : [{ set: sets.idFor(routing, nodes), start, percent, ...times }];
+  });
 }
 
 /** `<name>.<namespace>.<zone>`: what the customer points a CNAME at. */
@@ -62,9 +87,10 @@ function routingNode({ metadata, spec }: EdgeNode): RoutingNode {
   return {
     name: metadata.name,
     addresses: spec.addresses,
-    region: spec.region,
+    region: spec.region ?? NO_REGION,
     weight: spec.weight,
     schedulable: spec.schedulable,
+    isps: [...(spec.isps ?? [])].sort((a, b) => a - b),
     healthCheck: {
       port: spec.ports.http,
       path,

@@ -80,9 +80,9 @@ function holds({ rule }: CelRule, self: unknown, oldSelf: unknown): boolean {
   return environment.evaluate(rule, { self, oldSelf }) === true;
 }
 
-/** Our schemas know integers only, and CEL's are 64 bits wide. */
+/** CEL's integers are 64 bits wide. */
 function celValue(value: unknown): unknown {
-  if (typeof value === 'number') return BigInt(value);
+  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(celValue);
   if (!isRecord(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, celValue(field)]));
