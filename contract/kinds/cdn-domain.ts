@@ -90,7 +90,9 @@ const cacheRule = withRules(
       .describe('`ttl` wins over `private`, `no-store` and Set-Cookie. Use with care.'),
     browserTtl: duration
       .optional()
-      .describe('`max-age` that clients are told instead of the origin’s Cache-Control.'),
+      .describe(
+        'How long clients may keep an answer from when they get it, instead of what the origin says.',
+      ),
     query: query
       .optional()
       .describe('Which query parameters are part of the cache key, for all requests that match.'),

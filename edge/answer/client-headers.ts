@@ -1,4 +1,5 @@
 /** What clients are told beside the origin's own fields: Age, Via, Cache-Status, and the rule's browserTtl. Pure. */
+import { toldAgeSeconds } from '../cache/freshness.ts';
 import { field, type Headers, without } from '../headers.ts';
 import { type CacheNote, withCacheStatus } from './cache-status.ts';
 
@@ -23,8 +24,13 @@ export function withAge(headers: Headers, ageMs: number): Headers {
 const AGE = new Set(['age']);
 const BROWSER_FRESHNESS = new Set(['cache-control', 'expires', 'pragma']);
 
-/** `browserTtl`: what browsers hear instead of the origin's Cache-Control; errors are left as they are. */
+/**
+ * `browserTtl`: what browsers hear instead of the origin's Cache-Control; errors are left as they are. They may keep the
+ * answer for that long from now, and a browser takes the Age that we send off its lifetime (RFC 9111 4.2): so it is
+ * added here.
+ */
 export function withBrowserTtl(headers: Headers, status: number, browserTtl: number | undefined): Headers {
   if (browserTtl === undefined || status >= 400) return headers;
-  return [...without(headers, BROWSER_FRESHNESS), ['cache-control', `max-age=${browserTtl}`]];
+  const maxAge = browserTtl + toldAgeSeconds(headers);
+  return [...without(headers, BROWSER_FRESHNESS), ['cache-control', `max-age=${maxAge}`]];
 }

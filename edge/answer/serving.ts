@@ -35,7 +35,7 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
     const left = Math.floor(freshLeftMs(object, ttl, now) / 1_000);
     const note: CacheNote =
       forward === undefined ? { hit: true, ttl: left } : { hit: false, ...forward, ttl: left };
-    const told = withAge(withBrowserTtl(object.headers, object.status, browserTtl), ageMs(object, now));
+    const told = withBrowserTtl(withAge(object.headers, ageMs(object, now)), object.status, browserTtl);
     const whole = { ...representation, status: object.status, headers: told };
     const shape = shapeFor(exchange.request, whole);
     return {

@@ -104,13 +104,17 @@ export function freshForMs(answer: OriginAnswer, ttl: Ttl): number {
   return until === undefined ? 0 : Math.max(0, until - (httpDate(field(headers, 'date')) ?? responseTime));
 }
 
+/** The Age field; of several members the first counts, and one that is no number is 0 (RFC 9111 5.1). */
+export function toldAgeSeconds(headers: Headers): number {
+  const [first = ''] = (field(headers, 'age') ?? '').split(',');
+  return /^\s*\d+\s*$/.test(first) ? Math.min(Number(first), 2 ** 31) : 0;
+}
+
 /** Age of an answer at `now` (RFC 9111 4.2.3). */
 export function ageMs({ headers, requestTime, responseTime }: OriginAnswer, now: number): number {
   const date = httpDate(field(headers, 'date')) ?? responseTime;
   const apparent = Math.max(0, responseTime - date);
-  const [first = ''] = (field(headers, 'age') ?? '').split(',');
-  const told = /^\s*\d+\s*$/.test(first) ? Math.min(Number(first), 2 ** 31) * 1_000 : 0;
-  const corrected = told + Math.max(0, responseTime - requestTime);
+  const corrected = toldAgeSeconds(headers) * 1_000 + Math.max(0, responseTime - requestTime);
   return Math.max(apparent, corrected) + Math.max(0, now - responseTime);
 }
 
