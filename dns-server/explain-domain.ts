@@ -8,10 +8,15 @@ import type { HealthReport } from '../contract/stream/messages.ts';
 import { type Client, clientFromText } from './answer/client.ts';
 import { type Explanation, explain } from './answer/explain.ts';
 import { readAsnTable } from './geo/asn-table.ts';
+import { exactPlaces } from './geo/compile.ts';
 import { embeddedAsnTables, embeddedGeoDatabases } from './geo/embedded-data.ts';
 import { openGeoDatabase } from './geo/geo-database.ts';
+import { readGeoFiles } from './geo/geo-files.ts';
+import { geoRulesOf } from './geo/geo-sources.ts';
+import { buildRegionTable } from './geo/region-table.ts';
 import { preparePlan } from './plan/prepare.ts';
 import type { Family } from './plan/prepared-address.ts';
+import type { PreparedPlan } from './plan/prepared-plan.ts';
 
 export interface ExplainRequest {
   published: PublishedRoutingPlan;
@@ -28,6 +33,8 @@ export interface ExplainRequest {
   now: number;
   geoDatabases?: readonly string[] | undefined;
   asnTables?: readonly string[] | undefined;
+  /** CSV files `prefix,region,asn`. */
+  geoNetworks?: readonly string[] | undefined;
 }
 
 export type { Explanation };
@@ -42,8 +49,25 @@ export async function explainDomain(request: ExplainRequest): Promise<Explanatio
     readAsnTable(request.asnTables ?? embeddedAsnTables()),
   ]);
   const { published, table, health, name, now, family = 4 } = request;
-  const plan = preparePlan(published);
+  const plan = await placed(preparePlan(published), request);
   return explain({ plan, table, health, geo, name, client, family, now, isp: asns.find(client.address) });
+}
+
+/** The plan with the regions that dns-servers compile: found for one client, that takes no time. */
+async function placed(plan: PreparedPlan, request: ExplainRequest): Promise<PreparedPlan> {
+  const rules = geoRulesOf(plan.published.plan);
+  const { data, faults } = await readGeoFiles(
+    {
+      databases: request.geoDatabases ?? embeddedGeoDatabases(),
+      asn: request.asnTables ?? embeddedAsnTables(),
+      networks: request.geoNetworks ?? [],
+    },
+    rules,
+  );
+  const [fault] = faults;
+  if (fault) throw new Error(`${fault.file}: ${fault.message}`);
+  const table = buildRegionTable(rules.regions, rules.defaultRegion, data.networks);
+  return { ...plan, regions: { ...table, places: exactPlaces(data, rules) } };
 }
 
 function readClient(text: string): Client {

@@ -12,6 +12,7 @@ import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { type DnsServer, startDnsServer } from './main.ts';
 import { askTcp, askUdp, decode, framed, lines, queryBytes, scopeIn } from './testing/ask.ts';
+import { mmdbOf } from './testing/mmdb.ts';
 import { published, readyTable, testNode, testPlan } from './testing/routing-plan.ts';
 
 const VIDEO = 'video.demo.cdn.example.net';
@@ -77,11 +78,28 @@ async function writeState({ published: held, table }: ReturnType<typeof planOf>)
   await writeFile(join(state, AGENT_FILES.table), JSON.stringify(table));
 }
 
-/** The dns-server with the geo data that comes along; by default nobody is where the operator should be. */
+/** Enough of the world for these tests; the data that comes along takes seconds to compile. */
+const WORLD = mmdbOf({
+  '8.0.0.0/9': { country_code: 'US' },
+  '61.128.0.0/10': { country_code: 'CN', state1: 'Chongqing' },
+  '202.102.0.0/16': { country_code: 'CN', state1: 'Henan' },
+  '240e::/20': { country_code: 'CN', state1: 'Beijing' },
+});
+
+/** By default nobody is where the operator should be. */
 async function startServer(operator = 'http://127.0.0.1:1'): Promise<DnsServer> {
-  const tokenFile = join(state, 'token');
+  const [tokenFile, world] = [join(state, 'token'), join(state, 'world.mmdb')];
   await writeFile(tokenFile, 'secret');
-  const options = { name: 'dns-1', operator, tokenFile, state, listen: [ANY_PORT], admin: ANY_PORT };
+  await writeFile(world, WORLD);
+  const options = {
+    name: 'dns-1',
+    operator,
+    tokenFile,
+    state,
+    listen: [ANY_PORT],
+    admin: ANY_PORT,
+    geoDatabase: [world],
+  };
   const server = await startDnsServer(options, { log: silentLog });
   ends.push(() => server.stop());
   return server;
@@ -127,6 +145,7 @@ describe('with a plan on disk and no operator', () => {
     expect(body).toContain('weir_dns_queries_total{transport="tcp",type="A",rcode="NOERROR"} 1');
     expect(body).toContain(`weir_dns_answers_total{domain="demo/video"} 6`);
     expect(body).toContain('weir_dns_plan_seq 7');
+    expect(body).toContain('weir_dns_geo_compilations_total 1');
   });
 
   test('an edge that freezes leaves the answers within interval x threshold + time-out, and comes back', async () => {

@@ -5,12 +5,11 @@
  *     operator ─────┴─agent─> plan ─prepare─┐
  *                           > node table ───┼─> view ─┐
  *     probes ───────────────> health ───────┘         ├─ respond ─> UDP, TCP
- *     MMDB files ───────────> geo ────────────────────┘
+ *     geo files ────────────> tables ─────────────────┘
  *
  * It starts and answers with no operator: what it answers from lies in its state folder. It listens once what was on
  * disk is in force and the first round of probes has ended.
  */
-import { access, constants } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { createAgent } from '../agent/create-agent.ts';
@@ -20,8 +19,11 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
-import { embeddedGeoDatabases } from './geo/embedded-data.ts';
-import { openGeoDatabase } from './geo/geo-database.ts';
+import { compiledPlaces } from './geo/compile.ts';
+import { embeddedAsnTables, embeddedGeoDatabases } from './geo/embedded-data.ts';
+import { geoDatabase } from './geo/geo-database.ts';
+import { geoRulesOf } from './geo/geo-sources.ts';
+import { GeoTables } from './geo/geo-tables.ts';
 import { keepHealthNotes } from './health/health-notes.ts';
 import { probe } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
@@ -42,8 +44,8 @@ export interface DnsServerOptions {
   listen: ListenAddress[];
   admin: ListenAddress;
   geoDatabase?: string[];
-  /** No answer depends on them: explanations read them. Here they are only checked, to tell a mistake early. */
   geoAsn?: string[];
+  geoNetworks?: string[];
 }
 
 export interface DnsServer {
@@ -64,16 +66,17 @@ export async function startDnsServer(
   await using starting = new AsyncDisposableStack();
   starting.defer(() => log.info('stopped'));
   const metrics = new DnsMetrics();
-  const geo = await openGeoDatabase(options.geoDatabase ?? embeddedGeoDatabases(), (fault) => {
-    // Clients in the default region are served; with no dns-server nobody would be.
-    metrics.geoDatabaseFailed();
-    log.error(
-      { err: fault },
-      'a geo database is missing: its clients are placed by CIDR or in the default region',
-    );
+  const geo = new GeoTables({
+    files: {
+      databases: options.geoDatabase ?? embeddedGeoDatabases(),
+      asn: options.geoAsn ?? embeddedAsnTables(),
+      networks: options.geoNetworks ?? [],
+    },
+    clock,
+    log,
+    onCompiled: (outcome) => metrics.geoCompiled(outcome),
   });
-  await checkReadable(options.geoAsn ?? [], log);
-  const service = new Service({ geo, metrics, log, clock });
+  const service = new Service({ geo: geoDatabase([]), metrics, log, clock });
   starting.defer(() => service.stop());
 
   const prober = new Prober({
@@ -100,6 +103,7 @@ export async function startDnsServer(
     merge: keepLowerSince,
     prepare: async (published) => {
       const plan = preparePlan(published);
+      plan.regions.places = compiledPlaces(await geo.for(geoRulesOf(published.plan)));
       return () => {
         service.usePlan(plan);
         prober.follow(published.plan.nodes);
@@ -113,6 +117,11 @@ export async function startDnsServer(
     log,
     report: (report) => agent.report(report),
   });
+  geo.follow(
+    () => service.geoRules(),
+    (compiled) => service.usePlaces(compiledPlaces(compiled)),
+  );
+  starting.defer(() => geo.stop());
   starting.defer(() => notes.stop());
   starting.defer(() => prober.stop());
   starting.defer(() => agent.stop());
@@ -136,14 +145,6 @@ export async function startDnsServer(
     admin: { ...options.admin, port: portOf(admin) },
     stop: () => running.disposeAsync(),
   };
-}
-
-async function checkReadable(files: readonly string[], log: Log): Promise<void> {
-  for (const file of files) {
-    const fault = await access(file, constants.R_OK).catch((error: unknown) => error);
-    if (fault)
-      log.error({ err: fault, file }, 'the table of AS numbers can not be read; explanations need it');
-  }
 }
 
 function closeServer(server: Server): void {

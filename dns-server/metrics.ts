@@ -50,9 +50,17 @@ export class DnsMetrics {
     '1 while no node of the domain passes health and admission, and all of them are answered.',
     ['domain'],
   );
-  readonly #failedDatabases = this.#gauge(
-    'weir_dns_geo_databases_failed',
-    'Geo databases that could not be read at start.',
+  readonly #geoFaults = this.#gauge(
+    'weir_dns_geo_faults',
+    'Geo files that could not be read, and rows of your own networks that could not be used, at the last attempt.',
+  );
+  readonly #geoCompilations = this.#counter(
+    'weir_dns_geo_compilations_total',
+    'Compilations of the geo tables: at the first plan, and whenever its regions or a geo file changed.',
+  );
+  readonly #geoSeconds = this.#gauge(
+    'weir_dns_geo_compilation_seconds',
+    'How long the last compilation of the geo tables took, beside the answering.',
   );
 
   constructor() {
@@ -92,8 +100,10 @@ export class DnsMetrics {
     for (const domain of domains.slice(0, MAX_LABELLED_DOMAINS)) this.#allDown.set({ domain }, 1);
   }
 
-  geoDatabaseFailed(): void {
-    this.#failedDatabases.inc();
+  geoCompiled({ faults, milliseconds }: { faults: number; milliseconds: number }): void {
+    this.#geoFaults.set(faults);
+    this.#geoCompilations.inc();
+    this.#geoSeconds.set(milliseconds / 1_000);
   }
 
   #labelOf(domain: string): string {

@@ -34,7 +34,11 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
       '--geo-database <file...>',
       'MMDB files, first match wins (default: DB-IP Lite, which comes along)',
     )
-    .option('--geo-asn <file...>', 'CSV files `first,last,asn,name` (default: those of @ip-location-db/asn)')
+    .option(
+      '--geo-asn <file...>',
+      'AS numbers: MMDB, or CSV files `first,last,asn,name` (default: those of @ip-location-db/asn)',
+    )
+    .option('--geo-networks <file...>', 'CSV files `prefix,region,asn` of your own')
     .addHelpText('after', EXAMPLE);
   return { listen: [LISTEN], ...command.parse(argv).opts<Omit<DnsServerOptions, 'listen'>>() };
 }

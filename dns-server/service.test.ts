@@ -57,7 +57,7 @@ test('an alarm is logged when it is raised and when it is over', () => {
 test('subdivisions that no flat database can know are told', () => {
   const { service, messages } = start();
   const regions = [
-    { name: 'us-west', countries: [], subdivisions: ['DE-BY'], cidrs: [] },
+    { name: 'us-west', countries: [], subdivisions: ['DE-BY'], asns: [], cidrs: [] },
     ...plan.regions.slice(0, 2),
   ];
   service.usePlan(preparePlan(published(testPlan({ regions }))));

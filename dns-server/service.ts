@@ -13,6 +13,8 @@ import { nextBoundary } from './answer/shift.ts';
 import { nextForcedEnd } from './answer/standing.ts';
 import { createView, type View } from './answer/view.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
+import { type GeoRules, geoRulesOf } from './geo/geo-sources.ts';
+import type { Places } from './geo/region-table.ts';
 import { isKnownSubdivision } from './geo/subdivision-codes.ts';
 import type { Handler } from './listen/handler.ts';
 import type { DnsMetrics } from './metrics.ts';
@@ -58,6 +60,18 @@ export class Service {
     this.#plan = plan;
     this.#metrics.planInForce(plan.published.revision, plan.domains.length);
     warnOfSubdivisions(plan, this.#log);
+    this.#swap();
+  }
+
+  /** What the plan in force needs geo tables to tell. */
+  geoRules(): GeoRules | undefined {
+    return this.#plan && geoRulesOf(this.#plan.published.plan);
+  }
+
+  /** Geo files changed. */
+  usePlaces(places: Places): void {
+    if (this.#plan === undefined) return;
+    this.#plan = { ...this.#plan, regions: { ...this.#plan.regions, places } };
     this.#swap();
   }
 

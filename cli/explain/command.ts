@@ -84,5 +84,9 @@ function unknownHostname(hostname: string, { published }: RoutingView): string {
 async function geoFiles({ config, state }: InstallationState) {
   const folder = (await readFileIfThere(state.folder))?.trim() ?? '';
   const absolute = (paths: readonly string[] | undefined) => paths?.map((path) => resolve(folder, path));
-  return { geoDatabases: absolute(config?.geo?.databases), asnTables: absolute(config?.geo?.asn) };
+  return {
+    geoDatabases: absolute(config?.geo?.databases),
+    asnTables: absolute(config?.geo?.asn),
+    geoNetworks: absolute(config?.geo?.networks),
+  };
 }

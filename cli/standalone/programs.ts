@@ -97,6 +97,7 @@ function dnsServer({ folder, state, config }: Installation): Program {
       listen.dnsAdmin,
       ...files('--geo-database', geo?.databases),
       ...files('--geo-asn', geo?.asn),
+      ...files('--geo-networks', geo?.networks),
     ],
     places: [
       ...listen.dns.flatMap((address) => [

@@ -49,6 +49,10 @@ const region = z
           .array(textLike(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, 'a code such as CN-HA (ISO 3166-2)', 6))
           .default([])
           .describe('Provinces or states, as ISO 3166-2 codes; they win over countries.'),
+        asns: z
+          .array(z.int().min(1).max(4_294_967_295))
+          .default([])
+          .describe('Networks of these owners, as AS numbers; they win over subdivisions and countries.'),
         cidrs: z
           .array(cidr)
           .max(100_000)
@@ -94,14 +98,26 @@ const geo = z.strictObject({
   databases: z
     .array(z.string().min(1))
     .min(1)
+    .optional()
     .describe(
-      'MMDB files with country and subdivision, relative to weir.yaml; flat and GeoIP2 schemas are known.',
+      'MMDB files with country and subdivision, relative to weir.yaml; flat and GeoIP2 schemas are known. ' +
+        'By default the embedded DB-IP Lite.',
     ),
   asn: z
     .array(z.string().min(1))
     .min(1)
     .optional()
-    .describe('CSV files `first,last,asn,name`, relative to weir.yaml.'),
+    .describe(
+      'Files with AS numbers, relative to weir.yaml: MMDB (`.mmdb`), or CSV `first,last,asn,name`. ' +
+        'By default those of @ip-location-db/asn.',
+    ),
+  networks: z
+    .array(z.string().min(1))
+    .optional()
+    .describe(
+      'CSV files `prefix,region,asn` of your own, relative to weir.yaml; region or AS number may be empty. ' +
+        'They count like `cidrs`, and win over the AS numbers of `asn`.',
+    ),
 });
 
 const sampleOrigin = z.strictObject({
@@ -126,7 +142,7 @@ export const weirConfig = z
     defaultRegion: dnsLabel
       .optional()
       .describe('Where clients go that no region has; required where there are regions.'),
-    geo: geo.optional().describe('Geo data of your own; by default the embedded DB-IP Lite.'),
+    geo: geo.optional().describe('Geo data of your own; read again whenever a file changes.'),
     listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),

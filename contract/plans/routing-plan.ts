@@ -39,6 +39,7 @@ const routingRegion = z.strictObject({
   name: z.string(),
   countries: z.array(z.string()),
   subdivisions: z.array(z.string()),
+  asns: z.array(z.int()).default([]),
   cidrs: z.array(z.string()),
 });
 

@@ -9,7 +9,7 @@ import type { Isp } from '../geo/asn-table.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import { formatIp } from '../geo/ip-address.ts';
 import type { Place } from '../geo/place.ts';
-import type { DecidedBy } from '../geo/region-table.ts';
+import { type DecidedBy, reasonFor } from '../geo/region-table.ts';
 import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain, PreparedPlan } from '../plan/prepared-plan.ts';
 import { answerDomain, type DomainAnswer } from './answer-domain.ts';
@@ -65,12 +65,13 @@ export function explain(input: ExplainInput): Explanation | undefined {
   if (domain === undefined) return undefined;
   const view = createView(plan, input.table, input.health, input.now);
   const answer = answerDomain(view, geo, domain, client.address, family);
-  const { region, decidedBy, member } = answer.placement;
+  const { region, asn } = answer.placement;
+  const { place = {} } = geo.locate(client.address);
   const { namespace, name, cname, policy, hostnames } = domain.spec;
   return {
     domain: { namespace, name, hostname: hostnames[0] ?? cname, cname, policy },
-    client: { address: formatIp(client.address), place: geo.locate(client.address).place ?? {}, isp },
-    region: { name: region, decidedBy, member },
+    client: { address: formatIp(client.address), place, isp },
+    region: { name: region, ...reasonFor(plan.regions, client.address, { place, asn }) },
     outcome: answer.selection.outcome,
     shift: answer.side,
     tiers: judge(tiersFor(answer.set, answer.placement), view.standings, domain, family).map((tier) =>

@@ -1,9 +1,11 @@
 /**
  * Where an address is, out of a record of either schema that is in use:
  *
- *     flat      { country_code: 'CN', state1: 'Henan', city: 'Zhengzhou' }        @ip-location-db
- *     GeoIP2    { country: { iso_code: 'CN' }, subdivisions: [{ iso_code: 'HA' }], city: { names: { en } } }
+ *     flat      { country_code: 'CN', state1: 'Henan', city: 'Zhengzhou', latitude: 34.7, longitude: 113.6 }
+ *     GeoIP2    { country: { iso_code: 'CN' }, subdivisions: [{ iso_code: 'HA' }], city: { names: { en } },
+ *                 location: { latitude, longitude } }
  */
+import type { Location } from '../../contract/plans/routing-plan.ts';
 import { subdivisionCode } from './subdivision-codes.ts';
 
 export interface Place {
@@ -12,6 +14,7 @@ export interface Place {
   /** ISO 3166-2, `CN-HA`. */
   subdivision?: string;
   city?: string;
+  location?: Location;
 }
 
 /** Reads a record; nothing when it tells no country. */
@@ -24,7 +27,7 @@ function flatPlace(record: Record<string, unknown>): Place | undefined {
   const country = text(record.country_code);
   if (country === undefined) return undefined;
   const state = text(record.state1);
-  return place(country, state && subdivisionCode(country, state), text(record.city));
+  return place(country, state && subdivisionCode(country, state), text(record.city), locationOf(record));
 }
 
 function geoip2Place(record: Record<string, unknown>): Place | undefined {
@@ -35,11 +38,26 @@ function geoip2Place(record: Record<string, unknown>): Place | undefined {
   const first: unknown = Array.isArray(record.subdivisions) ? record.subdivisions[0] : undefined;
   const code = text(field(first, 'iso_code'));
   const city = text(field(field(record.city, 'names'), 'en'));
-  return place(country, code && `${country}-${code}`, city);
+  return place(country, code && `${country}-${code}`, city, locationOf(record.location));
 }
 
-function place(country: string, subdivision: string | undefined, city: string | undefined): Place {
-  return { country, ...(subdivision && { subdivision }), ...(city && { city }) };
+function place(
+  country: string,
+  subdivision: string | undefined,
+  city: string | undefined,
+  location: Location | undefined,
+): Place {
+  return {
+    country,
+    ...(subdivision && { subdivision }),
+    ...(city && { city }),
+    ...(location && { location }),
+  };
+}
+
+function locationOf(holder: unknown): Location | undefined {
+  const [latitude, longitude] = [field(holder, 'latitude'), field(holder, 'longitude')];
+  return typeof latitude === 'number' && typeof longitude === 'number' ? { latitude, longitude } : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -3,6 +3,7 @@
  * networks cost a few megabytes and no garbage.
  */
 import { bitAt } from './ip-address.ts';
+import type { PrefixSource } from './prefix-table.ts';
 
 export interface Match<T> {
   value: T | undefined;
@@ -51,6 +52,34 @@ export class PrefixTrie<T> {
     // Where the trie forks and the address went the empty way, that bit mattered too.
     const forks = depth < bits && (this.#children[2 * node] || this.#children[2 * node + 1]);
     return { value: best === NONE ? undefined : this.#held[best], length, depth: forks ? depth + 1 : depth };
+  }
+
+  /** The trie as a source of a prefix table; `numberOf` numbers what it holds, from 1 on, and 0 is no match. */
+  source(numberOf: (held: T) => number): PrefixSource {
+    const children = this.#children;
+    const numbers = this.#held.map(numberOf);
+    /** For each node the value that holds there: its own, else its parent's, which has a lower number. */
+    const inForce = new Int32Array(this.#size);
+    for (let node = 0; node < this.#size; node++) {
+      inForce[node] = this.#numberAt(node, numbers) ?? inForce[node] ?? 0;
+      for (const child of children.subarray(2 * node, 2 * node + 2)) {
+        if (child !== 0) inForce[child] = inForce[node] ?? 0;
+      }
+    }
+    const entry = (node: number): number =>
+      children[2 * node] || children[2 * node + 1] ? node : ~(inForce[node] ?? 0);
+    return {
+      root: entry(0),
+      child(node, bit) {
+        const next = children[2 * node + bit] ?? 0;
+        return next === 0 ? ~(inForce[node] ?? 0) : entry(next);
+      },
+    };
+  }
+
+  #numberAt(node: number, numbers: readonly number[]): number | undefined {
+    const held = this.#values[node] ?? NONE;
+    return held === NONE ? undefined : numbers[held];
   }
 
   #grow(): number {

@@ -77,9 +77,15 @@ export function testPlan(changes: Partial<RoutingPlan> = {}): RoutingPlan {
       },
     ],
     regions: [
-      { name: 'cn-central', countries: ['CN'], subdivisions: ['CN-HA'], cidrs: [] },
-      { name: 'cn-north', countries: [], subdivisions: ['CN-BJ'], cidrs: ['10.1.0.0/16', '2001:db8:f::/48'] },
-      { name: 'us-west', countries: ['US'], subdivisions: [], cidrs: ['10.1.2.0/24'] },
+      { name: 'cn-central', countries: ['CN'], subdivisions: ['CN-HA'], asns: [], cidrs: [] },
+      {
+        name: 'cn-north',
+        countries: [],
+        subdivisions: ['CN-BJ'],
+        asns: [],
+        cidrs: ['10.1.0.0/16', '2001:db8:f::/48'],
+      },
+      { name: 'us-west', countries: ['US'], subdivisions: [], asns: [], cidrs: ['10.1.2.0/24'] },
     ],
     defaultRegion: 'us-west',
     candidateSets: [

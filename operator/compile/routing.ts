@@ -27,10 +27,11 @@ export function compileRouting({ domains, nodes }: Snapshot, config: WeirConfig)
       negativeTtl: durationSeconds(soa.negativeTtl),
     })),
     regions: config.regions
-      .map(({ name, members: { countries, subdivisions, cidrs } }) => ({
+      .map(({ name, members: { countries, subdivisions, asns, cidrs } }) => ({
         name,
         countries: [...countries].sort(),
         subdivisions: [...subdivisions].sort(),
+        asns: [...asns].sort((a, b) => a - b),
         cidrs: [...cidrs].sort(),
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
