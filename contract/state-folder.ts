@@ -9,6 +9,7 @@
  *     accepted/<plural>/<namespace>/<name>.yaml      last accepted form of each resource
  *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
+ *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600, read by dns-servers
  *     dns-server/                      plan.json, table.json, health.json
  *     edges/<node>/                    plan.json, lingering.json, cache/ (bodies; index.db: objects, applied uids)
  */
@@ -20,6 +21,10 @@ export const DEFAULT_STATE_FOLDER = '.weir';
 
 /** The folder's name for objects that belong to no namespace; no namespace can be called so. */
 const CLUSTER = '_cluster';
+
+/** In the folder of secrets. */
+export const ZONE_KEYS_SUFFIX = '.keys.json';
+export const COOKIE_SECRET_FILE = 'cookie-secret';
 
 export function stateFolder(root: string) {
   const objectFile = (part: string, { kind, namespace, name }: ObjectRef) =>
@@ -36,6 +41,9 @@ export function stateFolder(root: string) {
     statusFile: (ref: ObjectRef) => objectFile('status', ref),
     jobs: join(root, 'jobs'),
     jobFile: (namespace: string, name: string) => join(root, 'jobs', `${namespace}.${name}.yaml`),
+    secrets: join(root, 'secrets'),
+    cookieSecret: join(root, 'secrets', COOKIE_SECRET_FILE),
+    zoneKeys: (zone: string) => join(root, 'secrets', `${zone}${ZONE_KEYS_SUFFIX}`),
     dnsServer: join(root, 'dns-server'),
     edge: (node: string) => join(root, 'edges', node),
     sampleOrigin: join(root, 'sample-origin'),

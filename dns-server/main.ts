@@ -19,6 +19,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
+import { followSecrets, type Secrets } from './dnssec/secret-files.ts';
 import { compiledPlaces } from './geo/compile.ts';
 import { embeddedAsnTables, embeddedGeoDatabases } from './geo/embedded-data.ts';
 import { geoDatabase } from './geo/geo-database.ts';
@@ -43,6 +44,8 @@ export interface DnsServerOptions {
   state: string;
   listen: ListenAddress[];
   admin: ListenAddress;
+  /** The folder with the zones' keys and the cookies' secret. */
+  secrets?: string;
   geoDatabase?: string[];
   geoAsn?: string[];
   geoNetworks?: string[];
@@ -76,7 +79,7 @@ export async function startDnsServer(
     log,
     onCompiled: (outcome) => metrics.geoCompiled(outcome),
   });
-  const service = new Service({ geo: geoDatabase([]), metrics, log, clock });
+  const service = new Service({ name: options.name, geo: geoDatabase([]), metrics, log, clock });
   starting.defer(() => service.stop());
 
   const prober = new Prober({
@@ -126,6 +129,10 @@ export async function startDnsServer(
   starting.defer(() => prober.stop());
   starting.defer(() => agent.stop());
 
+  if (options.secrets !== undefined) {
+    const onSecrets = (secrets: Secrets) => service.useSecrets(secrets);
+    starting.defer(await followSecrets({ folder: options.secrets, clock, log, onSecrets }));
+  }
   await agent.load();
   await prober.firstRound();
   const listeners = await startListeners(options.listen, service.handle, log);

@@ -8,6 +8,8 @@ const answered = (label: string) => ({
   rcode: 0,
   truncated: false,
   domain: { label } as PreparedDomain,
+  limited: undefined,
+  cookie: 'none' as const,
 });
 
 test('neither domains nor types can grow the metrics without end', async () => {

@@ -30,6 +30,27 @@ export class DnsMetrics {
     'Responses that did not fit and sent the client to TCP.',
     ['transport'],
   );
+  readonly #limited = new Tally(
+    this.registry,
+    'weir_dns_limited_total',
+    'UDP queries over a limit, by the limit and what became of them: truncated or dropped.',
+    ['limit', 'verdict'],
+  );
+  readonly #cookies = new Tally(
+    this.registry,
+    'weir_dns_cookies_total',
+    'Queries with a cookie: `valid` when it had one of ours, else `fresh`.',
+    ['result'],
+  );
+  readonly #signatures = this.#counter(
+    'weir_dns_signatures_total',
+    'DNSSEC signatures made; answers that were signed before need none.',
+  );
+  readonly #unsigned = this.#gauge(
+    'weir_dns_alarm_zone_without_key',
+    '1 while the zone should be signed and there is no key for it.',
+    ['zone'],
+  );
   readonly #failures = this.#counter(
     'weir_dns_query_failures_total',
     'Queries answered with SERVFAIL because the server failed: a bug, or a damaged geo database.',
@@ -67,11 +88,25 @@ export class DnsMetrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  responded(transport: Transport, { length, type, rcode, truncated, domain }: Responded): void {
+  responded(
+    transport: Transport,
+    { length, type, rcode, truncated, domain, limited, cookie }: Responded,
+  ): void {
+    if (limited) this.#limited.count(`${limited.by} ${limited.verdict === 'Drop' ? 'dropped' : 'truncated'}`);
+    if (cookie !== 'none') this.#cookies.count(cookie);
     const code = length === 0 ? 'silence' : rcodeName(rcode);
     this.#queries.count(`${transport} ${typeName(type)} ${code}`);
     if (truncated) this.#truncated.count(transport);
     if (domain) this.#answers.count(this.#labelOf(domain.label));
+  }
+
+  signed(): void {
+    this.#signatures.inc();
+  }
+
+  zonesWithoutKeys(zones: readonly string[]): void {
+    this.#unsigned.reset();
+    for (const zone of zones) this.#unsigned.set({ zone }, 1);
   }
 
   queryFailed(): void {

@@ -30,6 +30,7 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
         .argParser(listenAddress)
         .default({ host: '127.0.0.1', port: 8702 }, '127.0.0.1:8702'),
     )
+    .option('--secrets <folder>', 'folder with the zones’ keys and the cookies’ secret (default: none)')
     .option(
       '--geo-database <file...>',
       'MMDB files, first match wins (default: DB-IP Lite, which comes along)',

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../lib/clock.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
 import { parseIp } from './geo/ip-address.ts';
 import { DnsMetrics } from './metrics.ts';
@@ -12,7 +13,7 @@ function start(geo: GeoDatabase = TEST_GEO) {
   const logged: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as (typeof logged)[0]) });
   const metrics = new DnsMetrics();
-  const service = new Service({ geo, metrics, log });
+  const service = new Service({ name: 'dns-test', geo, metrics, log, clock: new FakeClock() });
   const ask = (name: string) => {
     const source = parseIp('202.102.224.68');
     const answer = source && service.handle(queryBytes(name), source, 'udp');

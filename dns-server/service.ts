@@ -2,9 +2,11 @@
  * Holds the view that queries are answered from, and makes a new one when plan, node table or health change. The only
  * mutable thing between a packet and its answer is the reference that is swapped here.
  */
+import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { EMPTY_TABLE, type NodeTable } from '../contract/plans/node-table.ts';
 import type { HealthReport } from '../contract/stream/messages.ts';
-import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { createAllDownAlarm } from './all-down-alarm.ts';
 import { allDownDomains } from './answer/alarms.ts';
@@ -12,21 +14,28 @@ import { type Responder, respond } from './answer/respond.ts';
 import { nextBoundary } from './answer/shift.ts';
 import { nextForcedEnd } from './answer/standing.ts';
 import { createView, type View } from './answer/view.ts';
+import { SECRET_BYTES } from './cookies/cookies.ts';
+import type { Secrets } from './dnssec/secret-files.ts';
+import { Signers } from './dnssec/signers.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
 import { type GeoRules, geoRulesOf } from './geo/geo-sources.ts';
 import type { Places } from './geo/region-table.ts';
 import { isKnownSubdivision } from './geo/subdivision-codes.ts';
 import type { Handler } from './listen/handler.ts';
+import { TCP_LIMITS } from './listen/tcp.ts';
 import type { DnsMetrics } from './metrics.ts';
 import type { PreparedPlan } from './plan/prepared-plan.ts';
+import { createGate, OPEN_GATE } from './rate-limit/gate.ts';
 import { MAX_TCP_BYTES } from './wire/constants.ts';
 import { ResponseWriter, servfail } from './wire/response.ts';
 
 export interface ServiceOptions {
+  /** Who we say that we are, when asked (NSID). */
+  name: string;
   geo: GeoDatabase;
   metrics: DnsMetrics;
   log: Log;
-  clock?: Clock;
+  clock: Clock;
 }
 
 /** Different failures in the log: a flood of one packet must not fill the disk. */
@@ -38,26 +47,44 @@ const MAX_TIMER_MS = 3_600_000;
 export class Service {
   readonly #metrics: DnsMetrics;
   readonly #log: Log;
-  readonly #clock: Clock;
   readonly #responder: Responder;
   readonly #writer = new ResponseWriter(MAX_TCP_BYTES);
   readonly #alarm: (domains: readonly string[]) => void;
   readonly #loggedFailures = new Set<string>();
+  readonly #clock: Clock;
+  readonly #signers: Signers;
+  #missingKeys: string[] = [];
   #plan: PreparedPlan | undefined;
   #table: NodeTable = EMPTY_TABLE;
   #health: HealthReport['nodes'] = [];
   #cancelBoundary = () => {};
 
-  constructor({ geo, metrics, log, clock = systemClock }: ServiceOptions) {
+  constructor({ name, geo, metrics, log, clock }: ServiceOptions) {
     this.#metrics = metrics;
     this.#log = log;
     this.#clock = clock;
-    this.#responder = { view: undefined, geo };
+    this.#signers = new Signers(() => metrics.signed());
+    this.#responder = {
+      view: undefined,
+      geo,
+      signers: this.#signers.byZone,
+      gate: OPEN_GATE,
+      // Until the one comes that all dns-servers share.
+      cookieSecret: randomBytes(SECRET_BYTES),
+      nsid: Buffer.from(name),
+      idleMs: TCP_LIMITS.idleMs,
+    };
     this.#alarm = createAllDownAlarm(metrics, log);
   }
 
   usePlan(plan: PreparedPlan): void {
+    const { rateLimit } = plan.published.plan;
+    // What is counted is kept, unless the limits are others.
+    if (!isDeepStrictEqual(rateLimit, this.#plan?.published.plan.rateLimit)) {
+      this.#responder.gate = rateLimit ? createGate(rateLimit) : OPEN_GATE;
+    }
     this.#plan = plan;
+    this.#tellMissingKeys();
     this.#metrics.planInForce(plan.published.revision, plan.domains.length);
     warnOfSubdivisions(plan, this.#log);
     this.#swap();
@@ -75,6 +102,13 @@ export class Service {
     this.#swap();
   }
 
+  useSecrets({ zones, cookie }: Secrets): void {
+    this.#signers.use(zones);
+    this.#responder.signers = this.#signers.byZone;
+    if (cookie) this.#responder.cookieSecret = cookie;
+    this.#tellMissingKeys();
+  }
+
   useTable(table: NodeTable): void {
     this.#table = table;
     this.#swap();
@@ -88,7 +122,8 @@ export class Service {
 
   readonly handle: Handler = (message, source, transport) => {
     try {
-      const responded = respond(this.#responder, message, source, transport, this.#writer);
+      const now = this.#clock.now();
+      const responded = respond(this.#responder, message, source, transport, this.#writer, now);
       this.#metrics.responded(transport, responded);
       return responded.length === 0 ? undefined : this.#writer.buffer.subarray(0, responded.length);
     } catch (error) {
@@ -118,6 +153,18 @@ export class Service {
   /** No view is made any more. */
   stop(): void {
     this.#cancelBoundary();
+  }
+
+  /** A zone that should be signed and has no key is answered unsigned; where the parent has a DS that is bogus. */
+  #tellMissingKeys(): void {
+    const zones = [...(this.#plan?.zones.values() ?? [])].filter(({ spec }) => spec.dnssec);
+    const missing = zones.filter(({ key }) => !this.#signers.byZone.has(key)).map(({ spec }) => spec.name);
+    this.#metrics.zonesWithoutKeys(missing);
+    if (isDeepStrictEqual(missing, this.#missingKeys)) return;
+    this.#missingKeys = missing;
+    if (missing.length > 0)
+      this.#log.error({ zones: missing }, 'zones have no key and are answered unsigned');
+    else this.#log.info('all zones that should be signed have their keys');
   }
 
   #failed(message: Buffer, error: unknown): void {

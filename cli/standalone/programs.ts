@@ -95,6 +95,8 @@ function dnsServer({ folder, state, config }: Installation): Program {
       ...listen.dns.flatMap((address) => ['--listen', address]),
       '--admin',
       listen.dnsAdmin,
+      '--secrets',
+      state.secrets,
       ...files('--geo-database', geo?.databases),
       ...files('--geo-asn', geo?.asn),
       ...files('--geo-networks', geo?.networks),

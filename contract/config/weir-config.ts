@@ -11,6 +11,8 @@ import {
   port,
   textLike,
 } from '../kinds/scalars.ts';
+import { rateLimit } from './rate-limit.ts';
+import { recordProblems, type ZoneRecord, zoneRecord } from './zone-records.ts';
 
 const zone = z
   .strictObject({
@@ -33,6 +35,15 @@ const zone = z
           .describe('How long resolvers remember that a name does not exist.'),
       })
       .describe('What the SOA record says; its serial is made from the plan’s revision.'),
+    dnssec: z
+      .boolean()
+      .default(false)
+      .describe('Sign the answers; the parent then needs the DS that `weir dnssec ds` prints.'),
+    records: z
+      .array(zoneRecord)
+      .max(10_000)
+      .default([])
+      .describe('Records that are the same for every client.'),
   })
   .describe('A DNS zone that Weir answers for.');
 
@@ -144,6 +155,7 @@ export const weirConfig = z
       .describe('Where clients go that no region has; required where there are regions.'),
     geo: geo.optional().describe('Geo data of your own; read again whenever a file changes.'),
     listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
+    rateLimit: rateLimit.prefault({}),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),
   })
@@ -162,7 +174,7 @@ type Problem = { path: (string | number)[]; message: string };
 
 /** What no single field can tell: names that must exist, and names that must not stand twice. */
 function crossReferences(config: {
-  zones: { name: string }[];
+  zones: { name: string; records: ZoneRecord[] }[];
   regions: { name: string; fallback?: string[] | undefined }[];
   defaultRegion?: string | undefined;
 }): Problem[] {
@@ -177,6 +189,12 @@ function crossReferences(config: {
       path: ['zones', index, 'name'],
       message: 'a zone’s name stands once',
     })),
+    ...config.zones.flatMap(({ name, records }, index) =>
+      recordProblems(name, records).map(({ path, message }) => ({
+        path: ['zones', index, 'records', ...path],
+        message,
+      })),
+    ),
   ];
   const { defaultRegion } = config;
   if (defaultRegion === undefined ? names.length > 0 : !names.includes(defaultRegion)) {

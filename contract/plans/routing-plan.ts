@@ -8,6 +8,7 @@
  * Where weir.yaml has no regions, all clients are in the region NO_REGION, and tiers are sites to be tried by distance.
  */
 import { z } from 'zod';
+import { RECORD_TYPES, type RecordType } from '../dns/record-data.ts';
 
 /** The region of all clients where none is defined. */
 export const NO_REGION = '';
@@ -28,11 +29,31 @@ const location = z.strictObject({
   longitude: z.number().min(-180).max(180),
 });
 
+const routingRecord = z.strictObject({
+  /** Absolute, without a dot at its end; its first label may be `*`. */
+  name: z.string(),
+  type: z.enum(Object.keys(RECORD_TYPES) as [RecordType, ...RecordType[]]),
+  ttl: seconds,
+  data: z.string(),
+});
+
 const routingZone = z.strictObject({
   name: z.string(),
   nameServers: z.array(z.strictObject({ name: z.string(), addresses: z.array(z.string()) })).min(1),
   contact: z.string(),
   negativeTtl: seconds,
+  /** Answers are signed; the keys travel apart. */
+  dnssec: z.boolean().default(false),
+  records: z.array(routingRecord).default([]),
+});
+
+const routingRateLimit = z.strictObject({
+  responses: z
+    .strictObject({ perSecond: z.int().min(1), burst: z.int().min(1), slip: z.int().min(0) })
+    .optional(),
+  /** Queries per second. */
+  perClient: z.int().min(1).optional(),
+  exempt: z.array(z.string()),
 });
 
 const routingRegion = z.strictObject({
@@ -107,6 +128,8 @@ const routingDomain = z.strictObject({
 
 export const routingPlan = z.strictObject({
   zones: z.array(routingZone),
+  /** Missing in plans of before it was there: nothing is limited. */
+  rateLimit: routingRateLimit.optional(),
   regions: z.array(routingRegion),
   defaultRegion: z.string(),
   nodes: z.array(routingNode),
@@ -115,6 +138,7 @@ export const routingPlan = z.strictObject({
 });
 
 export type RoutingPlan = z.infer<typeof routingPlan>;
+export type RoutingRecord = z.infer<typeof routingRecord>;
 export type RoutingZone = z.infer<typeof routingZone>;
 export type RoutingRegion = z.infer<typeof routingRegion>;
 export type RoutingNode = z.infer<typeof routingNode>;

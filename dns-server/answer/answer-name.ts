@@ -1,138 +1,123 @@
 /**
  * What is said of one name, written into the response. The checks in their order:
  *
- *     plan ─> class ─> zone ─> transfer ─> name ─> type
+ *     plan ─> class ─> type ─> zone ─> transfer ─> the name, and the names that it is an alias of
  */
+
+import type { ZoneSigner } from '../dnssec/zone-signer.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { zoneOf } from '../plan/names.ts';
-import type { Family, PreparedAddress } from '../plan/prepared-address.ts';
-import type { NameEntry, PreparedDomain, PreparedZone } from '../plan/prepared-plan.ts';
-import { negativeTtl, ZONE_TTL } from '../plan/zone.ts';
+import type { NameEntry } from '../plan/prepared-plan.ts';
 import { CLASS_IN, EXTENDED_ERROR, RCODE, TYPE } from '../wire/constants.ts';
+import { parentKey } from '../wire/name.ts';
 import type { Query } from '../wire/query.ts';
-import { QUESTION_NAME, type ResponseWriter, SECTION, type Section } from '../wire/response.ts';
-import { answerDomain } from './answer-domain.ts';
-import { clientOf, scopeOf } from './client.ts';
+import { QUESTION_NAME, type ResponseWriter, SECTION } from '../wire/response.ts';
+import { writeReferral } from './additional.ts';
+import type { DomainAnswer } from './answer-domain.ts';
+import { answerEntry } from './answer-entry.ts';
+import { lookup } from './lookup.ts';
+import { type Asked, type Place, placeAbove, writeNameError, writeSet } from './sections.ts';
 import type { View } from './view.ts';
 
-export interface Asked {
+export interface Question {
   geo: GeoDatabase;
   query: Query;
   /** Where the query came from. */
   source: IpAddress;
+  now: number;
   writer: ResponseWriter;
+  /** By zone; a zone without one is not signed. */
+  signers: ReadonlyMap<string, ZoneSigner>;
 }
 
-/** RFC 8482 4.2: the CPU field says why there is no more. */
-const ANY_HINFO = Buffer.from('\x07RFC8482\x00', 'latin1');
-const ANY_TTL = 3_600;
-
-/** Says which domain's addresses were asked for, if it was one's. */
-export function answerName(asked: Asked, view: View | undefined): PreparedDomain | undefined {
-  const { query, writer } = asked;
+/** Says what was chosen, if a domain's addresses were asked for. */
+export function answerName(question: Question, view: View | undefined): DomainAnswer | undefined {
+  const { query, writer, signers } = question;
   if (view === undefined) return refuse(writer, EXTENDED_ERROR.NOT_READY);
   if (query.class !== CLASS_IN) return refuse(writer);
-  const { names, zones } = view.plan;
-  const entry = names.get(query.key);
-  const zone = entry?.zone ?? zoneOf(zones, query.key);
+  // RFC 9824 3.5: it stands in proofs and cannot be asked for.
+  if (query.type === TYPE.NXNAME) return writer.setRcode(RCODE.FORMERR, EXTENDED_ERROR.INVALID_TYPE);
+  const zone = zoneAsked(view, query);
   if (zone === undefined) return refuse(writer, EXTENDED_ERROR.NOT_AUTHORITATIVE);
   // Nobody transfers a zone whose answers depend on who asks.
-  if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuse(writer);
-  writer.setAuthoritative();
+  if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuse(writer, EXTENDED_ERROR.PROHIBITED);
   // Most answers are the same for everybody; those of a domain say otherwise.
   writer.setScope(0);
-  if (entry) return answerEntry(asked, view, entry);
-  writer.setRcode(RCODE.NXDOMAIN);
-  return negative(asked, zone, negativeTtl(zone));
+  const signer = zone.spec.dnssec ? signers.get(zone.key) : undefined;
+  return follow({
+    ...question,
+    view,
+    zone,
+    keySets: signer?.sets,
+    signer: query.edns?.dnssecOk ? signer : undefined,
+  });
 }
 
 function refuse(writer: ResponseWriter, extendedError?: number): undefined {
   writer.setRcode(RCODE.REFUSED, extendedError);
 }
 
-function answerEntry(asked: Asked, view: View, entry: NameEntry): PreparedDomain | undefined {
-  const { type } = asked.query;
-  if (type === TYPE.ANY) return answerAny(asked, entry);
-  if (type === TYPE.SOA && entry.apex) return answerSoa(asked, entry.zone);
-  if (type === TYPE.NS && entry.apex) return answerNameServers(asked, view, entry.zone);
-  if (type === TYPE.A) return answerAddresses(asked, view, entry, 4);
-  if (type === TYPE.AAAA) return answerAddresses(asked, view, entry, 6);
-  return negative(asked, entry.zone, negativeTtl(entry.zone));
+/** The closest enclosing zone; for DS the one above, where that is ours too (RFC 4035 3.1.4.1). */
+function zoneAsked({ plan: { zones, names } }: View, { key, type }: Query) {
+  const zone = names.get(key)?.zone ?? zoneOf(zones, key);
+  const above = type === TYPE.DS && zone?.key === key ? zoneOf(zones, parentKey(key) ?? '') : undefined;
+  return above ?? zone;
 }
 
-/** NXDOMAIN and NODATA: the zone's SOA tells for how long (RFC 2308 2.1 and 2.2). */
-function negative({ query, writer }: Asked, zone: PreparedZone, ttl: number): undefined {
-  // The zone's name is the end of the question's, so that a pointer into it is enough.
-  const owner = query.nameEnd - zone.wireLength;
-  writer.record(SECTION.AUTHORITY, owner, TYPE.SOA, ttl, zone.soa);
-}
+/** A chain longer than this is a mistake, and many resolvers would not follow it either. */
+const MAX_ALIASES = 16;
 
-function answerAny(asked: Asked, { apex, domain, addresses, zone }: NameEntry): undefined {
-  if (!apex && !domain && addresses.length === 0) return negative(asked, zone, negativeTtl(zone));
-  asked.writer.record(SECTION.ANSWER, QUESTION_NAME, TYPE.HINFO, ANY_TTL, ANY_HINFO);
-}
-
-function answerSoa({ writer }: Asked, { soa }: PreparedZone): undefined {
-  writer.record(SECTION.ANSWER, QUESTION_NAME, TYPE.SOA, ZONE_TTL, soa);
-}
-
-function answerNameServers({ writer }: Asked, { plan }: View, { nameServers }: PreparedZone): undefined {
-  const written = nameServers.map(({ data, key }) => {
-    return { owner: writer.record(SECTION.ANSWER, QUESTION_NAME, TYPE.NS, ZONE_TTL, data), key };
-  });
-  for (const { owner, key } of written) {
-    if (owner === undefined) return;
-    const { addresses = [], addressTtl = 0 } = plan.names.get(key) ?? {};
-    for (const address of addresses) addressRecord(writer, SECTION.ADDITIONAL, owner, addressTtl, address);
+/** The name and, while it is an alias inside the zone, the name behind it (RFC 1034 4.3.2 3a). */
+function follow(asked: Asked): DomainAnswer | undefined {
+  const { query, view, zone, writer } = asked;
+  let at: Place = { key: query.key, owner: QUESTION_NAME };
+  const seen = new Set<string>();
+  while (seen.size <= MAX_ALIASES && !seen.has(at.key)) {
+    seen.add(at.key);
+    const found = lookup(view.plan, zone, at.key, query.type);
+    // Whether it is authoritative goes by the name that was asked for (RFC 1035 4.1.1).
+    if (seen.size === 1 && found.kind !== 'Referral') writer.setAuthoritative();
+    if (found.kind === 'Referral') return writeReferral(asked, at, found.cut);
+    if (found.kind === 'Missing') return writeNameError(asked, at);
+    if (found.kind === 'Entry' && !isAlias(found.entry, query.type))
+      return answerEntry(asked, at, found.entry);
+    const next =
+      found.kind === 'Alias' ? writeDname(asked, at, found.dname) : writeCname(asked, at, found.entry);
+    if (next === undefined || zoneOf(view.plan.zones, next.key) !== zone) return undefined;
+    at = next;
   }
+  return undefined;
 }
 
-function answerAddresses(
-  asked: Asked,
-  view: View,
-  entry: NameEntry,
-  family: Family,
-): PreparedDomain | undefined {
-  const { writer } = asked;
-  const { zone, domain } = entry;
-  const { addresses, ttl } = domain
-    ? chosenAddresses(asked, view, domain, family)
-    : fixedAddresses(entry, family);
-  if (addresses.length === 0) negative(asked, zone, ttl);
-  for (const address of addresses) addressRecord(writer, SECTION.ANSWER, QUESTION_NAME, ttl, address);
-  return domain;
+function isAlias({ sets }: NameEntry, type: number): boolean {
+  if (!sets.has(TYPE.CNAME)) return false;
+  return ![TYPE.CNAME, TYPE.ANY, TYPE.RRSIG, TYPE.NSEC].some((own) => own === type);
 }
 
-interface Addresses {
-  addresses: readonly PreparedAddress[];
-  /** Of the negative answer, when there are none. */
-  ttl: number;
+function writeCname(asked: Asked, at: Place, { sets }: NameEntry): Place | undefined {
+  const set = sets.get(TYPE.CNAME);
+  const [owner] = (set && writeSet(asked, SECTION.ANSWER, at, set)) ?? [];
+  return owner === undefined ? undefined : { key: keyOf(set?.data[0]), owner };
 }
 
-function chosenAddresses(
-  { geo, query, source, writer }: Asked,
-  view: View,
-  domain: PreparedDomain,
-  family: Family,
-): Addresses {
-  const client = clientOf(query.edns?.clientSubnet, source);
-  const answer = answerDomain(view, geo, domain, client.address, family);
-  writer.setScope(scopeOf(client, answer.length));
-  return answer;
+const MAX_NAME = 255;
+
+/** The DNAME, and the CNAME that it means for this name: unsigned, since anyone can make it (RFC 6672 3.1, 5.3.1). */
+function writeDname(asked: Asked, at: Place, { key, sets }: NameEntry): Place | undefined {
+  const dname = sets.get(TYPE.DNAME);
+  if (dname === undefined) return undefined;
+  if (writeSet(asked, SECTION.ANSWER, placeAbove(at, key), dname) === undefined) return undefined;
+  const target = at.key.slice(0, at.key.length - key.length) + keyOf(dname.data[0]);
+  if (target.length > MAX_NAME) {
+    asked.writer.setRcode(RCODE.YXDOMAIN);
+    return undefined;
+  }
+  const cname = { type: TYPE.CNAME, ttl: dname.ttl, data: [Buffer.from(target, 'latin1')] };
+  const [owner] = writeSet({ ...asked, signer: undefined }, SECTION.ANSWER, at, cname) ?? [];
+  return owner === undefined ? undefined : { key: target, owner };
 }
 
-function fixedAddresses({ addresses, addressTtl, zone }: NameEntry, family: Family): Addresses {
-  const ofFamily = addresses.filter((address) => address.family === family);
-  return { addresses: ofFamily, ttl: ofFamily.length > 0 ? addressTtl : negativeTtl(zone) };
-}
-
-function addressRecord(
-  writer: ResponseWriter,
-  section: Section,
-  owner: number,
-  ttl: number,
-  { family, bytes }: PreparedAddress,
-): void {
-  writer.record(section, owner, family === 4 ? TYPE.A : TYPE.AAAA, ttl, bytes);
+function keyOf(name: Uint8Array | undefined): string {
+  return Buffer.from(name ?? []).toString('latin1');
 }

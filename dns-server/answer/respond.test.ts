@@ -5,9 +5,10 @@ import type { HealthReport } from '../../contract/stream/messages.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import { preparePlan } from '../plan/prepare.ts';
 import { type Asked, decode, lines, optOf, queryBytes, scopeIn } from '../testing/ask.ts';
-import { published, readyTable, TEST_GEO, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
+import { TEST_NOW, testResponder } from '../testing/responder.ts';
+import { published, readyTable, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
 import { ResponseWriter } from '../wire/response.ts';
-import { respond, type Transport } from './respond.ts';
+import { type Responder, respond, type Transport } from './respond.ts';
 import { createView } from './view.ts';
 
 interface Setting {
@@ -16,6 +17,7 @@ interface Setting {
   health?: HealthReport['nodes'];
   source?: string;
   transport?: Transport;
+  responder?: Partial<Responder>;
 }
 
 const writer = new ResponseWriter(65_535);
@@ -25,7 +27,14 @@ function send(message: Buffer, setting: Setting = {}): Buffer | undefined {
   const view = createView(preparePlan(published(plan)), table, health);
   const source = parseIp(setting.source ?? '8.8.8.8');
   if (source === undefined) throw new Error('source');
-  const { length } = respond({ view, geo: TEST_GEO }, message, source, transport, writer);
+  const { length } = respond(
+    testResponder({ view, ...setting.responder }),
+    message,
+    source,
+    transport,
+    writer,
+    TEST_NOW,
+  );
   return length === 0 ? undefined : Buffer.from(writer.buffer.subarray(0, length));
 }
 
@@ -307,7 +316,7 @@ test('before the first plan every name is refused, with EDE 14', () => {
   const source = parseIp('8.8.8.8');
   if (source === undefined) throw new Error('source');
   const query = queryBytes(VIDEO, { edns: {} });
-  const { length } = respond({ view: undefined, geo: TEST_GEO }, query, source, 'udp', writer);
+  const { length } = respond(testResponder(), query, source, 'udp', writer, TEST_NOW);
   const answer = decode(Buffer.from(writer.buffer.subarray(0, length)));
   expect(answer.rcode).toBe('REFUSED');
   expect(optOf(answer)?.options.map(({ code, data }) => [code, data?.toString('hex')])).toEqual([

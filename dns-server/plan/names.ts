@@ -1,58 +1,123 @@
-/** The names of the zones, each with what stands there; names between them and the apex exist too (RFC 8020). */
+/**
+ * The names of the zones, each with what stands there; names between them and the apex exist too (RFC 8020). Who comes
+ * first where several claim one name: a domain's CNAME target, static records, a domain's hostname inside a zone.
+ */
+
+import { TYPE } from '../wire/constants.ts';
 import { keyOfName, parentKey } from '../wire/name.ts';
 import type { NameEntry, PreparedDomain, PreparedNode, PreparedZone } from './prepared-plan.ts';
+import { addAddresses, addRecords, staticRecord } from './record-sets.ts';
 import { ZONE_TTL } from './zone.ts';
 
 /** TTL of a node's own addresses: a machine is seldom renumbered, and nobody's traffic follows this name. */
 const NODE_TTL = 60;
 
+export type Names = Map<string, NameEntry>;
+
 export function buildNames(
   zones: Map<string, PreparedZone>,
   domains: readonly PreparedDomain[],
   nodes: readonly PreparedNode[],
-): Map<string, NameEntry> {
-  const names = new Map<string, NameEntry>();
+): Names {
+  const names: Names = new Map();
   const at = (key: string): NameEntry | undefined => entryAt(names, zones, key);
   for (const [key, zone] of zones) {
-    names.set(key, { zone, apex: true, addresses: [], addressTtl: NODE_TTL, domain: undefined });
+    names.set(key, emptyEntry(zone, key));
   }
+  for (const zone of zones.values()) {
+    const parent = zoneOf(zones, parentKey(zone.key) ?? '');
+    if (parent) zone.atParent = emptyEntry(parent, zone.key);
+  }
+  for (const zone of zones.values()) addZoneRecords(zone, zones, at);
   for (const { spec, addresses } of nodes) {
     for (const zone of zones.values()) {
-      at(keyOfName(`${spec.name}.node.${zone.spec.name}`))?.addresses.push(...addresses);
+      const entry = at(keyOfName(`${spec.name}.node.${zone.spec.name}`));
+      if (entry) addAddresses(entry.sets, addresses, NODE_TTL);
     }
   }
   for (const domain of domains) {
     const entry = at(keyOfName(domain.spec.cname));
-    if (entry) entry.domain = domain;
+    if (entry) placeDomain(entry, domain);
   }
-  for (const { nameServers } of zones.values()) {
-    // A name server outside all zones has its addresses somewhere else.
-    for (const { key, glue } of nameServers) addGlue(at(key), glue);
-  }
+  for (const domain of domains)
+    for (const hostname of domain.spec.hostnames) addHostname(hostname, domain, at);
+  for (const entry of names.values()) findCuts(names, entry);
   return names;
 }
 
-/** Two zones may have one name server. */
-function addGlue(entry: NameEntry | undefined, glue: NameEntry['addresses']): void {
-  const known = new Set(entry?.addresses.map(({ text }) => text));
-  if (entry === undefined) return;
-  entry.addresses.push(...glue.filter(({ text }) => !known.has(text)));
-  // One TTL for all that asks for them, be it as glue or by name (RFC 2181 5.2).
-  entry.addressTtl = ZONE_TTL;
+/** SOA and NS at the apex, the name servers' own addresses, and the records that people wrote. */
+function addZoneRecords(
+  zone: PreparedZone,
+  zones: ReadonlyMap<string, PreparedZone>,
+  at: (key: string) => NameEntry | undefined,
+): void {
+  const apex = at(zone.key);
+  if (apex === undefined) return;
+  addRecords(apex.sets, { type: TYPE.SOA, ttl: ZONE_TTL, data: [zone.soa] });
+  for (const { data, key, glue } of zone.nameServers) {
+    addRecords(apex.sets, { type: TYPE.NS, ttl: ZONE_TTL, data: [data] });
+    // A name server outside all zones has its addresses somewhere else.
+    const entry = at(key);
+    if (entry) addAddresses(entry.sets, glue, ZONE_TTL);
+  }
+  for (const record of zone.spec.records) {
+    const key = keyOfName(record.name);
+    // What a zone says of a child that is ours too stands on its own side of the cut (RFC 4035 3.1.4.1).
+    const child = key === zone.key ? undefined : zones.get(key);
+    const entry = child?.atParent ?? at(key);
+    if (entry?.zone === zone) addRecords(entry.sets, staticRecord(record, zone.spec.name));
+  }
+}
+
+/** Its answer stands in the place of addresses and CNAMEs that are the same for everybody. */
+function placeDomain(entry: NameEntry, domain: PreparedDomain): void {
+  entry.domain = domain;
+  for (const type of [TYPE.A, TYPE.AAAA, TYPE.CNAME]) entry.sets.delete(type);
+}
+
+/**
+ * A hostname inside our own zones, the apex above all, needs no CNAME: it is answered like the domain's target. Not
+ * where addresses stand already: a tenant must not take a name server's name, or another's target.
+ */
+function addHostname(
+  hostname: string,
+  domain: PreparedDomain,
+  at: (key: string) => NameEntry | undefined,
+): void {
+  const entry = at(keyOfName(hostname));
+  if (entry === undefined || entry.domain) return;
+  if ([TYPE.A, TYPE.AAAA, TYPE.CNAME].some((type) => entry.sets.has(type))) return;
+  entry.domain = domain;
+}
+
+function emptyEntry(zone: PreparedZone, key: string): NameEntry {
+  return {
+    key,
+    zone,
+    apex: key === zone.key,
+    sets: new Map(),
+    domain: undefined,
+    cut: undefined,
+    dname: undefined,
+  };
 }
 
 /** The entry at `key`, made when it is missing, with those between it and its zone's apex. */
-function entryAt(
-  names: Map<string, NameEntry>,
-  zones: Map<string, PreparedZone>,
-  key: string,
-): NameEntry | undefined {
+function entryAt(names: Names, zones: Map<string, PreparedZone>, key: string): NameEntry | undefined {
   const zone = zoneOf(zones, key);
   if (zone === undefined) return undefined;
   for (let name: string | undefined = key; name && !names.has(name); name = parentKey(name)) {
-    names.set(name, { zone, apex: false, addresses: [], addressTtl: NODE_TTL, domain: undefined });
+    names.set(name, emptyEntry(zone, name));
   }
   return names.get(key);
+}
+
+/** The highest delegation at or above the name, and the highest DNAME above it: what lies below is not ours to answer. */
+function findCuts(names: Names, entry: NameEntry): void {
+  for (let at: NameEntry | undefined = entry; at && !at.apex; at = names.get(parentKey(at.key) ?? '')) {
+    if (at.sets.has(TYPE.NS)) entry.cut = at;
+    if (at !== entry && at.sets.has(TYPE.DNAME)) entry.dname = at;
+  }
 }
 
 /** The closest enclosing zone of a name, or nothing when it lies outside all of them. */

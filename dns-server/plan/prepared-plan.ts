@@ -16,6 +16,7 @@ import type {
 } from '../../contract/plans/routing-plan.ts';
 import type { RegionTable } from '../geo/region-table.ts';
 import type { PreparedAddress } from './prepared-address.ts';
+import type { RecordSets } from './record-sets.ts';
 
 export interface PreparedNode {
   spec: RoutingNode;
@@ -67,20 +68,27 @@ export interface PreparedDomain {
 
 export interface PreparedZone {
   spec: RoutingZone;
-  /** The length of its name on the wire: where it stands at the end of a question's name. */
-  wireLength: number;
+  /** Its name, see wire/name.ts; as long as the name is on the wire. */
+  key: string;
   soa: Uint8Array;
   nameServers: { data: Uint8Array; glue: PreparedAddress[]; key: string }[];
+  /** What the zone above says of this one, where that is ours too: DS is asked there. */
+  atParent: NameEntry | undefined;
 }
 
 /** What stands at one name of a zone. A name with nothing at it is there because of longer ones (RFC 4592 2.2.2). */
 export interface NameEntry {
+  key: string;
   zone: PreparedZone;
   apex: boolean;
-  /** The same for every client: a node's or a name server's. */
-  addresses: PreparedAddress[];
-  addressTtl: number;
+  /** By type, what is the same for every client. */
+  sets: RecordSets;
+  /** Whose addresses are chosen for each client. */
   domain: PreparedDomain | undefined;
+  /** The delegation at or above it (RFC 1034 4.3.2 3b). */
+  cut: NameEntry | undefined;
+  /** The DNAME above it (RFC 6672 3.2). */
+  dname: NameEntry | undefined;
 }
 
 export interface PreparedPlan {

@@ -1,7 +1,7 @@
 /** What a zone says of itself: SOA and NS, as the data of records. */
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { RoutingZone } from '../../contract/plans/routing-plan.ts';
-import { wireOfName } from '../wire/name.ts';
+import { keyOfName, wireOfName } from '../wire/name.ts';
 import { prepareAddress } from './prepared-address.ts';
 import type { PreparedZone } from './prepared-plan.ts';
 
@@ -22,9 +22,10 @@ export function prepareZone(spec: RoutingZone, revision: Revision): PreparedZone
   const primary = nameServers[0]?.data ?? wireOfName('');
   return {
     spec,
-    wireLength: wireOfName(spec.name).length,
+    key: keyOfName(spec.name),
     soa: soaData(primary, wireOfName(spec.contact), serialOf(revision), spec.negativeTtl),
     nameServers,
+    atParent: undefined,
   };
 }
 

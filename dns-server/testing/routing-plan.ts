@@ -74,6 +74,8 @@ export function testPlan(changes: Partial<RoutingPlan> = {}): RoutingPlan {
         ],
         contact: 'hostmaster.example.net',
         negativeTtl: 60,
+        dnssec: false,
+        records: [],
       },
     ],
     regions: [

@@ -3,10 +3,24 @@
 export const TYPE = {
   A: 1,
   NS: 2,
+  CNAME: 5,
   SOA: 6,
+  PTR: 12,
   HINFO: 13,
+  MX: 15,
+  TXT: 16,
   AAAA: 28,
+  SRV: 33,
+  DNAME: 39,
   OPT: 41,
+  DS: 43,
+  RRSIG: 46,
+  NSEC: 47,
+  DNSKEY: 48,
+  CDS: 59,
+  CDNSKEY: 60,
+  /** Only in NSEC records (RFC 9824 3.1). */
+  NXNAME: 128,
   IXFR: 251,
   AXFR: 252,
   ANY: 255,
@@ -14,13 +28,6 @@ export const TYPE = {
 
 const TYPE_NAMES = new Map<number, string>([
   ...Object.entries(TYPE).map(([name, number]): [number, string] => [number, name]),
-  [5, 'CNAME'],
-  [12, 'PTR'],
-  [15, 'MX'],
-  [16, 'TXT'],
-  [33, 'SRV'],
-  [43, 'DS'],
-  [48, 'DNSKEY'],
   [64, 'SVCB'],
   [65, 'HTTPS'],
   [257, 'CAA'],
@@ -42,6 +49,7 @@ export const RCODE = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  YXDOMAIN: 6,
   /** Extended: its upper eight bits travel in the OPT record (RFC 6891 6.1.3). */
   BADVERS: 16,
 } as const;
@@ -64,13 +72,29 @@ export const FLAG = {
   CD: 0x0010,
 } as const;
 
-export const EDNS_OPTION = { CLIENT_SUBNET: 8, EXTENDED_ERROR: 15 } as const;
+export const EDNS_OPTION = {
+  NSID: 3,
+  CLIENT_SUBNET: 8,
+  COOKIE: 10,
+  TCP_KEEPALIVE: 11,
+  PADDING: 12,
+  EXTENDED_ERROR: 15,
+} as const;
 
 /** The DO bit in the OPT record's TTL (RFC 3225). */
 export const EDNS_DO = 0x8000;
 
+/** The CO bit: the client takes NXDOMAIN with a compact denial (RFC 9824 5.1). */
+export const EDNS_CO = 0x4000;
+
 /** Extended DNS errors (RFC 8914 4). */
-export const EXTENDED_ERROR = { NOT_READY: 14, NOT_AUTHORITATIVE: 20 } as const;
+export const EXTENDED_ERROR = {
+  NOT_READY: 14,
+  PROHIBITED: 18,
+  NOT_AUTHORITATIVE: 20,
+  NOT_SUPPORTED: 21,
+  INVALID_TYPE: 30,
+} as const;
 
 export const HEADER_BYTES = 12;
 

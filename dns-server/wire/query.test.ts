@@ -5,7 +5,8 @@ import { createView } from '../answer/view.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import { preparePlan } from '../plan/prepare.ts';
 import { decode, queryBytes } from '../testing/ask.ts';
-import { published, readyTable, TEST_GEO, testPlan } from '../testing/routing-plan.ts';
+import { TEST_NOW, testResponder } from '../testing/responder.ts';
+import { published, readyTable, testPlan } from '../testing/routing-plan.ts';
 import { keyOfName } from './name.ts';
 import { isFault, readQuery } from './query.ts';
 import { ResponseWriter } from './response.ts';
@@ -70,7 +71,7 @@ describe('whatever comes', () => {
   /** Answers, and holds the answer to what must be true of every one. */
   function answered(message: Buffer): void {
     if (source === undefined) throw new Error('source');
-    const { length } = respond({ view, geo: TEST_GEO }, message, source, 'udp', writer);
+    const { length } = respond(testResponder({ view }), message, source, 'udp', writer, TEST_NOW);
     const silent = message.length < 12 || (message.readUInt16BE(2) & 0x8000) !== 0;
     expect(length === 0).toBe(silent);
     if (silent) return;

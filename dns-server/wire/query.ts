@@ -6,15 +6,29 @@
  *           ──> nothing    silence: too short to have an id, or itself a response
  */
 import { type ClientSubnet, readClientSubnet } from './client-subnet.ts';
-import { EDNS_DO, EDNS_OPTION, FLAG, HEADER_BYTES, OPCODE_QUERY, RCODE, TYPE } from './constants.ts';
+import { EDNS_CO, EDNS_DO, EDNS_OPTION, FLAG, HEADER_BYTES, OPCODE_QUERY, RCODE, TYPE } from './constants.ts';
 import { endOfName, keyOfWire, skipName } from './name.ts';
 
-export interface Edns {
+export interface Edns extends EdnsOptions {
   version: number;
   /** The largest UDP answer that the client takes. */
   udpBytes: number;
   dnssecOk: boolean;
+  /** It takes NXDOMAIN with a compact denial. */
+  compactOk: boolean;
+}
+
+/** Options that mean something here; all others are passed over (RFC 6891 6.1.2). */
+export interface EdnsOptions {
   clientSubnet: ClientSubnet | undefined;
+  /** Client cookie, and server cookie if it has one; good as long as the message is. */
+  cookie: Buffer | undefined;
+  /** It asks who we are (RFC 5001). */
+  nsid: boolean;
+  /** It asks how long a connection may be idle (RFC 7828). */
+  keepalive: boolean;
+  /** It hides the length of its query, and wants that of the answer hidden (RFC 7830). */
+  padding: boolean;
 }
 
 interface Asked {
@@ -56,6 +70,8 @@ export function readQuery(message: Buffer): Query | Fault | undefined {
   const questionEnd = questions === 1 && questionsEnd > 0 ? questionsEnd : HEADER_BYTES;
   const fault = (rcode: number): Fault => ({ id, flags, edns, questionEnd, rcode });
   if ((flags & FLAG.OPCODE) >> 11 !== OPCODE_QUERY) return fault(RCODE.NOTIMP);
+  // Without a question, only to get a cookie (RFC 7873 5.4).
+  if (valid && questions === 0 && edns?.cookie) return fault(RCODE.NOERROR);
   // RFC 9619: a query has one question.
   if (!valid || questions !== 1) return fault(RCODE.FORMERR);
   const nameEnd = questionEnd - QUESTION_FIXED_BYTES;
@@ -110,45 +126,79 @@ function readRecords(message: Buffer, start: number): { valid: boolean; edns: Ed
       // One OPT, in the additional section, named by the root (RFC 6891 6.1.1 and 6.1.2).
       if (edns !== undefined || index < before || fixed !== at + 1) return { valid: false, edns };
       const options = readOptions(message, data, dataEnd);
-      edns = readEdns(message, fixed, options.clientSubnet);
+      edns = readEdns(message, fixed, options ?? NO_OPTIONS);
       // A later version may read its options another way; it gets BADVERS, not FORMERR.
-      if (!options.valid && edns.version === 0) return { valid: false, edns };
+      if (options === undefined && edns.version === 0) return { valid: false, edns };
     }
     at = dataEnd;
   }
   return { valid: at === end, edns };
 }
 
-function readEdns(message: Buffer, fixed: number, clientSubnet: ClientSubnet | undefined): Edns {
+function readEdns(message: Buffer, fixed: number, options: EdnsOptions): Edns {
+  const flags = message.readUInt16BE(fixed + 6);
   return {
     udpBytes: message.readUInt16BE(fixed + 2),
     version: message[fixed + 5] ?? 0,
-    dnssecOk: (message.readUInt16BE(fixed + 6) & EDNS_DO) !== 0,
-    clientSubnet,
+    dnssecOk: (flags & EDNS_DO) !== 0,
+    compactOk: (flags & EDNS_CO) !== 0,
+    ...options,
   };
 }
 
-/** Options that we do not know are passed over (RFC 6891 6.1.2). */
-function readOptions(
-  message: Buffer,
-  start: number,
-  end: number,
-): { valid: boolean; clientSubnet: ClientSubnet | undefined } {
-  let clientSubnet: ClientSubnet | undefined;
-  let at = start;
-  while (at < end) {
-    if (at + 4 > end) return { valid: false, clientSubnet: undefined };
+const NO_OPTIONS: EdnsOptions = {
+  clientSubnet: undefined,
+  cookie: undefined,
+  nsid: false,
+  keepalive: false,
+  padding: false,
+};
+
+/** Nothing when one of them is malformed. Of several of one code the first counts, as in gdnsd. */
+function readOptions(message: Buffer, start: number, end: number): EdnsOptions | undefined {
+  const options = { ...NO_OPTIONS };
+  for (let at = start; at < end; ) {
+    if (at + 4 > end) return undefined;
     const code = message.readUInt16BE(at);
     const length = message.readUInt16BE(at + 2);
     at += 4;
-    if (at + length > end) return { valid: false, clientSubnet: undefined };
-    // Of several the first counts, as in gdnsd; a second one must at least be well-formed.
-    if (code === EDNS_OPTION.CLIENT_SUBNET) {
-      const subnet = readClientSubnet(message, at, length);
-      if (subnet === undefined) return { valid: false, clientSubnet: undefined };
-      clientSubnet ??= subnet;
-    }
+    if (at + length > end || !readOption(options, message, code, at, length)) return undefined;
     at += length;
   }
-  return { valid: true, clientSubnet };
+  return options;
+}
+
+function readOption(
+  options: EdnsOptions,
+  message: Buffer,
+  code: number,
+  at: number,
+  length: number,
+): boolean {
+  switch (code) {
+    case EDNS_OPTION.CLIENT_SUBNET: {
+      const subnet = readClientSubnet(message, at, length);
+      options.clientSubnet ??= subnet;
+      return subnet !== undefined;
+    }
+    case EDNS_OPTION.COOKIE:
+      options.cookie ??= message.subarray(at, at + length);
+      return isCookieLength(length);
+    case EDNS_OPTION.NSID:
+      options.nsid = true;
+      return true;
+    case EDNS_OPTION.TCP_KEEPALIVE:
+      options.keepalive = true;
+      return true;
+    case EDNS_OPTION.PADDING:
+      options.padding = true;
+      return true;
+    default:
+      return true;
+  }
+}
+
+/** A client cookie of 8 bytes alone, or with a server cookie of 8 to 32 (RFC 7873 5.2.2). */
+function isCookieLength(length: number): boolean {
+  return length === 8 || (length >= 16 && length <= 40);
 }

@@ -7,6 +7,7 @@
 import { type ClientSubnet, writeClientSubnet } from './client-subnet.ts';
 import {
   CLASS_IN,
+  EDNS_CO,
   EDNS_DO,
   EDNS_OPTION,
   FLAG,
@@ -41,6 +42,9 @@ export function servfail(message: Buffer): Buffer | undefined {
 
 const OPT_FIXED_BYTES = 11;
 
+/** A pointer has 14 bits (RFC 1035 4.1.4). */
+const MAX_POINTER = 0x3fff;
+
 export class ResponseWriter {
   readonly buffer: Buffer;
   #at = 0;
@@ -52,6 +56,8 @@ export class ResponseWriter {
   #scope: number | undefined;
   #extendedError: number | undefined;
   readonly #counts: [number, number, number] = [0, 0, 0];
+  #options: { code: number; data: Uint8Array }[] = [];
+  #padTo = 0;
 
   constructor(bytes: number) {
     this.buffer = Buffer.alloc(bytes);
@@ -62,6 +68,8 @@ export class ResponseWriter {
     this.#edns = head.edns;
     this.#scope = undefined;
     this.#extendedError = undefined;
+    this.#options = [];
+    this.#padTo = 0;
     this.#rcode = RCODE.NOERROR;
     this.#flags = FLAG.QR | (head.flags & (FLAG.OPCODE | FLAG.RD | FLAG.CD));
     this.#counts.fill(0);
@@ -79,9 +87,26 @@ export class ResponseWriter {
     return (this.#flags & FLAG.TC) !== 0;
   }
 
-  setRcode(rcode: number, extendedError?: number): void {
+  setRcode(rcode: number, extendedError?: number): undefined {
     this.#rcode = rcode;
     this.#extendedError = extendedError;
+  }
+
+  /** An EDNS option of the answer; before the first record, since it takes room from them. */
+  option(code: number, data: Uint8Array): void {
+    this.#options.push({ code, data });
+    this.#limit -= 4 + data.length;
+  }
+
+  /** Makes the whole response a multiple of so many bytes (RFC 7830). */
+  padTo(block: number): void {
+    this.#padTo = block;
+    this.#limit -= 4 + block;
+  }
+
+  /** No records, and TC: the client asks again over TCP. */
+  truncate(): void {
+    this.#truncate();
   }
 
   setAuthoritative(): void {
@@ -93,12 +118,22 @@ export class ResponseWriter {
     this.#scope = scope;
   }
 
-  /** A record whose owner is the name at `owner` in this message; returns where its data begins, if it fits. */
-  record(section: Section, owner: number, type: number, ttl: number, data: Uint8Array): number | undefined {
+  /**
+   * A record whose owner is the name at `owner` in this message; returns where its data begins, if it fits. Additional
+   * ones that do not are left out (RFC 2181 9), unless nothing can be done without them.
+   */
+  record(
+    section: Section,
+    owner: number,
+    type: number,
+    ttl: number,
+    data: Uint8Array,
+    needed: boolean = section !== SECTION.ADDITIONAL,
+  ): number | undefined {
     const { buffer } = this;
     const end = this.#at + 12 + data.length;
-    if (end > this.#limit) {
-      this.#overflow(section);
+    if (end > this.#limit || owner > MAX_POINTER) {
+      if (needed) this.#truncate();
       return undefined;
     }
     let at = buffer.writeUInt16BE(0xc000 | owner, this.#at);
@@ -110,6 +145,11 @@ export class ResponseWriter {
     this.#at = end;
     this.#counts[section]++;
     return at;
+  }
+
+  /** Whether records with these data still fit behind one another. */
+  hasRoomFor(data: readonly Uint8Array[]): boolean {
+    return data.reduce((end, { length }) => end + 12 + length, this.#at) <= this.#limit;
   }
 
   /** Completes header and OPT; returns the response's length. */
@@ -125,9 +165,7 @@ export class ResponseWriter {
     return this.#at;
   }
 
-  /** Glue that does not fit is left out (RFC 2181 9); anything else makes the client ask again over TCP. */
-  #overflow(section: Section): void {
-    if (section === SECTION.ADDITIONAL) return;
+  #truncate(): void {
     this.#flags |= FLAG.TC;
     // A part of a set could be taken for the whole: a truncated answer carries none of it.
     this.#at = this.#questionEnd;
@@ -142,25 +180,36 @@ export class ResponseWriter {
     return OPT_FIXED_BYTES + subnet + 6;
   }
 
-  #writeOpt({ dnssecOk, clientSubnet }: Edns): void {
+  #writeOpt({ dnssecOk, compactOk, clientSubnet }: Edns): void {
     const { buffer } = this;
     let at = buffer.writeUInt8(0, this.#at);
     at = buffer.writeUInt16BE(TYPE.OPT, at);
     at = buffer.writeUInt16BE(MAX_UDP_BYTES, at);
     at = buffer.writeUInt8(this.#rcode >> 4, at);
     at = buffer.writeUInt8(0, at);
-    at = buffer.writeUInt16BE(dnssecOk ? EDNS_DO : 0, at);
+    // CO is repeated with DO (RFC 9824 5.1); no other flag is (RFC 6891 6.1.4).
+    at = buffer.writeUInt16BE(dnssecOk ? EDNS_DO | (compactOk ? EDNS_CO : 0) : 0, at);
     const lengthAt = at;
     at += 2;
     if (clientSubnet && this.#scope !== undefined) at = this.#writeSubnet(at, clientSubnet, this.#scope);
     if (this.#extendedError !== undefined) {
-      at = buffer.writeUInt16BE(EDNS_OPTION.EXTENDED_ERROR, at);
-      at = buffer.writeUInt16BE(2, at);
-      at = buffer.writeUInt16BE(this.#extendedError, at);
+      at = this.#writeOption(at, EDNS_OPTION.EXTENDED_ERROR, Buffer.of(0, this.#extendedError));
+    }
+    for (const { code, data } of this.#options) at = this.#writeOption(at, code, data);
+    if (this.#padTo > 0) {
+      const padding = Buffer.alloc((this.#padTo - ((at + 4) % this.#padTo)) % this.#padTo);
+      at = this.#writeOption(at, EDNS_OPTION.PADDING, padding);
     }
     buffer.writeUInt16BE(at - lengthAt - 2, lengthAt);
     this.#at = at;
     this.#counts[SECTION.ADDITIONAL]++;
+  }
+
+  #writeOption(offset: number, code: number, data: Uint8Array): number {
+    const { buffer } = this;
+    const at = buffer.writeUInt16BE(data.length, buffer.writeUInt16BE(code, offset));
+    buffer.set(data, at);
+    return at + data.length;
   }
 
   #writeSubnet(offset: number, subnet: ClientSubnet, scope: number): number {

@@ -14,18 +14,15 @@ import { hostnamesOf } from '../admit/hostnames.ts';
 import { intervalStarts } from '../admit/shifts.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
 import { type CandidateSets, candidateSets } from './candidates.ts';
+import { routingRateLimit, routingZone } from './zone.ts';
 
 export function compileRouting({ domains, nodes }: Snapshot, config: WeirConfig): RoutingPlan {
   const sets = candidateSets(nodes, config);
   const defaultZone = config.zones[0]?.name ?? '';
   const rows = domains.map((domain) => routingDomain(domain, defaultZone, sets));
   return {
-    zones: config.zones.map(({ name, nameServers, soa }) => ({
-      name,
-      nameServers,
-      contact: soa.contact,
-      negativeTtl: durationSeconds(soa.negativeTtl),
-    })),
+    zones: config.zones.map(routingZone),
+    rateLimit: routingRateLimit(config.rateLimit),
     regions: config.regions
       .map(({ name, members: { countries, subdivisions, asns, cidrs } }) => ({
         name,
