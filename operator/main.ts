@@ -2,18 +2,16 @@
 /**
  * The operator, in the order in which things start and hand on:
  *
- *     state folder ──> memory (accepted forms, statuses, epoch + 1)
- *     folder source ──loaded──> reconciler: admit ─> compile ─> publish ─> decide ─> status
+ *     backing: a folder and a state folder, or a Kubernetes API (and there, wait until this replica leads)
+ *     backing's stores ──> memory (accepted forms, statuses, epoch + 1)
+ *     backing's source ──loaded──> reconciler: admit ─> compile ─> publish ─> decide ─> status ──> backing's stores
  *     stream server <──plans, tables, commands── reconciler
  *     stream server ──connect, disconnect, report──> reconciler
  *     clock ──tick──> reconciler
  */
-import { mkdir } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { Registry } from 'prom-client';
-import type { ObjectRef } from '../contract/kinds/metadata.ts';
-import { type StateFolder, stateFolder } from '../contract/state-folder.ts';
-import { removeFile } from '../lib/atomic-file.ts';
+import { stateFolder } from '../contract/state-folder.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import {
   formatListenAddress,
@@ -22,57 +20,74 @@ import {
   parseListenAddress,
 } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
-import { runUntilStopped } from '../lib/run-until-stopped.ts';
+import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
 import { agentEvents } from './publish/agent-events.ts';
-import { epochFile } from './publish/epoch-file.ts';
 import { operatorMetrics } from './publish/metrics.ts';
 import { StreamServer } from './publish/stream-server.ts';
 import { readOrMakeToken } from './publish/token-file.ts';
 import { notReadyReason, Reconciler } from './reconcile.ts';
-import { acceptedFiles } from './source/folder/accepted-files.ts';
-import { folderSource } from './source/folder/folder-source.ts';
-import { statusFiles } from './status/status-files.ts';
+import { folderBacking } from './source/folder/folder-backing.ts';
+import { kubernetesBacking } from './source/kubernetes/kubernetes-backing.ts';
+import { standBy } from './stand-by.ts';
 
 /** Deadlines, retries and times to live are looked at this often. */
 const TICK_MS = 1_000;
 
-export interface OperatorOptions {
-  folder: string;
+interface CommonOptions {
+  /** What must survive, with a folder; with a Kubernetes API nothing but the agents' token. */
   state: string;
   listen: ListenAddress;
   clock?: Clock;
   log?: Log;
 }
 
-export interface Operator {
+interface FolderOptions extends CommonOptions {
+  folder: string;
+}
+
+interface KubernetesOptions extends CommonOptions {
+  /** The path of weir.yaml. */
+  config: string;
+  kubeconfig?: string;
+}
+
+export type OperatorOptions = FolderOptions | KubernetesOptions;
+
+export interface Operator extends Running {
   address: ListenAddress;
-  stop(): Promise<void>;
 }
 
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
-  const { folder, clock = systemClock, log = createLog('operator') } = options;
+  const { clock = systemClock, log = createLog('operator') } = options;
   refuseOpenAddress(options.listen);
-  const state = stateFolder(options.state);
-  await mkdir(state.jobs, { recursive: true });
-  const token = await readOrMakeToken(state.token);
+  const metrics = new Registry();
+  const token = await readOrMakeToken(stateFolder(options.state).token);
+
+  const backing =
+    'folder' in options
+      ? await folderBacking({ folder: options.folder, state: options.state, clock, log })
+      : await kubernetesBacking({
+          kubeconfig: options.kubeconfig,
+          config: options.config,
+          metrics,
+          clock,
+          log,
+        });
+  const { source, stores, election } = backing;
+  if (election) await standBy(election, options.listen, metrics);
 
   const reconciler = await Reconciler.open({
-    stores: {
-      accepted: acceptedFiles(state, log),
-      status: statusFiles(state, log),
-      epoch: epochFile(state.epoch),
-    },
+    stores,
     outbox: {
       plan: (role, plan) => server.offerPlan(role, plan),
       table: (table) => server.send('dns-server', { type: 'table', table }),
       command: (node, command) => server.send('edge', { type: 'command', command }, node),
       dismiss: (node) => server.end('edge', node),
-      expire: (ref) => void removeOwnJob(state, ref, log),
+      expire: (ref, uid) => backing.expire(ref, uid),
     },
     clock,
     log,
   });
-  const metrics = new Registry();
   operatorMetrics(metrics, reconciler);
   const server: StreamServer = new StreamServer({
     listen: options.listen,
@@ -83,20 +98,21 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     clock,
     log,
   });
-  const source = folderSource({ folder, jobs: state.jobs, clock, log });
 
   source.start((loaded) => void reconciler.loaded(loaded));
   const address = await server.start();
   const stopTicking = clock.every(TICK_MS, () => reconciler.event({ type: 'tick' }));
-  log.info({ folder, state: state.root, listen: formatListenAddress(address) }, 'operator is up');
+  log.info({ listen: formatListenAddress(address), state: options.state }, 'operator is up');
 
   return {
     address,
+    ...(election && { failed: election.lost }),
     async stop() {
       stopTicking();
       await source.stop();
       await server.stop();
       await reconciler.idle();
+      await backing.stop();
     },
   };
 }
@@ -109,25 +125,48 @@ function refuseOpenAddress(listen: ListenAddress): void {
   );
 }
 
-/** A job that `weir purge` made lies in a file of its own name; one in the user's folder is not ours to remove. */
-async function removeOwnJob(state: StateFolder, { namespace, name }: ObjectRef, log: Log): Promise<void> {
-  try {
-    await removeFile(state.jobFile(namespace, name));
-  } catch (error) {
-    log.warn({ err: error, name }, 'a finished job is not removed');
-  }
-}
-
 if (import.meta.main) {
   const program = new Command('weir-operator')
-    .description('Reconciles a folder of manifests, and serves plans to dns-servers and edges.')
-    .requiredOption('--folder <dir>', 'the folder of manifests, with weir.yaml at its root')
-    .requiredOption('--state <dir>', 'where what must survive is kept')
+    .description('Reconciles manifests, and serves plans to dns-servers and edges.')
+    .addOption(
+      new Option('--source <source>', 'where manifests come from')
+        .choices(['folder', 'kubernetes'])
+        .default('folder'),
+    )
+    .option('--folder <dir>', 'folder: the manifests, with weir.yaml at the root')
+    .option('--config <file>', 'kubernetes: weir.yaml')
+    .option(
+      '--kubeconfig <file>',
+      'kubernetes: whom to speak to; by default as kubectl, or as the pod that this is',
+    )
+    .requiredOption(
+      '--state <dir>',
+      'folder: where what must survive is kept; kubernetes: where the token of agents lies',
+    )
     .option('--listen <address>', 'address and port of the plan stream; loopback only', '127.0.0.1:8700')
     .addHelpText('after', '\nExample:\n  node operator/main.ts --folder examples/quickstart --state .weir\n');
-  const { folder, state, listen } = program.parse().opts<{ folder: string; state: string; listen: string }>();
-  const address =
-    parseListenAddress(listen) ??
-    program.error(`--listen ${listen}: an IP address and a port`, { exitCode: 2 });
-  await runUntilStopped(createLog('operator'), () => startOperator({ folder, state, listen: address }));
+  const flags = program.parse().opts<Flags>();
+  const usage = (message: string) => program.error(message, { exitCode: 2 });
+  const listen =
+    parseListenAddress(flags.listen) ?? usage(`--listen ${flags.listen}: an IP address and a port`);
+  const { state, folder, config, kubeconfig } = flags;
+  const options: OperatorOptions =
+    flags.source === 'folder'
+      ? { state, listen, folder: folder ?? usage('--folder is needed with --source folder') }
+      : {
+          state,
+          listen,
+          config: config ?? usage('--config is needed with --source kubernetes'),
+          ...(kubeconfig !== undefined && { kubeconfig }),
+        };
+  await runUntilStopped(createLog('operator'), () => startOperator(options));
+}
+
+interface Flags {
+  source: 'folder' | 'kubernetes';
+  folder?: string;
+  config?: string;
+  kubeconfig?: string;
+  state: string;
+  listen: string;
 }

@@ -18,7 +18,7 @@ import type { Clock } from '../lib/clock.ts';
 import { type Latest, latest } from '../lib/latest.ts';
 import type { Log } from '../lib/log.ts';
 import { admit } from './admit/admit.ts';
-import type { Accepted, Admission } from './admit/snapshot.ts';
+import { type Accepted, type Admission, refOf, resourceKey } from './admit/snapshot.ts';
 import { compile } from './compile/compile.ts';
 import { decide } from './decide/decide.ts';
 import { type DecideEvent, type DecideState, type Effect, initialState } from './decide/state.ts';
@@ -41,7 +41,7 @@ export interface Outbox {
   /** The node's EdgeNode is gone. */
   dismiss(node: string): void;
   /** A finished job has outlived its time. */
-  expire(ref: ObjectRef): void;
+  expire(ref: ObjectRef, uid: string): void;
 }
 
 export interface Stores {
@@ -197,8 +197,9 @@ export class Reconciler {
       await this.#stores.accepted.save(this.#accepted);
       this.#acceptedBehind = false;
     } catch (error) {
+      if (!this.#acceptedBehind)
+        this.#log.error({ err: error }, 'accepted forms are not written; trying again with each tick');
       this.#acceptedBehind = true;
-      this.#log.error({ err: error }, 'accepted forms are not written; trying again with the next tick');
     }
   }
 
@@ -245,9 +246,14 @@ export class Reconciler {
         this.#outbox.dismiss(effect.node);
         break;
       case 'expire':
-        this.#outbox.expire(effect.ref);
+        this.#outbox.expire(effect.ref, this.#jobUid(effect.ref));
         break;
     }
+  }
+
+  #jobUid(ref: ObjectRef): string {
+    const found = [...this.#state.jobs].find(([, { job }]) => resourceKey(refOf(job)) === resourceKey(ref));
+    return found?.[0] ?? '';
   }
 
   #sendTable(rows: readonly NodeRow[]): void {
@@ -275,8 +281,10 @@ export class Reconciler {
       this.#statuses = after;
       this.#statusBehind = false;
     } catch (error) {
+      // Once for all the ticks that it takes.
+      if (!this.#statusBehind)
+        this.#log.error({ err: error }, 'status is not written; trying again with each tick');
       this.#statusBehind = true;
-      this.#log.error({ err: error }, 'status is not written; trying again with the next tick');
     }
   }
 
@@ -293,6 +301,6 @@ export class Reconciler {
 /** For metrics and readiness: what the operator is short of before it can serve agents. */
 export function notReadyReason(reconciler: Reconciler): string | undefined {
   const admission = reconciler.admission();
-  if (!admission) return 'the folder has not been read yet';
+  if (!admission) return 'the manifests have not been read yet';
   return admission.config ? undefined : 'there is no valid weir.yaml';
 }

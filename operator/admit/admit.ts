@@ -24,31 +24,49 @@ import {
   resourceKey,
 } from './snapshot.ts';
 
+type Observed = NonNullable<Admission['observed']>;
+
 /** A resource on its way: the form that is looked at, and where its manifest stands. */
 interface Contender {
   form: AcceptedResource;
   document: SourceDocument | undefined;
 }
 
-export function admit(loaded: Loaded, accepted: Accepted): Admission {
+export function admit(loaded: Loaded, before: Accepted): Admission {
   const problems: Problem[] = [];
-  const config = admitConfig(loaded.config, accepted.config, problems);
+  const config = admitConfig(loaded.config, before.config, problems);
   const readings = loaded.documents.map(readDocument);
+  const observed = observedIdentities(readings);
+  const accepted = { ...before, resources: withoutReplaced(before.resources, observed) };
   problems.push(...readings.flatMap((reading) => reading.problems));
 
   const contenders = contend(readings, accepted, loaded.at, problems);
   // Without settings nothing can be checked against them, so nothing new is accepted.
-  if (!config) return admission(accepted, problems);
+  if (!config) return admission(accepted, problems, observed);
   settleReferences(contenders, 'domains', config, accepted, problems);
   settleHostnames(contenders, accepted, problems);
   settleReferences(contenders, 'others', config, accepted, problems);
   const resources = new Map([...contenders].map(([key, { form }]) => [key, form] as const));
-  return admission({ config, resources }, problems);
+  return admission({ config, resources }, problems, observed);
 }
 
-function admission(accepted: Accepted, problems: Problem[]): Admission {
+function admission(accepted: Accepted, problems: Problem[], observed: Observed): Admission {
   const snapshot = snapshotOf([...accepted.resources.values()].map(({ resource }) => resource));
-  return { config: accepted.config, snapshot, problems: problems.sort(byPlace), accepted };
+  return { config: accepted.config, snapshot, problems: problems.sort(byPlace), accepted, observed };
+}
+
+function observedIdentities(readings: readonly Reading[]): Observed {
+  const rows = readings.flatMap(({ document: { server }, ref }) =>
+    server && ref ? [[resourceKey(ref), server] as const] : [],
+  );
+  return new Map(rows);
+}
+
+/** An object that was deleted and made again under its name is another: what the old one said is in force no more. */
+function withoutReplaced(resources: Accepted['resources'], observed: Observed): Accepted['resources'] {
+  const isReplaced = ([key, { resource }]: [string, AcceptedResource]) =>
+    (observed.get(key)?.uid ?? resource.metadata.uid) !== resource.metadata.uid;
+  return observed.size === 0 ? resources : new Map([...resources].filter((row) => !isReplaced(row)));
 }
 
 function admitConfig(

@@ -1,4 +1,4 @@
-/** What a server would add to a manifest: uid, generation, time of creation. Made here so that a folder has them too. */
+/** What a server adds to a manifest: uid, generation, time of creation. Made here so that a folder has them too. */
 
 import type { Resource } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
@@ -20,16 +20,14 @@ export function identify(
   const { kind, ...name } = ref;
   const sameSpec = before !== undefined && canonicalDigest(before.resource.spec) === canonicalDigest(spec);
   const known = before && (kind !== 'PurgeJob' || sameSpec) ? before.resource.metadata : undefined;
+  const made = {
+    uid: known?.uid ?? makeUid(ref, now),
+    generation: known ? known.generation + Number(!sameSpec) : 1,
+    creationTimestamp: known?.creationTimestamp ?? now,
+  };
   const resource: Resource = {
     kind,
-    metadata: {
-      ...name,
-      uid: known?.uid ?? makeUid(ref, now),
-      generation: known ? known.generation + Number(!sameSpec) : 1,
-      creationTimestamp: known?.creationTimestamp ?? now,
-      labels,
-      annotations,
-    },
+    metadata: { ...name, ...(document.server ?? made), labels, annotations },
     spec,
   };
   return { file: document.file, current: true, resource, ...(document.ownJob && { ownJob: true }) };

@@ -4,6 +4,7 @@ import type { KindName } from '../../contract/kinds/kind.ts';
 import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
+import type { ServerIdentity } from '../source/source.ts';
 
 export interface Snapshot {
   domains: CdnDomain[];
@@ -34,6 +35,11 @@ export interface Admission {
   snapshot: Snapshot;
   problems: Problem[];
   accepted: Accepted;
+  /**
+   * What the API server says of each manifest as it stands now, by `resourceKey`; a refused one has a generation that
+   * its accepted form has not. A folder has no server that says anything.
+   */
+  observed?: ReadonlyMap<string, ServerIdentity>;
 }
 
 export function resourceKey({ kind, namespace, name }: ObjectRef): string {

@@ -8,7 +8,7 @@ export function agentEvents(reconciler: Reconciler): StreamEvents {
     async connecting(agent) {
       const { role, node } = agent;
       const epoch = await reconciler.connecting(agent);
-      if (!reconciler.admission()) throw new Refusal(503, 'the folder has not been read yet');
+      if (!reconciler.admission()) throw new Refusal(503, 'the manifests have not been read yet');
       if (role === 'edge' && !reconciler.hasNode(node))
         throw new Refusal(404, `no EdgeNode is called ${node}`);
       return epoch;

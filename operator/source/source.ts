@@ -3,6 +3,14 @@
  * was. A source that cannot be read gives nothing new: what was there before stays.
  */
 
+/** What tells one object from another of the same name, and one form of it from the next. */
+export interface ServerIdentity {
+  uid: string;
+  generation: number;
+  /** RFC 3339. */
+  creationTimestamp: string;
+}
+
 export interface SourceDocument {
   /** Where it stands, as people know it: a path relative to the root. */
   file: string;
@@ -14,6 +22,8 @@ export interface SourceDocument {
   line(path: readonly PropertyKey[]): number;
   /** Made by Weir itself (`weir purge`), not by the owner of the folder. */
   ownJob?: boolean;
+  /** What the API server made of it; a folder has none, and admit makes one. */
+  server?: ServerIdentity;
 }
 
 export interface Loaded {

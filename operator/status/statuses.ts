@@ -33,7 +33,10 @@ export function statuses(input: StatusInput): Statuses {
     const own = problems.get(key) ?? [];
     // A file that no longer parses says nothing of this resource in particular.
     const acceptance = accepted(current ? [] : own.length > 0 ? own : unreadable(admission.problems), true);
-    records.set(key, record(resource, statusFor(resource, acceptance, input), before.get(key)));
+    // People compare what was observed with the generation of the manifest that they see, refused or not.
+    const generation = admission.observed?.get(key)?.generation ?? resource.metadata.generation;
+    const status = statusFor(resource, generation, acceptance, input);
+    records.set(key, record(resource, generation, status, before.get(key)));
   }
   for (const [key, own] of problems) {
     const ref = own[0]?.ref;
@@ -55,8 +58,13 @@ function problemsByResource(problems: readonly Problem[]): Map<string, Problem[]
 
 const unreadable = (problems: readonly Problem[]) => problems.filter(({ ref }) => !ref).slice(0, 1);
 
-function statusFor(resource: Resource, acceptance: Verdict, input: StatusInput): StatusOf[KindName] {
-  const { uid, generation, name } = resource.metadata;
+function statusFor(
+  resource: Resource,
+  generation: number,
+  acceptance: Verdict,
+  input: StatusInput,
+): StatusOf[KindName] {
+  const { uid, name } = resource.metadata;
   const { publication, state, admission, before, now } = input;
   const old = before.get(resourceKey(refOf(resource)));
   const conditions = (verdicts: Verdict[]) =>
@@ -104,19 +112,22 @@ const notStarted = ({ config }: Admission) =>
   fails('Ready', 'InProgress', config ? 'not looked at yet' : 'there is no valid weir.yaml');
 
 /** A manifest that was refused and never accepted before. */
-function refusedRecord(ref: ObjectRef, problems: Problem[], { before, now }: StatusInput): StatusRecord {
-  const old = before.get(resourceKey(ref));
+function refusedRecord(ref: ObjectRef, problems: Problem[], input: StatusInput): StatusRecord {
+  const { admission, before, now } = input;
+  const key = resourceKey(ref);
+  const old = before.get(key);
+  const { uid, generation } = admission.observed?.get(key) ?? { uid: '', generation: 1 };
   const at = new Date(now).toISOString();
   const acceptance = accepted(problems, false);
   const verdicts =
     ref.kind === 'PurgeJob' ? refusedJobVerdicts(acceptance) : refusedVerdicts(ref.kind, acceptance);
-  const conditions = toConditions(old?.status.conditions, verdicts, 1, at);
+  const conditions = toConditions(old?.status.conditions, verdicts, generation, at);
   const fresh = {
     ref,
-    uid: '',
-    generation: 1,
+    uid,
+    generation,
     firstSeen: old?.firstSeen ?? at,
-    status: { observedGeneration: 1, conditions },
+    status: { observedGeneration: generation, conditions },
   };
   return unlessEqual(fresh, old);
 }
@@ -128,8 +139,13 @@ function refusedVerdicts(kind: KindName, acceptance: Verdict): Verdict[] {
   );
 }
 
-function record(resource: Resource, status: StatusOf[KindName], old: StatusRecord | undefined): StatusRecord {
-  const { uid, generation, creationTimestamp } = resource.metadata;
+function record(
+  resource: Resource,
+  generation: number,
+  status: StatusOf[KindName],
+  old: StatusRecord | undefined,
+): StatusRecord {
+  const { uid, creationTimestamp } = resource.metadata;
   return unlessEqual({ ref: refOf(resource), uid, generation, firstSeen: creationTimestamp, status }, old);
 }
 

@@ -77,7 +77,13 @@ export interface System {
 }
 
 /** A folder with settings and nodes, and nothing started yet. */
-export async function prepareSystem(options: { health?: Record<string, unknown> } = {}): Promise<System> {
+export interface SystemOptions {
+  health?: Record<string, unknown>;
+  /** Where manifests come from, as flags of the operator; by default the folder. */
+  source?: (folder: string) => Record<string, string>;
+}
+
+export async function prepareSystem(options: SystemOptions = {}): Promise<System> {
   const base = await mkdtemp(join(tmpdir(), 'weir-system-'));
   const folder = join(base, 'folder');
   const state = stateFolder(join(base, 'state'));
@@ -109,7 +115,7 @@ export async function prepareSystem(options: { health?: Record<string, unknown> 
     programs,
     startOperator: () =>
       start('operator', 'operator/main.ts', {
-        folder,
+        ...(options.source?.(folder) ?? { folder }),
         state: state.root,
         listen: `127.0.0.1:${ports.operator}`,
       }),

@@ -1,40 +1,18 @@
 /** The accepted forms on disk (`<state>/accepted/`): what stays in force over a restart when a manifest went bad. */
-import { z } from 'zod';
 import { weirConfig } from '../../../contract/config/weir-config.ts';
-import type { KindName } from '../../../contract/kinds/kind.ts';
-import { KINDS, type SpecOf } from '../../../contract/kinds/kinds.ts';
 import type { StateFolder } from '../../../contract/state-folder.ts';
 import { removeFile } from '../../../lib/atomic-file.ts';
 import { canonicalDigest } from '../../../lib/canonical-json.ts';
 import type { Log } from '../../../lib/log.ts';
 import { listYaml, readYaml, writeYaml } from '../../../lib/yaml-file.ts';
 import { type Accepted, type AcceptedResource, refOf, resourceKey } from '../../admit/snapshot.ts';
+import { parseStored, storedDigest, toStored } from '../stored-form.ts';
 
 export interface AcceptedStore {
   load(): Promise<Accepted>;
   /** Resolves when the difference to what was stored before is durable. */
   save(accepted: Accepted): Promise<void>;
 }
-
-const labels = z.record(z.string(), z.string());
-
-const stored = z.strictObject({
-  file: z.string(),
-  ownJob: z.boolean().optional(),
-  resource: z.strictObject({
-    kind: z.enum(['CdnDomain', 'EdgeNode', 'PurgeJob']),
-    metadata: z.strictObject({
-      name: z.string(),
-      namespace: z.string(),
-      uid: z.string(),
-      generation: z.int(),
-      creationTimestamp: z.string(),
-      labels,
-      annotations: labels,
-    }),
-    spec: z.unknown(),
-  }),
-});
 
 export function acceptedFiles(state: StateFolder, log: Log): AcceptedStore {
   const digests = new Map<string, string>();
@@ -43,7 +21,7 @@ export function acceptedFiles(state: StateFolder, log: Log): AcceptedStore {
 
   const remember = (form: AcceptedResource) => {
     const key = resourceKey(refOf(form.resource));
-    digests.set(key, digestOf(form));
+    digests.set(key, storedDigest(form));
     paths.set(key, state.acceptedFile(refOf(form.resource)));
     return [key, form] as const;
   };
@@ -62,9 +40,8 @@ export function acceptedFiles(state: StateFolder, log: Log): AcceptedStore {
         configDigest = canonicalDigest(config);
       }
       for (const [key, form] of resources) {
-        if (digests.get(key) === digestOf(form)) continue;
-        const { file, ownJob, resource } = form;
-        await writeYaml(state.acceptedFile(refOf(resource)), { file, ...(ownJob && { ownJob }), resource });
+        if (digests.get(key) === storedDigest(form)) continue;
+        await writeYaml(state.acceptedFile(refOf(form.resource)), toStored(form));
         remember(form);
       }
       for (const [key, path] of paths) {
@@ -75,21 +52,4 @@ export function acceptedFiles(state: StateFolder, log: Log): AcceptedStore {
       }
     },
   };
-}
-
-function parseStored(value: unknown): AcceptedResource {
-  const { file, ownJob, resource } = stored.parse(value);
-  const kind: KindName = resource.kind;
-  const spec = KINDS[kind].spec.parse(resource.spec) as SpecOf[KindName];
-  return {
-    file,
-    current: false,
-    resource: { kind, metadata: resource.metadata, spec },
-    ...(ownJob && { ownJob }),
-  };
-}
-
-/** `current` is a finding of each admission, not part of the form. */
-function digestOf({ file, ownJob, resource }: AcceptedResource): string {
-  return canonicalDigest({ file, ownJob, resource });
 }

@@ -1,0 +1,24 @@
+/** What the operator stands on: where manifests come from, and where goes what must survive it. */
+import type { ObjectRef } from '../contract/kinds/metadata.ts';
+import type { Stores } from './reconcile.ts';
+import type { Source } from './source/source.ts';
+
+export interface Backing {
+  source: Source;
+  stores: Stores;
+  /** Removes a finished job that outlived its time; with `uid` no other of its name. */
+  expire(ref: ObjectRef, uid: string): void;
+  /** Where one of several replicas leads. */
+  election?: Election;
+  /** For when nothing is written any more. */
+  stop(): Promise<void>;
+}
+
+export interface Election {
+  /** Resolves when this replica leads. */
+  led: Promise<void>;
+  /** Resolves when another does after this one did. */
+  lost: Promise<Error>;
+  /** Who leads, as far as it is known. */
+  holder(): string;
+}

@@ -1,0 +1,164 @@
+/**
+ * Requests to the Kubernetes API: JSON in, JSON out, and watches as streams of events. Who we are and whom we trust
+ * comes from `credentials`, asked anew for each request, so that a rotated token or CA is seen.
+ */
+import { Agent, type Dispatcher, request } from 'undici';
+import { z } from 'zod';
+import { readNdjson } from '../../lib/ndjson.ts';
+import type { Credentials, TlsOptions } from './credentials.ts';
+
+const CONNECT_WITHIN_MS = 5_000;
+/** A slow list may take this long to begin; a server that is gone must not hold us longer. */
+const ANSWER_WITHIN_MS = 30_000;
+/** Between two chunks of an answer. */
+const BODY_WITHIN_MS = 30_000;
+
+type Query = Record<string, string | number | boolean>;
+
+export interface KubernetesApi {
+  get(path: string, query?: Query): Promise<unknown>;
+  create(path: string, body: unknown): Promise<unknown>;
+  /** Guarded by the resourceVersion that the body carries. */
+  replace(path: string, body: unknown): Promise<unknown>;
+  /** Server-side apply; what others own is taken over. */
+  apply(path: string, fieldManager: string, body: unknown): Promise<unknown>;
+  /** With `uid` only that very object: one of the same name that was made since is left alone. */
+  remove(path: string, uid?: string): Promise<void>;
+  /** Events until the server ends it; throws when it is cut off. Silence is the caller's to judge. */
+  watch(path: string, query: Query, signal: AbortSignal): AsyncGenerator<unknown>;
+  close(): Promise<void>;
+}
+
+/** An answer other than 2xx, with the reason that the API gives: `NotFound`, `Conflict`, `Expired`. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+export function hasStatus(error: unknown, ...statuses: number[]): boolean {
+  return error instanceof ApiError && statuses.includes(error.status);
+}
+
+const failure = z.object({ reason: z.string().default(''), message: z.string().default('') });
+
+export function kubernetesApi(credentials: Credentials): KubernetesApi {
+  return new Api(credentials);
+}
+
+interface Sending {
+  method: Dispatcher.HttpMethod;
+  path: string;
+  query?: Query;
+  body?: unknown;
+  type?: string;
+  signal?: AbortSignal;
+}
+
+class Api implements KubernetesApi {
+  readonly #credentials: Credentials;
+  #pool: { agent: Agent; key: string } | undefined;
+
+  constructor(credentials: Credentials) {
+    this.#credentials = credentials;
+  }
+
+  get(path: string, query: Query = {}): Promise<unknown> {
+    return this.#json({ method: 'GET', path, query });
+  }
+
+  create(path: string, body: unknown): Promise<unknown> {
+    return this.#json({ method: 'POST', path, body });
+  }
+
+  replace(path: string, body: unknown): Promise<unknown> {
+    return this.#json({ method: 'PUT', path, body });
+  }
+
+  apply(path: string, fieldManager: string, body: unknown): Promise<unknown> {
+    const query = { fieldManager, force: true };
+    // JSON is YAML too.
+    return this.#json({ method: 'PATCH', path, query, body, type: 'application/apply-patch+yaml' });
+  }
+
+  async remove(path: string, uid?: string): Promise<void> {
+    const options = { apiVersion: 'v1', kind: 'DeleteOptions', ...(uid && { preconditions: { uid } }) };
+    await this.#json({ method: 'DELETE', path, body: options });
+  }
+
+  async *watch(path: string, query: Query, signal: AbortSignal): AsyncGenerator<unknown> {
+    const { body } = await this.#send({
+      method: 'GET',
+      path,
+      query: { ...query, watch: true },
+      signal,
+    });
+    yield* readNdjson(body);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.agent.destroy();
+  }
+
+  async #json(sending: Sending): Promise<unknown> {
+    const { body } = await this.#send(sending);
+    return body.json();
+  }
+
+  async #send({ method, path, query = {}, body, type = 'application/json', signal }: Sending) {
+    const { server, headers, tls } = await this.#credentials();
+    const url = new URL(`${server.replace(/\/+$/, '')}${path}`);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
+    const response = await request(url, {
+      method,
+      dispatcher: this.#dispatcher(tls),
+      headers: {
+        ...headers,
+        accept: 'application/json',
+        'user-agent': 'weir-operator',
+        ...(body !== undefined && { 'content-type': type }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      headersTimeout: ANSWER_WITHIN_MS,
+      bodyTimeout: signal ? 0 : BODY_WITHIN_MS,
+      ...(signal && { signal }),
+    });
+    if (response.statusCode < 300) return response;
+    throw await refusal(method, path, response);
+  }
+
+  /** One pool of connections for as long as the certificates stay the same. */
+  #dispatcher(tls: TlsOptions): Agent {
+    const key = JSON.stringify(tls);
+    if (this.#pool?.key === key) return this.#pool.agent;
+    void this.#pool?.agent.close();
+    const agent = new Agent({ connect: { ...tls, timeout: CONNECT_WITHIN_MS } });
+    this.#pool = { agent, key };
+    return agent;
+  }
+}
+
+async function refusal(method: string, path: string, response: Dispatcher.ResponseData): Promise<ApiError> {
+  const text = await response.body.text();
+  const said = failure.safeParse(parsed(text)).data;
+  const message = said?.message || text.slice(0, 300);
+  return new ApiError(
+    response.statusCode,
+    said?.reason ?? '',
+    `${method} ${path}: ${response.statusCode} ${message}`,
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A proxy in between speaks HTML.
+    return undefined;
+  }
+}

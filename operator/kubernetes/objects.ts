@@ -1,0 +1,63 @@
+/** What every object of the Kubernetes API has, and where it is found. Pure. */
+import { z } from 'zod';
+import { GROUP, type KindDefinition, type KindName, VERSION } from '../../contract/kinds/kind.ts';
+import { KINDS } from '../../contract/kinds/kinds.ts';
+import type { ObjectRef } from '../../contract/kinds/metadata.ts';
+
+const texts = z.record(z.string(), z.string());
+
+export const apiObject = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.string().optional(),
+    uid: z.string(),
+    resourceVersion: z.string(),
+    generation: z.int().optional(),
+    creationTimestamp: z.string(),
+    deletionTimestamp: z.string().optional(),
+    labels: texts.optional(),
+    annotations: texts.optional(),
+  }),
+});
+
+export type ApiObject = z.infer<typeof apiObject>;
+
+const page = z.object({
+  metadata: z.object({ resourceVersion: z.string(), continue: z.string().optional() }),
+  items: z.array(apiObject),
+});
+
+/** The objects of a kind in all namespaces. */
+export function collectionPath({ plural }: KindDefinition): string {
+  return `/apis/${GROUP}/${VERSION}/${plural}`;
+}
+
+export function objectPath({ kind, namespace, name }: ObjectRef): string {
+  const { plural, scope } = KINDS[kind];
+  const place = scope === 'Namespaced' ? `namespaces/${namespace}/` : '';
+  return `/apis/${GROUP}/${VERSION}/${place}${plural}/${name}`;
+}
+
+export function refOfObject(kind: KindName, { metadata: { name, namespace = '' } }: ApiObject): ObjectRef {
+  return { kind, namespace, name };
+}
+
+/** Enough for one answer of the API server to stay small, and for ten thousand objects to take few. */
+const PAGE = 500;
+
+/** A whole collection as it is now, page by page, and the version from which to watch on. */
+export async function listAll(
+  get: (path: string, query: Record<string, string | number>) => Promise<unknown>,
+  path: string,
+  query: Record<string, string> = {},
+): Promise<{ objects: ApiObject[]; version: string }> {
+  const objects: ApiObject[] = [];
+  let next: string | undefined;
+  for (;;) {
+    const answer = await get(path, { ...query, limit: PAGE, ...(next && { continue: next }) });
+    const { items, metadata } = page.parse(answer);
+    objects.push(...items);
+    next = metadata.continue;
+    if (!next) return { objects, version: metadata.resourceVersion };
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The accepted forms in the cluster, as the history of a DaemonSet is kept there: one ControllerRevision for each
+ * CdnDomain (beside it, owned by it), each EdgeNode and weir.yaml (in the operator's namespace). Their content can't be
+ * changed, so a new form is a new revision, and the older ones go once it is there.
+ *
+ * A PurgeJob has none: its spec can't change, so a job that was begun is its own accepted form.
+ */
+import { z } from 'zod';
+import { weirConfig } from '../../../contract/config/weir-config.ts';
+import { API_VERSION, GROUP } from '../../../contract/kinds/kind.ts';
+import { KINDS } from '../../../contract/kinds/kinds.ts';
+import { canonicalDigest } from '../../../lib/canonical-json.ts';
+import { inParallel } from '../../../lib/in-parallel.ts';
+import type { Log } from '../../../lib/log.ts';
+import { identify } from '../../admit/identity.ts';
+import { readDocument } from '../../admit/read-document.ts';
+import { type Accepted, type AcceptedResource, refOf, resourceKey } from '../../admit/snapshot.ts';
+import { hasStatus, type KubernetesApi } from '../../kubernetes/api.ts';
+import { apiObject, collectionPath, listAll } from '../../kubernetes/objects.ts';
+import type { AcceptedStore } from '../folder/accepted-files.ts';
+import { parseStored, storedDigest, toStored } from '../stored-form.ts';
+import { toDocument } from './to-document.ts';
+
+const REVISIONS = '/apis/apps/v1/controllerrevisions';
+/** Its value is the kind, or `weir.yaml`. */
+const LABEL = `${GROUP}/accepted`;
+/** Ten thousand domains that were never seen before are written in seconds, and the API server has time for others. */
+const WRITES_AT_ONCE = 16;
+
+interface AcceptedRevisionsOptions {
+  api: KubernetesApi;
+  /** The operator's own. */
+  namespace: string;
+  /** Throws while another replica may be the leader. */
+  mayWrite: () => void;
+  log: Log;
+}
+
+const controllerRevision = apiObject.extend({ revision: z.int(), data: z.unknown() });
+type ControllerRevision = z.infer<typeof controllerRevision>;
+
+/** What is kept of one form: its digest and number, and all the revisions that it may be found in. */
+interface Kept {
+  digest: string;
+  revision: number;
+  paths: string[];
+}
+
+const CONFIG = 'weir.yaml';
+
+export function acceptedRevisions(options: AcceptedRevisionsOptions): AcceptedStore {
+  return new AcceptedRevisions(options);
+}
+
+class AcceptedRevisions implements AcceptedStore {
+  readonly #options: AcceptedRevisionsOptions;
+  /** By `resourceKey`, and CONFIG. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(options: AcceptedRevisionsOptions) {
+    this.#options = options;
+  }
+
+  async load(): Promise<Accepted> {
+    const { api } = this.#options;
+    const { objects } = await listAll((path, query) => api.get(path, query), REVISIONS, {
+      labelSelector: LABEL,
+    });
+    const resources = new Map<string, AcceptedResource>();
+    let config: Accepted['config'];
+    const rows = z.array(controllerRevision).parse(objects);
+    // The newest form of each comes last, and stays.
+    for (const row of rows.sort((a, b) => a.revision - b.revision)) {
+      try {
+        if (row.metadata.labels?.[LABEL] === CONFIG) {
+          config = weirConfig.parse(row.data);
+          this.#remember(CONFIG, canonicalDigest(config), row);
+        } else {
+          const form = parseStored(row.data);
+          const key = resourceKey(refOf(form.resource));
+          resources.set(key, form);
+          this.#remember(key, storedDigest(form), row);
+        }
+      } catch (error) {
+        this.#options.log.error({ err: error, name: row.metadata.name }, 'an accepted form does not read');
+      }
+    }
+    for (const job of await this.#begunJobs()) resources.set(resourceKey(refOf(job.resource)), job);
+    return { config, resources };
+  }
+
+  async save({ config, resources }: Accepted): Promise<void> {
+    if (config) await this.#saveForm(CONFIG, canonicalDigest(config), () => this.#configRevision(config));
+    await inParallel(resources, WRITES_AT_ONCE, async ([key, form]) => {
+      if (form.resource.kind === 'PurgeJob') return;
+      await this.#saveForm(key, storedDigest(form), () => this.#formRevision(form));
+    });
+    // Those of a CdnDomain go with it in any case; this is sooner.
+    const gone = [...this.#kept].filter(([key]) => key !== CONFIG && !resources.has(key));
+    await inParallel(gone, WRITES_AT_ONCE, async ([key, { paths }]) => {
+      await this.#remove(paths);
+      this.#kept.delete(key);
+    });
+  }
+
+  async #saveForm(key: string, digest: string, make: () => Fresh): Promise<void> {
+    const kept = this.#kept.get(key);
+    if (kept?.digest === digest) return;
+    this.#options.mayWrite();
+    const { namespace, name, kind, owner, data } = make();
+    const folder = `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`;
+    const fullName = `${name}-${digest.slice(0, 10)}`;
+    const revision = (kept?.revision ?? 0) + 1;
+    try {
+      await this.#options.api.create(folder, {
+        apiVersion: 'apps/v1',
+        kind: 'ControllerRevision',
+        metadata: {
+          name: fullName,
+          namespace,
+          labels: { [LABEL]: kind, 'app.kubernetes.io/managed-by': 'weir' },
+          ...(owner && { ownerReferences: [owner] }),
+        },
+        revision,
+        data,
+      });
+    } catch (error) {
+      // Its domain or namespace has just been deleted: the next moment says so.
+      if (hasStatus(error, 404)) return;
+      // An older form that is in force again, or an answer that was lost: it is made anew, with its number.
+      if (!hasStatus(error, 409)) throw error;
+      await this.#remove([`${folder}/${fullName}`]);
+      throw error;
+    }
+    this.#kept.set(key, { digest, revision, paths: [`${folder}/${fullName}`] });
+    await this.#remove(kept?.paths ?? []);
+  }
+
+  #configRevision(config: NonNullable<Accepted['config']>): Fresh {
+    const { namespace } = this.#options;
+    return { namespace, name: 'weir-config', kind: CONFIG, owner: undefined, data: config };
+  }
+
+  #formRevision(form: AcceptedResource): Fresh {
+    const { kind, metadata } = form.resource;
+    return {
+      // A cluster-scoped owner may own what lies in any namespace.
+      namespace: metadata.namespace || this.#options.namespace,
+      name: `weir-${KINDS[kind].plural}-${metadata.name}`,
+      kind,
+      owner: { apiVersion: API_VERSION, kind, name: metadata.name, uid: metadata.uid },
+      data: toStored(form),
+    };
+  }
+
+  #remember(key: string, digest: string, { revision, metadata }: ControllerRevision): void {
+    const path = `/apis/apps/v1/namespaces/${metadata.namespace ?? ''}/controllerrevisions/${metadata.name}`;
+    this.#kept.set(key, { digest, revision, paths: [...(this.#kept.get(key)?.paths ?? []), path] });
+  }
+
+  async #remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      this.#options.mayWrite();
+      await this.#options.api.remove(path).catch((error: unknown) => {
+        if (!hasStatus(error, 404)) throw error;
+      });
+    }
+  }
+
+  async #begunJobs(): Promise<AcceptedResource[]> {
+    const { api } = this.#options;
+    const { objects } = await listAll((path, query) => api.get(path, query), collectionPath(KINDS.PurgeJob));
+    return objects.flatMap((object) => {
+      const begun = z.object({ startTime: z.string() }).safeParse(object.status).success;
+      const { candidate } = readDocument(toDocument('PurgeJob', object));
+      return begun && candidate ? [identify(candidate, undefined, object.metadata.creationTimestamp)] : [];
+    });
+  }
+}
+
+interface Fresh {
+  namespace: string;
+  name: string;
+  kind: string;
+  owner: Record<string, string> | undefined;
+  data: unknown;
+}

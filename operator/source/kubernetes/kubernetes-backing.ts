@@ -1,0 +1,84 @@
+/** A Kubernetes API: manifests by watches, accepted forms, statuses and epoch in objects, one leader by a Lease. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Registry } from 'prom-client';
+import { backoff } from '../../../lib/backoff.ts';
+import type { Clock } from '../../../lib/clock.ts';
+import type { Log } from '../../../lib/log.ts';
+import type { Backing } from '../../backing.ts';
+import { hasStatus, type KubernetesApi, kubernetesApi } from '../../kubernetes/api.ts';
+import { loadCredentials } from '../../kubernetes/credentials.ts';
+import { Leadership } from '../../kubernetes/leadership.ts';
+import { objectPath } from '../../kubernetes/objects.ts';
+import { watchMetrics } from '../../kubernetes/watch-metrics.ts';
+import { kubernetesStatus } from '../../status/kubernetes-status.ts';
+import { acceptedRevisions } from './accepted-revisions.ts';
+import { ConfigFile } from './config-file.ts';
+import { kubernetesSource } from './kubernetes-source.ts';
+
+const REMOVE_BASE_MS = 1_000;
+const REMOVE_CAP_MS = 60_000;
+
+interface KubernetesBackingOptions {
+  /** A path; by default what kubectl would take, or the pod's own. */
+  kubeconfig: string | undefined;
+  /** The path of weir.yaml. */
+  config: string;
+  metrics: Registry;
+  clock: Clock;
+  log: Log;
+}
+
+export async function kubernetesBacking(options: KubernetesBackingOptions): Promise<Backing> {
+  const { clock, log } = options;
+  const { credentials, namespace } = await loadCredentials(options.kubeconfig);
+  const config = await ConfigFile.open(options.config, log);
+  const api = kubernetesApi(credentials);
+  const leadership = new Leadership({
+    api,
+    namespace,
+    identity: `${hostname()}_${randomUUID()}`,
+    clock,
+    log,
+  });
+  const { mayWrite } = leadership;
+  leadership.start();
+  let stopped = false;
+  return {
+    source: kubernetesSource({ api, config, metrics: watchMetrics(options.metrics), clock, log }),
+    stores: {
+      accepted: acceptedRevisions({ api, namespace, mayWrite, log }),
+      status: kubernetesStatus({ api, mayWrite, clock, log }),
+      epoch: leadership.epoch,
+    },
+    expire: (ref, uid) => void removeJob(objectPath(ref), uid, { api, clock, log, isGivenUp: () => stopped }),
+    election: leadership,
+    async stop() {
+      stopped = true;
+      await leadership.stop();
+      await api.close();
+    },
+  };
+}
+
+interface Removing {
+  api: KubernetesApi;
+  clock: Clock;
+  log: Log;
+  /** The next leader does it. */
+  isGivenUp: () => boolean;
+}
+
+/** Until it is gone: the decision is made once. */
+async function removeJob(path: string, uid: string, { api, clock, log, isGivenUp }: Removing): Promise<void> {
+  const wait = backoff(REMOVE_BASE_MS, REMOVE_CAP_MS);
+  while (!isGivenUp()) {
+    try {
+      return await api.remove(path, uid);
+    } catch (error) {
+      if (hasStatus(error, 404, 409)) return;
+      log.warn({ err: error, path }, 'a finished job is not removed; trying again');
+      await new Promise<void>((resolve) => void clock.after(wait.next(), resolve));
+    }
+  }
+}

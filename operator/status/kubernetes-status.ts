@@ -1,0 +1,112 @@
+/**
+ * Statuses in the cluster: server-side apply to `/status` with a field manager of our own. One object is written at
+ * most once a second, and a status that the API server already has is not written.
+ */
+import type { KindName } from '../../contract/kinds/kind.ts';
+import { API_VERSION } from '../../contract/kinds/kind.ts';
+import { KINDS } from '../../contract/kinds/kinds.ts';
+import { canonicalDigest } from '../../lib/canonical-json.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { inParallel } from '../../lib/in-parallel.ts';
+import type { Log } from '../../lib/log.ts';
+import { resourceKey } from '../admit/snapshot.ts';
+import { hasStatus, type KubernetesApi } from '../kubernetes/api.ts';
+import { type ApiObject, collectionPath, listAll, objectPath, refOfObject } from '../kubernetes/objects.ts';
+import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
+import { changedRecords, type StatusStore } from './status-files.ts';
+
+export const FIELD_MANAGER = 'weir';
+/** Changes of one object within this are one write. */
+const GATHER_MS = 1_000;
+const WRITES_AT_ONCE = 8;
+
+interface KubernetesStatusOptions {
+  api: KubernetesApi;
+  /** Throws while another replica may be the leader. */
+  mayWrite: () => void;
+  clock: Clock;
+  log: Log;
+}
+
+export function kubernetesStatus(options: KubernetesStatusOptions): StatusStore {
+  return new KubernetesStatus(options);
+}
+
+class KubernetesStatus implements StatusStore {
+  readonly #options: KubernetesStatusOptions;
+  /** By uid: what the API server has, and when it was told. */
+  readonly #written = new Map<string, { digest: string; at: number }>();
+
+  constructor(options: KubernetesStatusOptions) {
+    this.#options = options;
+  }
+
+  async load(): Promise<Statuses> {
+    const { api } = this.#options;
+    const lists = await Promise.all(
+      Object.values(KINDS).map(async (kind) => {
+        const { objects } = await listAll((path, query) => api.get(path, query), collectionPath(kind));
+        return objects.map((object) => this.#readRecord(kind.kind, object));
+      }),
+    );
+    const records = lists.flat().filter((record) => record !== undefined);
+    return new Map(records.map((record) => [resourceKey(record.ref), record] as const));
+  }
+
+  async save(before: Statuses, after: Statuses): Promise<void> {
+    const { clock } = this.#options;
+    const changed = changedRecords(before, after).filter(
+      (record) => record.uid !== '' && this.#written.get(record.uid)?.digest !== digestOf(record),
+    );
+    const last = Math.max(0, ...changed.map(({ uid }) => this.#written.get(uid)?.at ?? 0));
+    await wait(clock, last + GATHER_MS - clock.now());
+    // That a node has to revalidate is written before the end of the job that it missed. Ten thousand domains come last.
+    for (const kind of ['EdgeNode', 'PurgeJob', 'CdnDomain']) {
+      const rows = changed.filter(({ ref }) => ref.kind === kind);
+      await inParallel(rows, WRITES_AT_ONCE, (record) => this.#write(record));
+    }
+    for (const [key, { uid }] of before) if (!after.has(key)) this.#written.delete(uid);
+  }
+
+  async #write(record: StatusRecord): Promise<void> {
+    const { api, clock, mayWrite } = this.#options;
+    const { ref, uid, status } = record;
+    const { kind, namespace, name } = ref;
+    mayWrite();
+    const metadata = { name, uid, ...(namespace !== '' && { namespace }) };
+    const body = { apiVersion: API_VERSION, kind, metadata, status };
+    try {
+      await api.apply(`${objectPath(ref)}/status`, FIELD_MANAGER, body);
+    } catch (error) {
+      // Deleted meanwhile, or another of the same name: the uid guards it. The source will say so.
+      if (!hasStatus(error, 404, 409)) throw error;
+    }
+    this.#written.set(uid, { digest: digestOf(record), at: clock.now() });
+  }
+
+  #readRecord(kind: KindName, object: ApiObject): StatusRecord | undefined {
+    const { uid, generation = 1, creationTimestamp } = object.metadata;
+    const { status } = object;
+    // The CRD's default: nobody looked at it yet.
+    if (Reflect.get(Object(status), 'observedGeneration') === -1) return undefined;
+    try {
+      const value = { uid, generation, firstSeen: creationTimestamp, status };
+      const record = parseRecord(refOfObject(kind, object), value);
+      this.#written.set(uid, { digest: digestOf(record), at: 0 });
+      return record;
+    } catch (error) {
+      const { name, namespace } = object.metadata;
+      this.#options.log.warn(
+        { err: error, kind, namespace, name },
+        'a status does not read; it is made anew',
+      );
+      return undefined;
+    }
+  }
+}
+
+const digestOf = ({ status }: StatusRecord) => canonicalDigest(status);
+
+async function wait(clock: Clock, ms: number): Promise<void> {
+  if (ms > 0) await new Promise<void>((resolve) => void clock.after(ms, resolve));
+}
