@@ -1,0 +1,39 @@
+/** What is measured: a request, the connections that repeat it, and what the project asks of itself. */
+
+export interface Case {
+  name: string;
+  path: string;
+  /** For wrk: a script that makes each path another one. */
+  unique?: boolean;
+  headers?: Record<string, string>;
+  connections: number;
+  /** Which of our edges takes part: one with room in memory for all of it, or one that has to read its disk. */
+  tier: 'memory' | 'disk';
+  /** Hits per CPU second against nginx, at least. */
+  wanted: number;
+}
+
+/** `/64k` is 64 KiB. The origin makes any size, whatever follows it. */
+export const CASES: readonly Case[] = [
+  { name: '1 KB, memory', path: '/1k', connections: 64, tier: 'memory', wanted: 1.2 },
+  { name: '64 KB, memory', path: '/64k', connections: 64, tier: 'memory', wanted: 1.1 },
+  { name: '10 MB, memory', path: '/10m', connections: 16, tier: 'memory', wanted: 0.9 },
+  { name: '10 MB, disk tier', path: '/10m', connections: 16, tier: 'disk', wanted: 0.6 },
+  {
+    name: '1 MB of 1 GB, disk tier',
+    path: '/1g',
+    headers: { Range: 'bytes=500000000-501048575' },
+    connections: 16,
+    tier: 'disk',
+    wanted: 0.8,
+  },
+  { name: '64 KB, miss', path: '/64k', unique: true, connections: 64, tier: 'memory', wanted: 0.5 },
+];
+
+/** Bytes of `/64k`, `/10m/1`. */
+export function sizeOfPath(path: string): number {
+  const [, count, unit = ''] = /^\/(\d+)([kmg])/.exec(path) ?? [];
+  return Number(count ?? 0) * (UNITS[unit] ?? 1);
+}
+
+const UNITS: Record<string, number> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };

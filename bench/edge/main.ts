@@ -1,0 +1,108 @@
+/**
+ * What a hit costs, beside nginx, Varnish and Traffic Server as Debian has them: the same objects from one origin, each
+ * server on one core, the load on another, in turns. CPU per request is the figure that holds on a shared machine;
+ * requests per second are those of whatever was the limit, the server or the load.
+ *
+ *     node bench/edge/main.ts [--rounds 3] [--seconds 3] [--only weir,nginx] [--case "64 KB"]
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { CASES, type Case } from './cases.ts';
+import { idleConnections } from './idle.ts';
+import { nginx } from './nginx.ts';
+import { cpuSeconds, memoryMegabytes } from './process-cost.ts';
+import { report, type Sample } from './report.ts';
+import { freePort, HOST, type Running, start } from './server.ts';
+import { trafficServer } from './traffic-server.ts';
+import { varnish } from './varnish.ts';
+import { weir, weirDisk } from './weir.ts';
+import { load } from './wrk.ts';
+
+const SERVERS = [weir, weirDisk, nginx, varnish, trafficServer];
+const SERVER_CORE = 0;
+const LOAD_CORE = 1;
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    case: { type: 'string', default: '' },
+    idle: { type: 'string', default: '10000' },
+  },
+});
+const names = options.only?.split(',');
+const cases = CASES.filter(({ name }) => name.includes(options.case));
+
+const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
+await chmod(folder, 0o755);
+const originPort = await startOrigin();
+const running: Running[] = [];
+try {
+  for (const server of SERVERS.filter(({ name }) => names?.includes(name) ?? true)) {
+    const own = join(folder, server.name.replace(/\W/g, ''));
+    await mkdir(own);
+    running.push(await start(server, { folder: own, port: await freePort(), originPort }, SERVER_CORE));
+  }
+  const samples: Sample[] = [];
+  for (const each of cases) samples.push(...(await measure(each)));
+  for (const line of report(samples)) print(line);
+  for (const { server, pid } of running) print(`${server.name}: ${memoryMegabytes(pid).toFixed(0)} MB`);
+  for (const line of await idleConnections(running, Number(options.idle))) print(line);
+} finally {
+  await Promise.all(running.map((server) => server.stop()));
+  await rm(folder, { recursive: true, force: true });
+}
+process.exit(0);
+
+async function measure(of: Case): Promise<Sample[]> {
+  const taking = running.filter(({ server }) => server.tier === 'both' || server.tier === of.tier);
+  for (const { port } of taking) for (let turn = 0; turn < 2; turn++) await fetchOnce(port, of);
+  const samples: Sample[] = [];
+  for (let round = 0; round < Number(options.rounds); round++) {
+    // In turns, and each time another one first: what the machine does beside us falls on all of them.
+    for (const [index] of taking.entries()) {
+      const server = taking[(index + round) % taking.length];
+      if (server !== undefined) samples.push(await sample(of, server, round));
+    }
+  }
+  return samples;
+}
+
+async function sample(of: Case, { server, port, pid }: Running, run: number): Promise<Sample> {
+  const before = cpuSeconds(pid);
+  const told = await load(of, { port, core: LOAD_CORE, seconds: Number(options.seconds), folder, run });
+  return { ...told, case: of, server: server.name, cpuSeconds: cpuSeconds(pid) - before };
+}
+
+async function startOrigin(): Promise<number> {
+  const child = spawn(
+    'taskset',
+    ['-c', String(LOAD_CORE), process.execPath, join(import.meta.dirname, 'origin.ts')],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  process.on('exit', () => child.kill());
+  const [line] = await once(child.stdout, 'data');
+  return Number(String(line));
+}
+
+/** Fills the caches; a large object has to be there whole before a range of it is a hit. */
+async function fetchOnce(port: number, { path }: Case): Promise<void> {
+  const [response] = await once(
+    get({ host: '127.0.0.1', port, path, headers: { host: HOST }, agent: false }),
+    'response',
+  );
+  response.resume();
+  await once(response, 'end');
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
