@@ -9,6 +9,13 @@ import { rcodeName, typeName } from './wire/constants.ts';
 /** Domains that have a label of their own; the others share `other`. */
 const MAX_LABELLED_DOMAINS = 1_000;
 
+/** What prepared answers count in memory that threads share: for each domain, and behind them for A and AAAA. */
+export interface Meter {
+  answered: Uint32Array;
+  /** The domains'. */
+  labels: string[];
+}
+
 export class DnsMetrics {
   readonly registry = new Registry();
 
@@ -17,12 +24,14 @@ export class DnsMetrics {
     'weir_dns_queries_total',
     'Queries, by transport, type and response code; `silence` was not answered.',
     ['transport', 'type', 'rcode'],
+    () => this.#drain(),
   );
   readonly #answers = new Tally(
     this.registry,
     'weir_dns_answers_total',
     'Answers to address queries for a domain, by namespace and name.',
     ['domain'],
+    () => this.#drain(),
   );
   readonly #truncated = new Tally(
     this.registry,
@@ -84,6 +93,8 @@ export class DnsMetrics {
     'How long the last compilation of the geo tables took, beside the answering.',
   );
 
+  readonly #meters = new Map<Meter, Uint32Array>();
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
@@ -107,6 +118,31 @@ export class DnsMetrics {
   zonesWithoutKeys(zones: readonly string[]): void {
     this.#unsigned.reset();
     for (const zone of zones) this.#unsigned.set({ zone }, 1);
+  }
+
+  /** Counts what prepared answers count, from now on until the meter is taken off. */
+  attach(meter: Meter): void {
+    this.#meters.set(meter, new Uint32Array(meter.answered.length));
+  }
+
+  detach(meter: Meter): void {
+    this.#drain();
+    this.#meters.delete(meter);
+  }
+
+  #drain(): void {
+    for (const [{ answered, labels }, seen] of this.#meters) {
+      for (let at = 0; at < answered.length; at++) {
+        const now = answered[at] ?? 0;
+        // In 32 bits, as the counts themselves.
+        const by = (now - (seen[at] ?? 0)) >>> 0;
+        if (by === 0) continue;
+        seen[at] = now;
+        const label = labels[at];
+        if (label !== undefined) this.#answers.count(this.#labelOf(label), by);
+        else this.#queries.count(`udp ${at === labels.length ? 'A' : 'AAAA'} NOERROR`, by);
+      }
+    }
   }
 
   queryFailed(): void {

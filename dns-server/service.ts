@@ -17,6 +17,7 @@ import { createView, type View } from './answer/view.ts';
 import { SECRET_BYTES } from './cookies/cookies.ts';
 import type { Secrets } from './dnssec/secret-files.ts';
 import { Signers } from './dnssec/signers.ts';
+import { PreparedAnswers } from './fast/prepared-answers.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
 import { type GeoRules, geoRulesOf } from './geo/geo-sources.ts';
 import type { Places } from './geo/region-table.ts';
@@ -48,6 +49,8 @@ export class Service {
   readonly #metrics: DnsMetrics;
   readonly #log: Log;
   readonly #responder: Responder;
+  /** What stands in front of the ordinary path. */
+  readonly prepared: PreparedAnswers;
   readonly #writer = new ResponseWriter(MAX_TCP_BYTES);
   readonly #alarm: (domains: readonly string[]) => void;
   readonly #loggedFailures = new Set<string>();
@@ -61,6 +64,7 @@ export class Service {
 
   constructor({ name, geo, metrics, log, clock }: ServiceOptions) {
     this.#metrics = metrics;
+    this.prepared = new PreparedAnswers({ metrics, geo });
     this.#log = log;
     this.#clock = clock;
     this.#signers = new Signers(() => metrics.signed());
@@ -105,6 +109,7 @@ export class Service {
   useSecrets({ zones, cookie }: Secrets): void {
     this.#signers.use(zones);
     this.#responder.signers = this.#signers.byZone;
+    this.prepared.reset();
     if (cookie) this.#responder.cookieSecret = cookie;
     this.#tellMissingKeys();
   }
@@ -123,9 +128,20 @@ export class Service {
   readonly handle: Handler = (message, source, transport) => {
     try {
       const now = this.#clock.now();
-      const responded = respond(this.#responder, message, source, transport, this.#writer, now);
+      const quick = transport === 'udp' ? this.prepared.answer(message, source) : undefined;
+      const judged = quick && this.#responder.gate(source, false, now);
+      if (quick && judged?.by === undefined) {
+        this.prepared.count();
+        return quick;
+      }
+      // A limit that it met is not counted a second time.
+      const responder = judged ? { ...this.#responder, gate: () => judged } : this.#responder;
+      const responded = respond(responder, message, source, transport, this.#writer, now);
       this.#metrics.responded(transport, responded);
-      return responded.length === 0 ? undefined : this.#writer.buffer.subarray(0, responded.length);
+      if (responded.length === 0) return undefined;
+      const response = this.#writer.buffer.subarray(0, responded.length);
+      if (transport === 'udp' && responded.limited === undefined) this.prepared.learn(response);
+      return response;
     } catch (error) {
       // One packet that we fail at must not take the server away from all the others.
       this.#failed(message, error);
@@ -137,6 +153,7 @@ export class Service {
     if (this.#plan === undefined) return;
     const view = createView(this.#plan, this.#table, this.#health, this.#clock.now());
     this.#responder.view = view;
+    this.prepared.useView(view);
     this.#alarm(allDownDomains(view).map(({ label }) => label));
     this.#awaitBoundary(view);
   }

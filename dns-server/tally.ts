@@ -4,7 +4,14 @@ import { Counter, type Registry } from 'prom-client';
 export class Tally {
   readonly #counts = new Map<string, number>();
 
-  constructor(registry: Registry, name: string, help: string, labelNames: readonly string[]) {
+  /** `refresh` is called before the counts are read, for what is counted elsewhere in between. */
+  constructor(
+    registry: Registry,
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    refresh: () => void = () => {},
+  ) {
     const counts = this.#counts;
     new Counter({
       name,
@@ -12,6 +19,7 @@ export class Tally {
       labelNames: [...labelNames],
       registers: [registry],
       collect() {
+        refresh();
         this.reset();
         for (const [values, count] of counts) {
           const parts = values.split(' ');
@@ -21,9 +29,9 @@ export class Tally {
     });
   }
 
-  /** Counts one for these label values, in order, with a space between them. */
-  count(values: string): void {
-    this.#counts.set(values, (this.#counts.get(values) ?? 0) + 1);
+  /** Counts for these label values, in order, with a space between them. */
+  count(values: string, by = 1): void {
+    this.#counts.set(values, (this.#counts.get(values) ?? 0) + by);
   }
 
   /** Label values that were counted at least once. */

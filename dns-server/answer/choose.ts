@@ -9,7 +9,7 @@
 import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain, PreparedNode } from '../plan/prepared-plan.ts';
 import { type ClosedGate, firstClosed, HARD_GATES, SOFT_GATES } from './gates.ts';
-import { rank } from './rendezvous.ts';
+import { type Ranked, rank } from './rendezvous.ts';
 import type { AddressStanding, NodeStanding, Standings } from './standing.ts';
 import type { ClientTier } from './tiers.ts';
 
@@ -102,10 +102,13 @@ function soonestTurn(tiers: readonly JudgedTier[]): number {
 }
 
 /** All of them when all are down: a share of the clients each is no use when none is known to work. */
-export function pick({ outcome, standings }: Selection, unit: number, answers: number): NodeStanding[] {
+export function pick<T extends Ranked>(
+  { outcome, standings }: { outcome: Outcome; standings: T[] },
+  unit: number,
+  answers: number,
+): T[] {
   if (standings.length === 1) return standings;
-  const ranked = rank(standings, unit);
-  return outcome === 'Usable' ? ranked.slice(0, answers) : ranked;
+  return rank(standings, unit, outcome === 'Usable' ? answers : standings.length);
 }
 
 /** The picked nodes' addresses of one family: the healthy ones, or all of them when all are down. */

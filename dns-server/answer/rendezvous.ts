@@ -6,7 +6,6 @@
  * V8 computes ln by the same portable code on every machine.
  */
 import type { IpAddress } from '../geo/ip-address.ts';
-import type { PreparedNode } from '../plan/prepared-plan.ts';
 
 /** A unit of clients is never larger than this, so that the share of a huge network can be divided. */
 export const UNIT_BITS = { 4: 20, 6: 40 } as const;
@@ -21,20 +20,43 @@ export function unitOf({ version, bytes }: IpAddress, bits: number): number {
   return mix(hash);
 }
 
-/** Nodes for a unit, best first. Weight 0 counts only where all have it. */
-export function rank<T extends { node: PreparedNode; weight: number }>(
-  among: readonly T[],
-  unit: number,
-): T[] {
-  const equal = among.every(({ weight }) => weight === 0);
-  return among
-    .map((item) => ({ item, score: score(item.node, unit, equal ? 1 : item.weight) }))
-    .sort((a, b) => b.score - a.score || (a.item.node.spec.name < b.item.node.spec.name ? -1 : 1))
-    .map(({ item }) => item);
+/** What ranking looks at. */
+export interface Ranked {
+  node: { seed: number; spec: { name: string } };
+  weight: number;
 }
 
-function score({ seed }: PreparedNode, unit: number, weight: number): number {
-  return -weight / Math.log(drawn(unit, seed));
+/** The scores of the ranking at hand: a query makes no array for them. */
+let scores = new Float64Array(64);
+
+/** The best `count` nodes for a unit, best first. Weight 0 counts only where all have it. */
+export function rank<T extends Ranked>(among: readonly T[], unit: number, count = among.length): T[] {
+  if (scores.length < among.length) scores = new Float64Array(2 * among.length);
+  let equal = true;
+  for (const { weight } of among) equal &&= weight === 0;
+  for (const [index, { node, weight }] of among.entries()) {
+    scores[index] = -(equal ? 1 : weight) / Math.log(drawn(unit, node.seed));
+  }
+  const best: T[] = [];
+  // By selection: of few nodes few are wanted, and sorting all costs more than the whole rest of an answer.
+  while (best.length < Math.min(count, among.length)) {
+    let top = -1;
+    for (let index = 0; index < among.length; index++) if (isBetter(among, index, top)) top = index;
+    const item = among[top];
+    if (item === undefined) break;
+    best.push(item);
+    scores[top] = Number.NEGATIVE_INFINITY;
+  }
+  return best;
+}
+
+function isBetter(among: readonly Ranked[], index: number, than: number): boolean {
+  const [score, best] = [scores[index] ?? 0, than < 0 ? Number.NEGATIVE_INFINITY : (scores[than] ?? 0)];
+  if (score !== best) return score > best;
+  return (
+    score > Number.NEGATIVE_INFINITY &&
+    (among[index]?.node.spec.name ?? '') < (among[than]?.node.spec.name ?? '')
+  );
 }
 
 /** What a unit draws for a seed: above 0 and below 1, so that the logarithm is finite and not 0. */

@@ -28,8 +28,9 @@ export function compileGeo(data: GeoData, rules: GeoRules): CompiledGeo {
   };
 }
 
-export function compiledPlaces({ ipv4, ipv6, results }: CompiledGeo): Places {
-  return placesBy(({ version, bytes }) => findLeaf(version === 4 ? ipv4 : ipv6, bytes), results);
+export function compiledPlaces(compiled: CompiledGeo): Places {
+  const { ipv4, ipv6, results } = compiled;
+  return placesBy(({ version, bytes }) => findLeaf(version === 4 ? ipv4 : ipv6, bytes), results, compiled);
 }
 
 /** Places a few clients as the compiled tables would, without compiling: for explanations. */
@@ -39,9 +40,14 @@ export function exactPlaces(data: GeoData, rules: GeoRules): Places {
 }
 
 /** One placement for all clients of equal leaves: a query makes none. */
-function placesBy(leafOf: (client: IpAddress) => number, results: readonly Belonging[]): Places {
+function placesBy(
+  leafOf: (client: IpAddress) => number,
+  results: readonly Belonging[],
+  compiled?: CompiledGeo,
+): Places {
   const placements = new Map<number, Placement>();
   return {
+    compiled,
     place(client) {
       const leaf = leafOf(client);
       const known = placements.get(leaf);

@@ -45,7 +45,7 @@ export interface Belonging {
 export interface GeoSources {
   ipv4: PrefixSource[];
   ipv6: PrefixSource[];
-  resolve(nodes: Int32Array, at: number): number;
+  resolve: (nodes: Int32Array, at: number) => number;
   /** By the number that `resolve` gave; filled as it gives them. */
   results: Belonging[];
 }

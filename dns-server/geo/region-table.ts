@@ -4,6 +4,7 @@
  *     longest CIDR member ─> AS number ─> subdivision ─> country ─> default region
  */
 import { NO_REGION, type RoutingRegion } from '../../contract/plans/routing-plan.ts';
+import type { CompiledGeo } from './compile.ts';
 import type { GeoDatabase } from './geo-database.ts';
 import type { IpAddress } from './ip-address.ts';
 import { type Network, parseCidr } from './networks.ts';
@@ -46,6 +47,8 @@ export interface RegionTable {
 /** Places clients by everything that is known of them. */
 export interface Places {
   place(client: IpAddress): Placement;
+  /** The tables behind it, for those who look up by themselves. */
+  compiled: CompiledGeo | undefined;
 }
 
 export function buildRegionTable(

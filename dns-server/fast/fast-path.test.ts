@@ -1,0 +1,256 @@
+/** Prepared answers are the ordinary ones, byte for byte, whatever is asked and whatever changes in between. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { NodeTable } from '../../contract/plans/node-table.ts';
+import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import type { HealthReport } from '../../contract/stream/messages.ts';
+import { FakeClock } from '../../lib/clock.ts';
+import { silentLog } from '../../lib/log.ts';
+import { compiledPlaces, compileGeo } from '../geo/compile.ts';
+import { geoDatabase } from '../geo/geo-database.ts';
+import { geoRulesOf } from '../geo/geo-sources.ts';
+import { parseIp } from '../geo/ip-address.ts';
+import { DnsMetrics } from '../metrics.ts';
+import { preparePlan } from '../plan/prepare.ts';
+import { Service } from '../service.ts';
+import { type Asked, decode, lines, queryBytes } from '../testing/ask.ts';
+import { mmdbOf } from '../testing/mmdb.ts';
+import { published, readyTable, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
+import { buildNameTable, findName } from './name-table.ts';
+
+const SEED = 20_261_122;
+
+const WORLD = mmdbOf({
+  '8.0.0.0/9': { country_code: 'US' },
+  '61.0.0.0/8': { country_code: 'CN' },
+  '202.102.0.0/16': { country_code: 'CN', state1: 'Henan' },
+  '202.106.0.0/16': { country_code: 'CN', state1: 'Beijing' },
+  '240e::/20': { country_code: 'CN', state1: 'Beijing' },
+});
+
+/** Two services that know the same; in one nothing is ever prepared, since it is told that its limits changed. */
+function twins(plan: RoutingPlan) {
+  const prepared = (places: boolean) => {
+    const held = preparePlan(published(plan));
+    const data = {
+      databases: [WORLD],
+      asn: { databases: [], tables: ['202.102.128.0,202.102.255.255,4837,Unicom\n'] },
+      networks: [],
+    };
+    const compiled = compileGeo(data, geoRulesOf(plan));
+    const found = compiledPlaces(compiled);
+    // Without the tables behind it everything takes the ordinary path.
+    held.regions.places = places ? found : { ...found, compiled: undefined };
+    return held;
+  };
+  const start = (places: boolean) => {
+    const metrics = new DnsMetrics();
+    const options = { name: 'dns-1', geo: geoDatabase([]), metrics, log: silentLog, clock: new FakeClock() };
+    const service = new Service(options);
+    service.usePlan(prepared(places));
+    service.useTable(readyTable(plan));
+    const ask = (message: Buffer, source: string): string => {
+      const from = parseIp(source);
+      return from ? (service.handle(message, from, 'udp')?.toString('hex') ?? 'silence') : 'no source';
+    };
+    return { service, metrics, ask };
+  };
+  const [fast, ordinary] = [start(true), start(false)];
+  return {
+    fast,
+    ordinary,
+    each: (change: (service: Service) => void) => {
+      change(fast.service);
+      change(ordinary.service);
+    },
+  };
+}
+
+const NODES = [
+  testNode('bj-1', 'cn-north', { addresses: ['198.51.100.1', '2001:db8:1::1'], weight: 300 }),
+  testNode('bj-2', 'cn-north', { addresses: ['198.51.100.2'] }),
+  testNode('bj-3', 'cn-north', { addresses: ['198.51.100.7', '198.51.100.8'], weight: 0 }),
+  testNode('la-1', 'us-west', { addresses: ['198.51.100.3', '2001:db8:3::1'] }),
+  testNode('zz-1', 'cn-central', { addresses: ['198.51.100.5', '2001:db8:5::1'], isps: [4837] }),
+  testNode('zz-2', 'cn-central', { addresses: ['198.51.100.6'] }),
+];
+
+const PLAN = testPlan({
+  nodes: NODES,
+  domains: [
+    testDomain({ answers: 1 }),
+    testDomain({ uid: 'uid-b', name: 'b', cname: 'b.demo.cdn.example.net' }),
+    testDomain({ uid: 'uid-c', name: 'c', cname: 'c.demo.cdn.example.net', ttl: 30, answers: 8 }),
+  ],
+});
+
+const name = fc.constantFrom(
+  'video.demo.cdn.example.net',
+  'ViDeO.dEmO.cdn.example.NET',
+  'b.demo.cdn.example.net',
+  'c.demo.cdn.example.net',
+  'none.demo.cdn.example.net',
+  'cdn.example.net',
+);
+const subnet = fc.constantFrom(
+  '202.102.224.0/24',
+  '202.102.0.0/17',
+  '202.106.1.0/24',
+  '61.1.2.0/24',
+  '61.1.2.3/32',
+  '8.8.8.0/24',
+  '8.0.0.0/5',
+  '10.1.2.0/24',
+  '0.0.0.0/0',
+  '240e::/32',
+  '240e:0:1200::/40',
+  '2001:db8:f::/48',
+  '::ffff:8.8.8.8/128',
+  '2001:db8::/1',
+);
+const asked: fc.Arbitrary<Asked & { flags: number }> = fc
+  .record({
+    type: fc.constantFrom('A', 'AAAA', 'TXT', 'ANY'),
+    subnet: fc.option(subnet, { nil: undefined }),
+    edns: fc.option(
+      fc.record({
+        udpPayloadSize: fc.constantFrom(0, 512, 600, 4_096),
+        flags: fc.constantFrom(0, 0x8000, 1),
+      }),
+      {
+        nil: undefined,
+      },
+    ),
+    id: fc.nat(65_535),
+    flags: fc.constantFrom(0, 0x0100, 0x0010, 0x0110, 0x0020, 0x0800),
+  })
+  .map(({ subnet: network, ...rest }) => (network === undefined ? rest : { ...rest, subnet: network }));
+
+function message(question: string, { flags, ...rest }: Asked & { flags: number }): Buffer {
+  const bytes = queryBytes(question, rest);
+  bytes.writeUInt16BE(flags, 2);
+  return bytes;
+}
+
+type Change = { table: NodeTable } | { health: HealthReport['nodes'] };
+const change: fc.Arbitrary<Change> = fc.oneof(
+  fc.subarray(PLAN.nodes).map((down) => ({
+    health: down.map(({ name: node, addresses }) => ({
+      node,
+      addresses: addresses.map((address) => ({ address, healthy: false, detail: 'tested' })),
+    })),
+  })),
+  fc.subarray(PLAN.nodes).map((late) => {
+    const table = readyTable(PLAN);
+    const names = new Set(late.map((node) => node.name));
+    const rows = table.rows.map((row) =>
+      names.has(row.node) ? { ...row, admitted: false, reason: 'Test' } : row,
+    );
+    return { table: { ...table, rows } };
+  }),
+);
+
+test('both paths give the same bytes', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ name, asked, again: fc.nat(2), change: fc.option(change, { freq: 8 }) }), {
+        maxLength: 40,
+      }),
+      fc.constantFrom('8.8.8.8', '202.102.224.68', '192.0.2.7', '240e::1', '::ffff:8.8.8.8'),
+      (steps, source) => {
+        const { fast, ordinary, each } = twins(PLAN);
+        for (const step of steps) {
+          const { change: news } = step;
+          if (news && 'table' in news) each((service) => service.useTable(news.table));
+          if (news && 'health' in news) each((service) => service.useHealth(news.health));
+          const query = message(step.name, step.asked);
+          // Once to learn, then as it was learnt.
+          for (let time = 0; time <= step.again; time++) {
+            expect(fast.ask(query, source)).toBe(ordinary.ask(query, source));
+          }
+        }
+      },
+    ),
+    { seed: SEED, numRuns: 60 },
+  );
+});
+
+test('a packet that was damaged anywhere is answered alike', () => {
+  const { fast, ordinary } = twins(PLAN);
+  const sound = message('video.demo.cdn.example.net', { subnet: '202.102.224.0/24', flags: 0 });
+  expect(fast.ask(sound, '8.8.8.8')).toBe(ordinary.ask(sound, '8.8.8.8'));
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+      fc.integer({ min: -3, max: 3 }),
+      (changes, more) => {
+        const damaged = Buffer.alloc(sound.length + more);
+        sound.copy(damaged);
+        for (const [at, byte] of changes) if (at < damaged.length) damaged[at] = byte;
+        for (let time = 0; time < 2; time++)
+          expect(fast.ask(damaged, '8.8.8.8')).toBe(ordinary.ask(damaged, '8.8.8.8'));
+      },
+    ),
+    { seed: SEED, numRuns: 3_000 },
+  );
+});
+
+describe('what is prepared', () => {
+  const query = queryBytes('video.demo.cdn.example.net', { subnet: '202.102.224.0/24' });
+
+  test('is used from the second time on, for every domain of the class, and counted like all else', async () => {
+    const { fast } = twins(PLAN);
+    const places = ['202.102.224.68', '202.102.224.68', '202.102.225.1'];
+    for (const source of places) fast.ask(queryBytes('video.demo.cdn.example.net'), source);
+    const from = parseIp('202.102.1.1');
+    const { prepared } = fast.service;
+    expect(from && prepared.answer(queryBytes('video.demo.cdn.example.net'), from)).toBeUndefined();
+    expect(from && prepared.answer(query, from)).toBeUndefined();
+    fast.ask(query, '8.8.8.8');
+    expect(from && prepared.answer(query, from)?.length).toBeGreaterThan(0);
+    const text = await fast.metrics.registry.metrics();
+    expect(text).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 4');
+    expect(text).toContain('weir_dns_answers_total{domain="demo/video"} 4');
+    // What was read once is not counted again.
+    expect(await fast.metrics.registry.metrics()).toContain('weir_dns_answers_total{domain="demo/video"} 4');
+  });
+
+  test('is forgotten when health changes', () => {
+    const { fast } = twins(PLAN);
+    const answer = () => lines(decode(Buffer.from(fast.ask(query, '8.8.8.8'), 'hex')).answers);
+    expect([answer(), answer()]).toEqual([['A 198.51.100.5 60'], ['A 198.51.100.5 60']]);
+    const addresses = [{ address: '198.51.100.5', healthy: false, detail: 'tested' }];
+    fast.service.useHealth([{ node: 'zz-1', addresses }]);
+    expect(answer()).toEqual(['A 198.51.100.6 60']);
+  });
+
+  test('knows domains apart that are newer than others in the class', () => {
+    const plan = published(PLAN);
+    const { fast, ordinary, each } = twins(PLAN);
+    const offered = { ...plan, since: { ...plan.since, 'uid-b': { epoch: 3, seq: 9 } } };
+    const compiled = compileGeo(
+      { databases: [WORLD], asn: { databases: [], tables: [] }, networks: [] },
+      geoRulesOf(PLAN),
+    );
+    each((service) => {
+      const held = preparePlan(offered);
+      const places = compiledPlaces(compiled);
+      held.regions.places = service === fast.service ? places : { ...places, compiled: undefined };
+      service.usePlan(held);
+    });
+    for (const cname of ['video', 'b', 'c', 'b', 'video', 'b']) {
+      const asking = queryBytes(`${cname}.demo.cdn.example.net`, { subnet: '202.102.224.0/24' });
+      expect(fast.ask(asking, '8.8.8.8')).toBe(ordinary.ask(asking, '8.8.8.8'));
+    }
+  });
+});
+
+test('names are found in any case, and no others', () => {
+  const wire = (text: string) => queryBytes(text).subarray(12, -4);
+  const names = Array.from({ length: 1_000 }, (_, index) => `n${index}.example.net`);
+  const table = buildNameTable(names.map((text) => wire(text).toString('latin1')));
+  const find = (text: string) => findName(table, wire(text), 0, wire(text).length);
+  expect(names.map(find)).toEqual(names.map((_, index) => index));
+  expect([find('N7.Example.NET'), find('n1000.example.net'), find('example.net')]).toEqual([7, -1, -1]);
+  expect(findName(buildNameTable([]), wire('a.example'), 0, 11)).toBe(-1);
+});

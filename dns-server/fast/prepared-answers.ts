@@ -1,0 +1,107 @@
+/**
+ * Prepared answers of the thread that has the plan, and what other threads need to give the same ones: followers hear
+ * of tables, of every slot, and when what was prepared is no longer right.
+ */
+import type { View } from '../answer/view.ts';
+import type { GeoDatabase } from '../geo/geo-database.ts';
+import type { IpAddress } from '../geo/ip-address.ts';
+import type { DnsMetrics, Meter } from '../metrics.ts';
+import type { PreparedPlan } from '../plan/prepared-plan.ts';
+import { type BY_DOMAIN, FastPath, type FastTables, type Slot, UNKNOWN } from './fast-path.ts';
+import { counters, type FastPlan, learn, prepareFastPlan } from './learn.ts';
+
+export interface Follower {
+  tables(tables: FastTables | undefined): void;
+  slot(key: number, slot: Slot | typeof BY_DOMAIN): void;
+  /** No slot is right any more. */
+  reset(): void;
+}
+
+/** An answer has at most as many bytes as the largest UDP message. */
+const MAX_BYTES = 2_048;
+
+export class PreparedAnswers {
+  readonly #metrics: DnsMetrics;
+  readonly #geo: GeoDatabase;
+  readonly #fast = new FastPath();
+  readonly #out = Buffer.alloc(MAX_BYTES);
+  readonly #followers = new Set<Follower>();
+  #plan: FastPlan | undefined;
+  #meter: Meter | undefined;
+  #view: View | undefined;
+  /** What the fast path said to the query at hand. */
+  #asked = 0;
+
+  constructor({ metrics, geo }: { metrics: DnsMetrics; geo: GeoDatabase }) {
+    this.#metrics = metrics;
+    this.#geo = geo;
+  }
+
+  /** A view is in force; all that was prepared is made anew, and the tables where its plan is another. */
+  useView(view: View): void {
+    const { plan } = view;
+    const samePlan = plan === this.#view?.plan;
+    this.#view = view;
+    if (samePlan) this.reset();
+    else this.#usePlan(plan);
+  }
+
+  #usePlan(plan: PreparedPlan): void {
+    const geo = plan.regions.places?.compiled;
+    this.#plan = geo && prepareFastPlan(plan, geo);
+    if (this.#meter) this.#metrics.detach(this.#meter);
+    this.#meter = this.#plan && meterOf(this.#plan, this.#plan.tables.answered);
+    if (this.#meter) this.#metrics.attach(this.#meter);
+    this.#fast.use(this.#plan?.tables);
+    for (const follower of this.#followers) follower.tables(this.#plan?.tables);
+  }
+
+  reset(): void {
+    this.#fast.slots.clear();
+    for (const follower of this.#followers) follower.reset();
+  }
+
+  /** The answer; `undefined` leaves it to the ordinary path, which then calls `learn`. */
+  answer(message: Buffer, source: IpAddress): Buffer | undefined {
+    this.#asked = this.#fast.answer(message, 0, message.length, source.bytes, this.#out, 0);
+    return this.#asked > 0 ? this.#out.subarray(0, this.#asked) : undefined;
+  }
+
+  /** Counts the answer that was given last. */
+  count(): void {
+    this.#fast.count();
+  }
+
+  /** After the ordinary path gave this answer to the query that was asked last. */
+  learn(ordinary: Uint8Array): void {
+    if (this.#asked !== UNKNOWN || this.#plan === undefined || this.#view === undefined) return;
+    const key = learn(this.#fast, this.#plan, this.#view, this.#geo, ordinary);
+    const slot = key === undefined ? undefined : this.#fast.slots.get(key);
+    if (key === undefined || slot === undefined) return;
+    for (const follower of this.#followers) follower.slot(key, slot);
+  }
+
+  /** Tells a follower what there is, and from now on what changes; until the returned function is called. */
+  follow(follower: Follower): () => void {
+    this.#followers.add(follower);
+    follower.tables(this.#plan?.tables);
+    return () => this.#followers.delete(follower);
+  }
+
+  /** The tables with counters of a thread's own, which are read until `detach`. */
+  metered(tables: FastTables): { tables: FastTables; detach: () => void } {
+    const answered = counters(tables.answered.length - 2);
+    const meter = this.#plan && meterOf(this.#plan, answered);
+    if (meter) this.#metrics.attach(meter);
+    return {
+      tables: { ...tables, answered },
+      detach: () => {
+        if (meter) this.#metrics.detach(meter);
+      },
+    };
+  }
+}
+
+function meterOf({ domains }: FastPlan, answered: Uint32Array): Meter {
+  return { answered, labels: domains.map(({ label }) => label) };
+}
