@@ -1,7 +1,7 @@
 /**
  * The `weir` command: one file or folder for each of its commands.
  *
- *     weir standalone | get | explain | validate | compile | purge
+ *     weir standalone | get | explain | validate | compile | purge | force
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { compileCommand } from './compile.ts';
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain/command.ts';
+import { forceCommand } from './force.ts';
 import { getCommand } from './get/command.ts';
 import { purgeCommand } from './purge/command.ts';
 import { standaloneCommand } from './standalone/command.ts';
@@ -20,6 +21,7 @@ const COMMANDS = [
   getCommand,
   explainCommand,
   purgeCommand,
+  forceCommand,
   validateCommand,
   compileCommand,
 ];

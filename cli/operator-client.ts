@@ -1,6 +1,8 @@
 /** Asks a running operator. An operator that does not answer is a normal thing: callers have another place to look. */
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import {
+  FORCE_PATH,
+  type ForceRequest,
   RESOURCES_PATH,
   type ResourcesView,
   ROUTING_PATH,
@@ -11,6 +13,8 @@ import { readFileIfThere } from '../lib/atomic-file.ts';
 export interface OperatorClient {
   resources(): Promise<ResourcesView>;
   routing(): Promise<RoutingView>;
+  /** Resolves when it is in force and durable; a node that does not exist throws. */
+  force(request: ForceRequest): Promise<void>;
 }
 
 /** It is on this machine: one that needs longer hangs. */
@@ -18,21 +22,25 @@ const TIMEOUT_MS = 2_000;
 
 /** Each call throws when there is no answer, or another one than what was asked for. */
 export function operatorClient(url: string, tokenFile: string): OperatorClient {
-  const get = async (path: string): Promise<unknown> => {
+  const ask = async (path: string, body?: unknown): Promise<Dispatcher.ResponseData> => {
     const token = (await readFileIfThere(tokenFile))?.trim();
     if (!token) throw new Error(`there is no token in ${tokenFile}`);
-    const { statusCode, body } = await request(`${url}${path}`, {
-      headers: { authorization: `Bearer ${token}` },
+    const response = await request(`${url}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
       signal: AbortSignal.timeout(2 * TIMEOUT_MS),
     });
-    if (statusCode === 200) return body.json();
-    throw new Error(`${url}${path} answered ${statusCode} ${(await body.text()).trim()}`);
+    if (response.statusCode < 300) return response;
+    throw new Error(`${url}${path} answered ${response.statusCode} ${(await response.body.text()).trim()}`);
   };
+  const get = async (path: string): Promise<unknown> => (await ask(path)).body.json();
   return {
     // Both ends are of one installation and one version: the types are the contract.
     resources: async () => (await get(RESOURCES_PATH)) as ResourcesView,
     routing: async () => (await get(ROUTING_PATH)) as RoutingView,
+    force: async (asked) => void (await (await ask(FORCE_PATH, asked)).body.dump()),
   };
 }

@@ -135,11 +135,11 @@ describe('with a plan on disk and no operator', () => {
       ['10.1.3.0/24', '127.0.1.1'],
     ] as const) {
       const answer = await ask(server, VIDEO, subnet);
-      expect([subnet, ...lines(answer.answers)]).toEqual([subnet, `A ${address} 60`]);
+      expect([subnet, ...lines(answer.answers)]).toEqual([subnet, `A ${address} 30`]);
       expect(scopeIn(answer)).toBeGreaterThan(0);
     }
     const [overTcp] = await askTcp(boundOf(server), [framed(queryBytes(VIDEO, { subnet: '8.8.8.0/24' }))], 1);
-    expect(overTcp && lines(decode(overTcp).answers)).toEqual(['A 127.0.3.1 60']);
+    expect(overTcp && lines(decode(overTcp).answers)).toEqual(['A 127.0.3.1 30']);
     const { body } = await admin(server, '/metrics');
     expect(body).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 5');
     expect(body).toContain('weir_dns_queries_total{transport="tcp",type="A",rcode="NOERROR"} 1');
@@ -153,10 +153,10 @@ describe('with a plan on disk and no operator', () => {
     await writeState(planOf([bj.node, zz.node, la.node]));
     const server = await startServer();
     const answered = async () => lines((await ask(server, VIDEO, '202.102.224.0/24')).answers);
-    expect(await answered()).toEqual(['A 127.0.2.1 60']);
+    expect(await answered()).toEqual(['A 127.0.2.1 30']);
     zz.frozen = true;
     const since = performance.now();
-    await vi.waitFor(async () => expect(await answered()).toEqual(['A 127.0.1.1 60']), {
+    await vi.waitFor(async () => expect(await answered()).toEqual(['A 127.0.1.1 30']), {
       interval: 5,
       timeout: 5_000,
     });
@@ -166,14 +166,16 @@ describe('with a plan on disk and no operator', () => {
       const health = JSON.parse(await readFile(join(state, AGENT_FILES.health), 'utf8')) as unknown;
       expect(health).toContainEqual({
         node: 'zz-1',
-        addresses: [{ address: '127.0.2.1', healthy: false, detail: `no answer in ${TIMEOUT_MS} ms` }],
+        addresses: [
+          { address: '127.0.2.1', healthy: false, detail: `no answer in ${TIMEOUT_MS} ms`, turnMs: 200 },
+        ],
       });
     });
     expect((await admin(server, '/metrics')).body).toContain(
       'weir_dns_address_healthy{node="zz-1",address="127.0.2.1"} 0',
     );
     zz.frozen = false;
-    await eventually(async () => expect(await answered()).toEqual(['A 127.0.2.1 60']));
+    await eventually(async () => expect(await answered()).toEqual(['A 127.0.2.1 30']));
   });
 
   test('an edge that froze before the start is in no answer from the first', async () => {
@@ -181,7 +183,7 @@ describe('with a plan on disk and no operator', () => {
     zz.frozen = true;
     await writeState(planOf([bj.node, zz.node, la.node]));
     const server = await startServer();
-    expect(lines((await ask(server, VIDEO, '202.102.224.0/24')).answers)).toEqual(['A 127.0.1.1 60']);
+    expect(lines((await ask(server, VIDEO, '202.102.224.0/24')).answers)).toEqual(['A 127.0.1.1 30']);
   });
 
   test('when all edges freeze all are answered, and an alarm is raised until one is back', async () => {
@@ -194,9 +196,9 @@ describe('with a plan on disk and no operator', () => {
     for (const edge of Object.values(edges)) edge.frozen = true;
     await eventually(async () => expect(await alarm()).toBe(true));
     expect(lines((await ask(server, VIDEO)).answers).sort()).toEqual([
-      'A 127.0.1.1 60',
-      'A 127.0.2.1 60',
-      'A 127.0.3.1 60',
+      'A 127.0.1.1 30',
+      'A 127.0.2.1 30',
+      'A 127.0.3.1 30',
     ]);
     edges.la.frozen = false;
     await eventually(async () => expect(await alarm()).toBe(false));
@@ -245,12 +247,12 @@ describe('with nothing that it could answer from', () => {
       const seen = reports.flatMap((report) => (report.type === 'health' ? report.nodes : []));
       expect(seen).toContainEqual({
         node: 'zz-1',
-        addresses: [{ address: '127.0.2.1', healthy: true, detail: 'HTTP 200' }],
+        addresses: [{ address: '127.0.2.1', healthy: true, detail: 'HTTP 200', turnMs: 200 }],
       });
     });
     await server.stop();
     const again = await startServer();
-    expect(lines((await ask(again, VIDEO, '202.102.224.0/24')).answers)).toEqual(['A 127.0.2.1 60']);
+    expect(lines((await ask(again, VIDEO, '202.102.224.0/24')).answers)).toEqual(['A 127.0.2.1 30']);
   });
 });
 

@@ -4,7 +4,7 @@
  *     state folder ─┐
  *     operator ─────┴─agent─> plan ─prepare─┐
  *                           > node table ───┼─> view ─┐
- *     probes ───────────────> health ───────┘         ├─ respond ─> UDP, TCP
+ *     probes ─> judgement ──> health ───────┘         ├─ respond ─> UDP, TCP
  *     geo files ────────────> tables ─────────────────┘
  *
  * It starts and answers with no operator: what it answers from lies in its state folder. It listens once what was on
@@ -26,6 +26,7 @@ import { geoDatabase } from './geo/geo-database.ts';
 import { geoRulesOf } from './geo/geo-sources.ts';
 import { GeoTables } from './geo/geo-tables.ts';
 import { keepHealthNotes } from './health/health-notes.ts';
+import { Judgement } from './health/judgement.ts';
 import { probe } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import { startListeners } from './listen/listeners.ts';
@@ -90,11 +91,19 @@ export async function startDnsServer(
       if (turn.healthy) log.info(turn, 'an address is up again');
       else log.warn(turn, 'an address is down');
     },
-    onChange: () => {
-      service.useHealth(prober.health());
-      notes.changed(prober.health());
-    },
+    onChange: () => judgement.probed(prober.health()),
+    onTurnTime: () => judgement.probed(prober.health()),
   });
+  const judgement = new Judgement({
+    self: options.name,
+    clock,
+    log,
+    connected: () => agent.connected(),
+    onHealth: (nodes) => service.useHealth(nodes),
+    onVote: (nodes) => notes.changed(nodes),
+    onMassDown: (held) => metrics.massDown(held),
+  });
+  starting.defer(() => judgement.stop());
   const agent = createAgent({
     role: 'dns-server',
     node: options.name,
@@ -109,10 +118,14 @@ export async function startDnsServer(
       plan.regions.places = compiledPlaces(await geo.for(geoRulesOf(published.plan)));
       return () => {
         service.usePlan(plan);
+        judgement.follow(published.plan.nodes);
         prober.follow(published.plan.nodes);
       };
     },
-    onTable: (table) => service.useTable(table),
+    onTable: (table) => {
+      service.useTable(table);
+      judgement.useTable(table);
+    },
   });
   const notes = keepHealthNotes({
     file: join(options.state, AGENT_FILES.health),

@@ -80,6 +80,10 @@ export class DnsMetrics {
     '1 while no node of the domain passes health and admission, and all of them are answered.',
     ['domain'],
   );
+  readonly #massDown = this.#gauge(
+    'weir_dns_alarm_mass_down_nodes',
+    'Nodes that count as up although probes fail, since more than half went down at once: look at the own network.',
+  );
   readonly #geoFaults = this.#gauge(
     'weir_dns_geo_faults',
     'Geo files that could not be read, and rows of your own networks that could not be used, at the last attempt.',
@@ -175,6 +179,10 @@ export class DnsMetrics {
     this.#geoFaults.set(faults);
     this.#geoCompilations.inc();
     this.#geoSeconds.set(milliseconds / 1_000);
+  }
+
+  massDown(nodes: number): void {
+    this.#massDown.set(nodes);
   }
 
   #labelOf(domain: string): string {

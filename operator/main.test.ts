@@ -80,6 +80,13 @@ const condition = async (kind: string, name: string, type: string) =>
   (await resource(kind, name)).status.conditions?.find((row) => row.type === type);
 const rows = (agent: FakeAgent) => agent.tables.at(-1)?.rows ?? [];
 
+const post = (path: string, body: unknown) =>
+  request(`${url()}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token()}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
 /** An operator with one edge and one dns-server that know each other. */
 async function settled() {
   await startAgain();
@@ -119,6 +126,60 @@ test('makes before it breaks: the edges’ plan, then the row, then the name to 
     status: { cname: 'video.default.cdn.example.net', since: { epoch: 1, seq: 1 } },
   });
   expect(rows(dns)).toMatchObject([{ node: 'a', acked: { epoch: 1, seq: 1 }, admitted: true }]);
+});
+
+describe('a forced state', () => {
+  const force = (body: unknown) => post('/v1/force', body);
+
+  test('is in the node table, survives a restart, and ends by itself', async () => {
+    const { edge, dns } = await settled();
+    const end = clock.now() + 600_000;
+    expect((await force({ node: 'a', state: 'Down', until: end })).statusCode).toBe(204);
+    await until(() => expect(rows(dns)).toMatchObject([{ forced: { state: 'Down', until: end } }]));
+    expect(await condition('EdgeNode', 'a', 'Healthy')).toMatchObject({
+      status: 'False',
+      reason: 'ForcedDown',
+    });
+    await stopAll();
+    await startAgain();
+    const again = await connect(new FakeAgent('dns-server', 'dns-1', dns.memory));
+    await connect(new FakeAgent('edge', 'a', edge.memory));
+    await until(() => expect(rows(again)).toMatchObject([{ forced: { state: 'Down', until: end } }]));
+    clock.advance(600_000);
+    await until(() => expect(rows(again)[0]?.forced).toBeUndefined());
+    await until(async () => expect((await resource('EdgeNode', 'a')).status).not.toHaveProperty('forced'));
+  });
+
+  test('is taken back, and refused for a node that does not exist or a state that is none', async () => {
+    const { dns } = await settled();
+    await force({ node: 'a', state: 'Up' });
+    await until(() => expect(rows(dns)).toMatchObject([{ forced: { state: 'Up' } }]));
+    await force({ node: 'a', state: 'Auto' });
+    await until(() => expect(rows(dns)[0]).not.toHaveProperty('forced'));
+    expect((await force({ node: 'b', state: 'Up' })).statusCode).toBe(404);
+    expect((await force({ node: 'a', state: 'Sideways' })).statusCode).toBe(400);
+  });
+});
+
+test('votes of dns-servers reach all of them, and count while they are fresh', async () => {
+  const { dns } = await settled();
+  const second = await connect(new FakeAgent('dns-server', 'dns-2'));
+  const sees = async (server: FakeAgent, healthy: boolean) => {
+    const nodes = [{ node: 'a', addresses: [{ address: '192.0.2.10', healthy, detail: '' }] }];
+    const reports = [{ type: 'health', nodes }];
+    await post('/v1/reports', { role: 'dns-server', node: server.node, reports });
+  };
+  await sees(dns, true);
+  await sees(second, false);
+  for (const agent of [dns, second]) {
+    await until(() => expect(agent.tables.at(-1)?.voters).toEqual(['dns-1', 'dns-2']));
+    expect(rows(agent)).toMatchObject([{ down: [{ address: '192.0.2.10', by: ['dns-2'] }] }]);
+  }
+  clock.advance(20_000);
+  await sees(dns, true);
+  clock.advance(20_000);
+  await until(() => expect(dns.tables.at(-1)?.voters).toEqual(['dns-1']));
+  expect(rows(dns)[0]).not.toHaveProperty('down');
 });
 
 describe('a restarted operator', () => {

@@ -8,7 +8,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
-import type { NodeRow, NodeTable } from '../contract/plans/node-table.ts';
+import type { ForcedState, NodeRow, NodeTable } from '../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../contract/plans/published-plan.ts';
 import { formatRevision } from '../contract/plans/revision.ts';
 import { formatProblem, type Problem } from '../contract/problem.ts';
@@ -161,6 +161,14 @@ export class Reconciler {
     return published && { published, table: this.#table, health };
   }
 
+  /** Resolves when it is durable; rejects when there is no such node, or the status cannot be written. */
+  async force(node: string, forced: ForcedState | undefined): Promise<void> {
+    this.event({ type: 'force', node, forced });
+    await this.idle();
+    if (this.#statusBehind)
+      throw new Error('in force, but it could not be written down: see the operator’s log');
+  }
+
   /** Resolves when all that happened so far is worked off and written. */
   async idle(): Promise<void> {
     await this.#queue;
@@ -210,7 +218,7 @@ export class Reconciler {
       'an agent was served by an operator that this one knows nothing of; going on above it',
     );
     this.#publish(raiseEpoch(this.#publication, epoch));
-    this.#sendTable(this.#table.rows);
+    this.#sendTable(this.#state.rows, this.#state.voters);
   }
 
   #publish(next: Publication): void {
@@ -237,7 +245,7 @@ export class Reconciler {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case 'table':
-        this.#sendTable(effect.rows);
+        this.#sendTable(effect.rows, effect.voters);
         break;
       case 'command':
         this.#outbox.command(effect.node, effect.command);
@@ -256,10 +264,10 @@ export class Reconciler {
     return found?.[0] ?? '';
   }
 
-  #sendTable(rows: readonly NodeRow[]): void {
+  #sendTable(rows: readonly NodeRow[], voters: readonly string[]): void {
     const { epoch } = this.#publication;
     const seq = this.#table.version.epoch === epoch ? this.#table.version.seq + 1 : 1;
-    this.#table = { version: { epoch, seq }, rows: [...rows] };
+    this.#table = { version: { epoch, seq }, rows: [...rows], voters: [...voters] };
     this.#outbox.table(this.#table);
   }
 

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { RoutingView } from '../../contract/stream/operator-api.ts';
 import { clientFromText } from '../../dns-server/answer/client.ts';
 import { explainDomain } from '../../dns-server/explain-domain.ts';
+import { majorityHealth } from '../../dns-server/health/majority.ts';
 import { readFileIfThere } from '../../lib/atomic-file.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import {
@@ -69,10 +70,13 @@ async function explain(hostname: string, options: ExplainOptions): Promise<void>
   else printLines(explanationText(explanation));
 }
 
-/** Each dns-server has eyes of its own; the first one's are as good as another's. */
+/** Each dns-server has eyes of its own; where others vote, the first one's answer is as good as another's. */
 function oneView({ published, table, health }: RoutingView) {
-  const [first] = Object.keys(health).sort();
-  return { published, table, health: (first && health[first]) || [] };
+  const [first = ''] = Object.keys(health).sort();
+  const own = health[first] ?? [];
+  // What one left on the disk has no name among the voters: alone, it goes by its own view.
+  const votes = table.voters?.includes(first) === true;
+  return { published, table, health: votes ? majorityHealth(own, first, table) : own };
 }
 
 function unknownHostname(hostname: string, { published }: RoutingView): string {

@@ -87,7 +87,11 @@ test('follows what the operator says; its silence and half an answer change noth
   const config = weirConfig.parse(settings);
   const stop = followInstallation({
     installation: { folder: root, state: stateFolder(root), config, edges: [edge('a')] },
-    operator: () => ({ resources: async () => ({ resources: answer() }), routing: () => Promise.reject() }),
+    operator: () => ({
+      resources: async () => ({ resources: answer() }),
+      routing: () => Promise.reject(),
+      force: () => Promise.reject(),
+    }),
     clock,
     log: silentLog,
     onChange: (installation) => void seen.push(installation),

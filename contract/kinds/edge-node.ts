@@ -3,17 +3,19 @@ import { z } from 'zod';
 import { revision } from '../plans/revision.ts';
 import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
-import { asSet, dnsLabel, duration, ipAddress, port, textLike, withRules } from './scalars.ts';
+import { asSet, dnsLabel, duration, ipAddress, moment, port, textLike, withRules } from './scalars.ts';
 
 const healthCheck = withRules(
   z.strictObject({
     protocol: z
-      .enum(['HTTP'])
+      .enum(['HTTP', 'TCP'])
       .default('HTTP')
-      .describe('HTTP: a GET on the serving port that must answer 200.'),
+      .describe(
+        'On the serving port. HTTP: a GET that must answer 200. TCP: a connection that must be accepted.',
+      ),
     path: textLike(/^\/[!-~]*$/, 'a path that begins with /', 1_024)
       .default('/.weir/health')
-      .describe('What is asked for.'),
+      .describe('What HTTP asks for.'),
     interval: duration.default('10s').describe('Time between two probes of one address.'),
     timeout: duration.default('2s').describe('A probe without an answer within this has failed.'),
     failureThreshold: z
@@ -91,6 +93,13 @@ const status = z.strictObject({
     .describe(
       'A purge ended without this node: it revalidates all that it stored before it may answer again.',
     ),
+  forced: z
+    .strictObject({
+      state: z.enum(['Up', 'Down']).describe('What its health is said to be.'),
+      until: moment.optional().describe('When that ends; without it, when `weir force NODE auto` ends it.'),
+    })
+    .optional()
+    .describe('Set by `weir force`: dns-servers go by it, not by their probes.'),
   conditions: conditions.optional(),
 });
 

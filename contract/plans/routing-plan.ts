@@ -73,6 +73,7 @@ const routingNode = z.strictObject({
   /** AS numbers whose clients it is nearest to. */
   isps: z.array(z.int()).default([]),
   healthCheck: z.strictObject({
+    protocol: z.enum(['HTTP', 'TCP']),
     port: z.int(),
     path: z.string(),
     intervalMs: milliseconds,

@@ -86,6 +86,52 @@ describe('a node is left out', () => {
   });
 });
 
+describe('a forced state', () => {
+  const forced = (state: 'Up' | 'Down', until?: number) => ({
+    rows: { 'zz-1': { forced: { state, ...(until !== undefined && { until }) } } },
+  });
+
+  test('takes a node out, and keeps one in that probes see down', () => {
+    expect(nodesFor(forced('Down'))).toEqual(['zz-2']);
+    expect(nodesFor({ ...forced('Up'), down: CENTRAL })).toEqual(['zz-1']);
+  });
+
+  test('ends at its time', () => {
+    const world = worldOf(forced('Down', 5_000));
+    const at = (now: number) =>
+      answer({ ...world, view: createView(world.plan, world.table, world.health, now) });
+    expect(at(4_999).picked).toHaveLength(1);
+    expect(at(5_000).picked).toHaveLength(2);
+  });
+});
+
+describe('the TTL', () => {
+  const ttlWith = (turnMs: Record<string, number>, down: string[] = [], rows: World['rows'] = {}) => {
+    const world = worldOf({ down, rows });
+    const health = world.health.map(({ node, addresses }) => ({
+      node,
+      addresses: addresses.map((address) => ({ ...address, turnMs: turnMs[node] ?? 300_000 })),
+    }));
+    return answer({ ...world, view: createView(world.plan, world.table, health) }).ttl;
+  };
+
+  test('is lowered towards the next possible change of health, but not below minTtl', () => {
+    expect(ttlWith({})).toBe(60);
+    expect(ttlWith({ 'zz-1': 45_500 })).toBe(46);
+    expect(ttlWith({ 'zz-1': 1_000 })).toBe(30);
+  });
+
+  test('counts tiers before the one that answers, which may come back, and none behind it', () => {
+    expect(ttlWith({ 'zz-1': 40_000 }, CENTRAL)).toBe(40);
+    expect(ttlWith({ 'bj-1': 40_000 })).toBe(60);
+  });
+
+  test('does not look at a node whose state is forced', () => {
+    const rows = { 'zz-1': { forced: { state: 'Up' as const } } };
+    expect(ttlWith({ 'zz-1': 40_000 }, [], rows)).toBe(60);
+  });
+});
+
 describe('the next region answers', () => {
   test('when no node of the client’s own can', () => {
     expect(nodesFor({ down: CENTRAL })).toEqual(['bj-1', 'bj-2']);

@@ -1,41 +1,57 @@
-/** One probe: a GET that must answer 200 within the time-out, on a connection of its own. */
+/** One probe, on a connection of its own: a GET that must answer 200, or a TCP connection that must be accepted. */
 import { request } from 'node:http';
+import { connect } from 'node:net';
+import type { RoutingNode } from '../../contract/plans/routing-plan.ts';
 import type { Observation } from './state.ts';
 
 export interface ProbeTarget {
+  protocol: RoutingNode['healthCheck']['protocol'];
   address: string;
   port: number;
   path: string;
   timeoutMs: number;
 }
 
+/** What a probe has under way: it says how it went, and can be ended. */
+type Attempt = (target: ProbeTarget, signal: AbortSignal, end: (seen: Observation) => void) => () => void;
+
+const ATTEMPTS: Record<ProbeTarget['protocol'], Attempt> = { HTTP: get, TCP: open };
+
 /** Never rejects: whatever goes wrong is what was observed. */
-export function probe(
-  { address, port, path, timeoutMs }: ProbeTarget,
-  signal: AbortSignal,
-): Promise<Observation> {
+export function probe(target: ProbeTarget, signal: AbortSignal): Promise<Observation> {
+  const { protocol, timeoutMs } = target;
   return new Promise((resolve) => {
-    // A kept connection would not see that a process stopped accepting, so there is no pool.
-    const call = request({
-      host: address,
-      port,
-      path,
-      agent: false,
-      headers: { 'user-agent': 'weir-dns-server' },
-      signal,
-    });
     const end = (observation: Observation) => {
       clearTimeout(deadline);
-      call.destroy();
+      destroy();
       resolve(observation);
     };
     const deadline = setTimeout(() => end({ ok: false, detail: `no answer in ${timeoutMs} ms` }), timeoutMs);
-    call.on('response', ({ statusCode }) => {
-      end({ ok: statusCode === 200, detail: `HTTP ${statusCode}` });
-    });
-    call.on('error', (error) => end({ ok: false, detail: reasonOf(error) }));
-    call.end();
+    const destroy = ATTEMPTS[protocol](target, signal, end);
   });
+}
+
+function get({ address, port, path }: ProbeTarget, signal: AbortSignal, end: (seen: Observation) => void) {
+  // A kept connection would not see that a process stopped accepting, so there is no pool.
+  const call = request({
+    host: address,
+    port,
+    path,
+    agent: false,
+    headers: { 'user-agent': 'weir-dns-server' },
+    signal,
+  });
+  call.on('response', ({ statusCode }) => end({ ok: statusCode === 200, detail: `HTTP ${statusCode}` }));
+  call.on('error', (error) => end({ ok: false, detail: reasonOf(error) }));
+  call.end();
+  return () => void call.destroy();
+}
+
+function open({ address, port }: ProbeTarget, signal: AbortSignal, end: (seen: Observation) => void) {
+  const socket = connect({ host: address, port, signal });
+  socket.on('connect', () => end({ ok: true, detail: 'accepted' }));
+  socket.on('error', (error) => end({ ok: false, detail: reasonOf(error) }));
+  return () => void socket.destroy();
 }
 
 function reasonOf(error: Error): string {

@@ -134,8 +134,10 @@ describe('a probe', () => {
     servers.push({ server, sockets });
     return (await listen(server, { host: '127.0.0.1', port: 0 })).port;
   }
-  const look = (port: number, timeoutMs = 5_000) =>
-    probe({ address: '127.0.0.1', port, path: '/.weir/health', timeoutMs }, new AbortController().signal);
+  const look = (port: number, timeoutMs = 5_000, protocol: ProbeTarget['protocol'] = 'HTTP') => {
+    const target = { protocol, address: '127.0.0.1', port, path: '/.weir/health', timeoutMs };
+    return probe(target, new AbortController().signal);
+  };
 
   test.each([
     [200, true],
@@ -162,6 +164,15 @@ describe('a probe', () => {
     const port = await serve(createServer());
     servers[0]?.server.close();
     await eventually(async () => expect((await look(port)).detail).toBe('ECONNREFUSED'));
+  });
+
+  test('by TCP asks for no more than a connection', async () => {
+    const port = await serve(createServer());
+    expect(await look(port, 5_000, 'TCP')).toEqual({ ok: true, detail: 'accepted' });
+    servers[0]?.server.close();
+    await eventually(async () => {
+      expect(await look(port, 5_000, 'TCP')).toEqual({ ok: false, detail: 'ECONNREFUSED' });
+    });
   });
 
   test('of something that is no HTTP fails', async () => {

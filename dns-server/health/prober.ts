@@ -10,13 +10,15 @@ import type { HealthReport } from '../../contract/stream/messages.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ProbeTarget } from './probe.ts';
-import { type AddressHealth, firstRound, type Observation, observe, UNKNOWN } from './state.ts';
+import { type AddressHealth, firstRound, type Observation, observe, turnMs, UNKNOWN } from './state.ts';
 
 export interface ProberOptions {
   clock: Clock;
   probe: (target: ProbeTarget, signal: AbortSignal) => Promise<Observation>;
   /** A state or the set of addresses changed. */
   onChange: () => void;
+  /** The time changed after which a state can turn. */
+  onTurnTime?: () => void;
   onProbe?: (node: string, ok: boolean) => void;
   /** An address went down or came back. */
   onTurn?: (turn: HealthTurn) => void;
@@ -103,8 +105,9 @@ export class Prober {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([node, ofNode]) => ({
         node,
-        addresses: ofNode.map(({ target, state: { healthy, detail } }) => {
-          return { address: target.address, healthy, detail };
+        addresses: ofNode.map(({ target, state, check }) => {
+          const { healthy, detail } = state;
+          return { address: target.address, healthy, detail, turnMs: turnMs(state, check) };
         }),
       }));
   }
@@ -138,6 +141,7 @@ export class Prober {
     this.#turn(watch, observe(before, observation, watch.check));
     const { healthy, known } = watch.state;
     if (healthy !== before.healthy || known !== before.known) this.#options.onChange();
+    else if (turnMs(watch.state, watch.check) !== turnMs(before, watch.check)) this.#options.onTurnTime?.();
   }
 
   async #look({ node, target }: Watch): Promise<Observation> {
@@ -161,9 +165,9 @@ interface FirstLook {
 }
 
 function subjectsOf({ name, addresses, healthCheck: check }: RoutingNode): [string, Subject][] {
-  const { port, path, timeoutMs } = check;
+  const { protocol, port, path, timeoutMs } = check;
   return addresses.map((address) => [
     `${name} ${address}`,
-    { node: name, check, target: { address, port, path, timeoutMs } },
+    { node: name, check, target: { protocol, address, port, path, timeoutMs } },
   ]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type AddressHealth, firstRound, observe, UNKNOWN } from './state.ts';
+import { type AddressHealth, firstRound, observe, turnMs, UNKNOWN } from './state.ts';
 
 const THRESHOLDS = { failureThreshold: 3, successThreshold: 2 };
 
@@ -20,11 +20,28 @@ describe('an address', () => {
   test.each([
     ['++', 'UU', 'is known from its first success'],
     ['---', 'uuD', 'is up until enough failures in a row'],
-    ['--+--', 'uuUUU', 'starts to count anew after a success'],
+    ['--++--', 'uuUUUU', 'starts to count anew after enough successes in a row'],
+    ['+-+-+-', 'UUUUUD', 'goes down when it fails every other probe'],
     ['+---++', 'UUUDDU', 'comes back after enough successes in a row'],
     ['---+-+-+', 'uuDDDDDD', 'stays down while it flaps'],
   ])('%s gives %s: %s', (results, states) => {
     expect(walk(results)).toBe(states);
+  });
+
+  test.each([
+    ['+', 30],
+    ['+-', 20],
+    ['+--', 10],
+    ['+--+', 10],
+    ['+--++', 30],
+    ['+---', 20],
+    ['+---+', 10],
+    ['+---+-', 20],
+  ])('after %s can turn in %i s', (results, seconds) => {
+    const state = results.split('').reduce((before, result) => {
+      return observe(before, { ok: result === '+', detail: '' }, THRESHOLDS);
+    }, UNKNOWN);
+    expect(turnMs(state, { ...THRESHOLDS, intervalMs: 10_000 })).toBe(seconds * 1_000);
   });
 
   test('keeps what the last probe met', () => {

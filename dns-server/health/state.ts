@@ -1,15 +1,18 @@
 /**
- * What is known of one address, from what its probes met. Pure.
+ * What is known of one address, from what its probes met. Pure. As in gdnsd, failures add up until a run of successes
+ * clears them, so that an address that fails every other probe goes down, and comes back only by a run of successes.
  *
- *     unknown (counts as up) ──success──> up ──failureThreshold failures in a row──> down
+ *     unknown (counts as up) ──success──> up ──failureThreshold failures, not cleared──> down
  *                                          ^─────successThreshold successes in a row───┘
  */
 export interface AddressHealth {
   healthy: boolean;
   /** false until the first success, or until enough failures. */
   known: boolean;
-  /** Results in a row that speak against the state. */
-  against: number;
+  /** While up: failures that no run of successes cleared. */
+  failures: number;
+  /** Successes in a row, while they count for anything. */
+  successes: number;
   /** What the last probe met. */
   detail: string;
 }
@@ -24,18 +27,41 @@ export interface Thresholds {
   successThreshold: number;
 }
 
-export const UNKNOWN: AddressHealth = { healthy: true, known: false, against: 0, detail: 'not probed yet' };
+const CALM = { failures: 0, successes: 0 };
+
+export const UNKNOWN: AddressHealth = { healthy: true, known: false, ...CALM, detail: 'not probed yet' };
 
 export function observe(
   state: AddressHealth,
-  { ok, detail }: Observation,
-  { failureThreshold, successThreshold }: Thresholds,
+  observation: Observation,
+  thresholds: Thresholds,
 ): AddressHealth {
-  if (ok === state.healthy) return { healthy: ok, known: state.known || ok, against: 0, detail };
-  const against = state.against + 1;
-  const threshold = ok ? successThreshold : failureThreshold;
-  if (against < threshold) return { ...state, against, detail };
-  return { healthy: ok, known: true, against: 0, detail };
+  return state.healthy ? whileUp(state, observation, thresholds) : whileDown(state, observation, thresholds);
+}
+
+function whileUp(state: AddressHealth, { ok, detail }: Observation, thresholds: Thresholds): AddressHealth {
+  if (!ok) {
+    const failures = state.failures + 1;
+    if (failures >= thresholds.failureThreshold) return { healthy: false, known: true, ...CALM, detail };
+    return { ...state, failures, successes: 0, detail };
+  }
+  const successes = state.successes + 1;
+  const cleared = state.failures === 0 || successes >= thresholds.successThreshold;
+  return { ...state, known: true, ...(cleared ? CALM : { successes }), detail };
+}
+
+function whileDown(state: AddressHealth, { ok, detail }: Observation, thresholds: Thresholds): AddressHealth {
+  const successes = ok ? state.successes + 1 : 0;
+  if (successes >= thresholds.successThreshold) return { healthy: true, known: true, ...CALM, detail };
+  return { ...state, successes, detail };
+}
+
+/** Milliseconds until the state can turn, if each probe from now on speaks against it. */
+export function turnMs(
+  { healthy, failures, successes }: AddressHealth,
+  { failureThreshold, successThreshold, intervalMs }: Thresholds & { intervalMs: number },
+): number {
+  return intervalMs * (healthy ? failureThreshold - failures : successThreshold - successes);
 }
 
 /**
@@ -51,7 +77,7 @@ export function firstRound(
     [...results].map(([key, { observation, thresholds }]) => {
       const { ok, detail } = observation;
       if (!reached) return [key, observe(UNKNOWN, observation, thresholds)];
-      return [key, { healthy: ok, known: true, against: 0, detail }];
+      return [key, { healthy: ok, known: true, ...CALM, detail }];
     }),
   );
 }

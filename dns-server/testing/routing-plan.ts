@@ -20,6 +20,7 @@ export function testNode(name: string, region: string, changes: Partial<RoutingN
     schedulable: true,
     isps: [],
     healthCheck: {
+      protocol: 'HTTP',
       port: 8080,
       path: '/.weir/health',
       intervalMs: 1_000,

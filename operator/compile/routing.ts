@@ -81,7 +81,7 @@ export function cnameOf({ metadata, spec }: CdnDomain, defaultZone: string): str
 }
 
 function routingNode({ metadata, spec }: EdgeNode): RoutingNode {
-  const { path, interval, timeout, failureThreshold, successThreshold } = spec.healthCheck;
+  const { protocol, path, interval, timeout, failureThreshold, successThreshold } = spec.healthCheck;
   return {
     name: metadata.name,
     addresses: spec.addresses,
@@ -90,6 +90,7 @@ function routingNode({ metadata, spec }: EdgeNode): RoutingNode {
     schedulable: spec.schedulable,
     isps: [...(spec.isps ?? [])].sort((a, b) => a - b),
     healthCheck: {
+      protocol,
       port: spec.ports.http,
       path,
       intervalMs: durationMs(interval),

@@ -379,5 +379,6 @@ test('a dns-server’s reports are kept as it says them', () => {
     acked,
     nack: undefined,
     health: [{ node: 'a', addresses: [] }],
+    healthAt: leader.now - 1,
   });
 });

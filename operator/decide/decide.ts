@@ -44,12 +44,20 @@ import {
   type NodeState,
   withEntry,
 } from './state.ts';
+import { freshVotes } from './votes.ts';
 
 export function decide(state: DecideState, event: DecideEvent, now: number): Decision {
   const decision = decideEvent(state, event, now);
-  const rows = rowsOf(decision.state.nodes);
-  if (canonicalJson(rows) === canonicalJson(state.rows)) return decision;
-  return { state: { ...decision.state, rows }, effects: [...decision.effects, { type: 'table', rows }] };
+  const votes = freshVotes(decision.state.dnsServers, now);
+  const { voters } = votes;
+  const rows = rowsOf(decision.state.nodes, votes);
+  if (canonicalJson({ rows, voters }) === canonicalJson({ rows: state.rows, voters: state.voters })) {
+    return decision;
+  }
+  return {
+    state: { ...decision.state, rows, voters },
+    effects: [...decision.effects, { type: 'table', rows, voters }],
+  };
 }
 
 function decideEvent(state: DecideState, event: DecideEvent, now: number): Decision {
@@ -67,10 +75,23 @@ function decideEvent(state: DecideState, event: DecideEvent, now: number): Decis
     case 'report':
       return event.role === 'edge'
         ? edgeReported(state, event.node, event.report, now)
-        : quiet(dnsServerReported(state, event.node, event.report));
+        : quiet(dnsServerReported(state, event.node, event.report, now));
+    case 'force':
+      return quiet(withNode(state, event.node, (node) => ({ ...node, forced: event.forced })));
     case 'tick':
-      return ticked(state, now);
+      return ticked(endForces(state, now), now);
   }
+}
+
+/** What was forced for a time ends by itself. */
+function endForces(state: DecideState, now: number): DecideState {
+  const over = [...state.nodes].filter(
+    ([, { forced }]) => forced?.until !== undefined && forced.until <= now,
+  );
+  return over.reduce(
+    (before, [name]) => withNode(before, name, (node) => ({ ...node, forced: undefined })),
+    state,
+  );
 }
 
 const quiet = (state: DecideState): Decision => ({ state, effects: [] });
@@ -191,7 +212,7 @@ function edgeReported(state: DecideState, name: string, report: Report, now: num
   }
 }
 
-function dnsServerReported(state: DecideState, name: string, report: Report): DecideState {
+function dnsServerReported(state: DecideState, name: string, report: Report, now: number): DecideState {
   switch (report.type) {
     case 'ack':
       return withDnsServer(state, name, { acked: report.revision, nack: undefined });
@@ -200,7 +221,7 @@ function dnsServerReported(state: DecideState, name: string, report: Report): De
       return withDnsServer(state, name, { nack: { revision, fault, message } });
     }
     case 'health':
-      return withDnsServer(state, name, { health: report.nodes });
+      return withDnsServer(state, name, { health: report.nodes, healthAt: now });
     case 'done':
     case 'failed':
       return state;
@@ -286,6 +307,7 @@ function withDnsServer(state: DecideState, name: string, change: Partial<DnsServ
     acked: NO_REVISION,
     nack: undefined,
     health: [],
+    healthAt: undefined,
   };
   return { ...state, dnsServers: withEntry(state.dnsServers, name, { ...server, ...change }) };
 }

@@ -1,9 +1,10 @@
 /** Decisions on nodes: who is admitted, who has to catch up, whose row is published. Pure. */
 import type { EdgeNodeStatus } from '../../contract/kinds/edge-node.ts';
-import type { NodeRow } from '../../contract/plans/node-table.ts';
+import type { ForcedState, NodeRow } from '../../contract/plans/node-table.ts';
 import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import type { Command } from '../../contract/stream/messages.ts';
 import type { NodeState } from './state.ts';
+import type { Votes } from './votes.ts';
 
 const REVALIDATE_RETRY_MS = 10_000;
 
@@ -21,7 +22,15 @@ export function restoreNode(name: string, status: EdgeNodeStatus | undefined, no
     retryAt: undefined,
     gates: new Set(revalidation === undefined ? [] : [revalidation]),
     nack: undefined,
+    forced: restoredForce(status),
   };
+}
+
+/** In the status times are text, as Kubernetes has them. */
+function restoredForce(status: EdgeNodeStatus | undefined): ForcedState | undefined {
+  if (!status?.forced) return undefined;
+  const { state, until } = status.forced;
+  return { state, ...(until !== undefined && { until: Date.parse(until) }) };
 }
 
 /** Never given twice: an agent answers a uid that it knows at once, without doing the work again. */
@@ -78,12 +87,20 @@ export function revalidationOf({ revalidation }: NodeState): Command[] {
  * The rows that may be published, sorted by node. A node that an earlier leader left with something to catch up with
  * has none before it connects: was it answering, or kept out? Its dns-servers know, and keep the row that they have.
  */
-export function rowsOf(nodes: ReadonlyMap<string, NodeState>): NodeRow[] {
+export function rowsOf(nodes: ReadonlyMap<string, NodeState>, votes: Votes): NodeRow[] {
   return [...nodes]
     .filter(([, { known, heard, gates }]) => known && (heard || gates.size === 0))
-    .map(([node, { acked = NO_REVISION, gates }]) => {
+    .map(([node, { acked = NO_REVISION, gates, forced }]) => {
       const admitted = gates.size === 0;
-      return { node, acked, admitted, reason: admitted ? 'Admitted' : 'CatchingUp' };
+      const down = votes.downOf(node) ?? [];
+      return {
+        node,
+        acked,
+        admitted,
+        reason: admitted ? 'Admitted' : 'CatchingUp',
+        ...(forced && { forced }),
+        ...(down.length > 0 && { down }),
+      };
     })
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }

@@ -6,7 +6,7 @@ import type { EdgeNodeStatus } from '../../contract/kinds/edge-node.ts';
 import type { PurgeJob } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { PurgeJobStatus } from '../../contract/kinds/purge-job.ts';
-import type { NodeRow } from '../../contract/plans/node-table.ts';
+import type { ForcedState, NodeRow } from '../../contract/plans/node-table.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { Command, HealthReport, Report, Role } from '../../contract/stream/messages.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
@@ -31,6 +31,8 @@ export interface NodeState {
   /** Uids of commands that it has to ack before it may answer; empty means admitted. */
   gates: ReadonlySet<string>;
   nack: { revision: Revision; fault: 'Local' | 'Invalid'; message: string } | undefined;
+  /** What somebody said of its health (`weir force`). */
+  forced: ForcedState | undefined;
 }
 
 export interface DnsServerState {
@@ -38,6 +40,8 @@ export interface DnsServerState {
   acked: Revision;
   nack: NodeState['nack'];
   health: HealthReport['nodes'];
+  /** When it last told it, in milliseconds since the epoch. */
+  healthAt: number | undefined;
 }
 
 /** How one targeted node stands to a job: nothing said yet, tried and failed, or done. */
@@ -78,6 +82,8 @@ export interface DecideState {
   dnsServers: ReadonlyMap<string, DnsServerState>;
   jobs: ReadonlyMap<string, JobState>;
   rows: readonly NodeRow[];
+  /** The dns-servers whose views the rows are made of. */
+  voters: readonly string[];
   restored: Restored;
 }
 
@@ -86,10 +92,11 @@ export type DecideEvent =
   | { type: 'connect'; role: Role; node: string; held: Revision }
   | { type: 'disconnect'; role: Role; node: string }
   | { type: 'report'; role: Role; node: string; report: Report }
+  | { type: 'force'; node: string; forced: ForcedState | undefined }
   | { type: 'tick' };
 
 export type Effect =
-  | { type: 'table'; rows: readonly NodeRow[] }
+  | { type: 'table'; rows: readonly NodeRow[]; voters: readonly string[] }
   | { type: 'command'; node: string; command: Command }
   /** The EdgeNode is no more: its stream ends, so that it begins anew should it come back. */
   | { type: 'dismiss'; node: string }
@@ -102,7 +109,7 @@ export interface Decision {
 }
 
 export function initialState(restored: Restored): DecideState {
-  return { nodes: new Map(), dnsServers: new Map(), jobs: new Map(), rows: [], restored };
+  return { nodes: new Map(), dnsServers: new Map(), jobs: new Map(), rows: [], voters: [], restored };
 }
 
 /** The map with one entry replaced: states are values, the old one stays as it was. */

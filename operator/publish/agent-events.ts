@@ -28,6 +28,11 @@ export function agentEvents(reconciler: Reconciler): StreamEvents {
     },
     disconnected: ({ role, node }) => reconciler.event({ type: 'disconnect', role, node }),
     reported: ({ role, node }, report) => reconciler.event({ type: 'report', role, node, report }),
+    async force({ node, state, until }) {
+      if (!reconciler.hasNode(node)) throw new Refusal(404, `no EdgeNode is called ${node}`);
+      const forced = state === 'Auto' ? undefined : { state, ...(until !== undefined && { until }) };
+      await reconciler.force(node, forced);
+    },
     resources: () => reconciler.resources(),
     routing: () => reconciler.routing(),
   };

@@ -20,6 +20,9 @@ import {
   type StreamMessage,
 } from '../../contract/stream/messages.ts';
 import {
+  FORCE_PATH,
+  type ForceRequest,
+  forceRequest,
   RESOURCES_PATH,
   type ResourcesView,
   ROUTING_PATH,
@@ -44,6 +47,8 @@ export interface StreamEvents {
   connected(session: Session, held: Revision): void;
   disconnected(agent: AgentIdentity): void;
   reported(agent: AgentIdentity, report: Report): void;
+  /** Resolves when it is durable. */
+  force(request: ForceRequest): Promise<void>;
   resources(): ResourcesView;
   /** Nothing before the first plan. */
   routing(): RoutingView | undefined;
@@ -135,6 +140,9 @@ export class StreamServer {
         return this.#openStream(url, request, response);
       case `POST ${REPORTS_PATH}`:
         return this.#takeReports(request, response);
+      case `POST ${FORCE_PATH}`:
+        await this.#options.events.force(await readBody(request, forceRequest));
+        return void response.writeHead(204).end();
       case `GET ${RESOURCES_PATH}`:
         return sendJson(response, this.#options.events.resources());
       case `GET ${ROUTING_PATH}`: {
@@ -197,15 +205,9 @@ export class StreamServer {
   }
 
   async #takeReports(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A length is asked for, since a body without one could grow for ever.
-    if (!(Number(request.headers['content-length']) <= MAX_REPORT_BYTES)) {
-      throw new Refusal(413, `at most ${MAX_REPORT_BYTES} bytes of reports at once`);
-    }
-    const body = reports.safeParse(await json(request).catch(() => undefined));
-    if (!body.success) throw new Refusal(400, z.prettifyError(body.error));
-    const { role: agentRole, node } = body.data;
+    const { role: agentRole, node, reports: told } = await readBody(request, reports);
     const session = this.#sessions.get(`${agentRole}/${node}`);
-    for (const report of body.data.reports) {
+    for (const report of told) {
       if (report.type === 'ack' || report.type === 'nack') session?.judged(report);
       this.#options.events.reported({ role: agentRole, node }, report);
     }
@@ -226,6 +228,16 @@ export class StreamServer {
     response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
     response.end(`${error instanceof Error ? error.message : String(error)}\n`);
   }
+}
+
+async function readBody<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+  // A length is asked for, since a body without one could grow for ever.
+  if (!(Number(request.headers['content-length']) <= MAX_REPORT_BYTES)) {
+    throw new Refusal(413, `at most ${MAX_REPORT_BYTES} bytes at once`);
+  }
+  const body = schema.safeParse(await json(request).catch(() => undefined));
+  if (!body.success) throw new Refusal(400, z.prettifyError(body.error));
+  return body.data;
 }
 
 function sendJson(response: ServerResponse, body: unknown): void {

@@ -1,4 +1,6 @@
 /** EdgeNode: Accepted, Connected, Healthy, UpToDate, Ready. Pure. */
+
+import type { ForcedState } from '../../contract/plans/node-table.ts';
 import { compareRevisions, formatRevision, type Revision } from '../../contract/plans/revision.ts';
 import type { DecideState, NodeState } from '../decide/state.ts';
 import { fails, holds, ready, unknown, type Verdict } from './verdict.ts';
@@ -17,7 +19,7 @@ export function nodeVerdicts({ name, acceptance, schedulable, published, state }
   const parts = [
     acceptance,
     connectedVerdict(node),
-    healthyVerdict(name, state),
+    node?.forced ? forcedVerdict(node.forced) : healthyVerdict(name, state),
     upToDateVerdict(node, published),
   ];
   const admitted = admittedVerdict(node, schedulable);
@@ -40,6 +42,12 @@ function healthyVerdict(name: string, { dnsServers }: DecideState): Verdict {
   if (down.length * 2 <= views.length) return holds('Healthy', 'Healthy', 'answers its health checks');
   const detail = down.flatMap(({ addresses }) => addresses)[0]?.detail ?? '';
   return fails('Healthy', 'Unhealthy', `health checks fail: ${detail}`);
+}
+
+function forcedVerdict({ state, until }: ForcedState): Verdict {
+  const end = until === undefined ? 'for good' : `until ${new Date(until).toISOString()}`;
+  const message = `\`weir force\`, ${end}`;
+  return state === 'Up' ? holds('Healthy', 'ForcedUp', message) : fails('Healthy', 'ForcedDown', message);
 }
 
 function upToDateVerdict(node: NodeState | undefined, published: Revision | undefined): Verdict {

@@ -8,7 +8,7 @@ import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { type Admission, isKind, refOf, resourceKey } from '../admit/snapshot.ts';
-import type { DecideState } from '../decide/state.ts';
+import type { DecideState, NodeState } from '../decide/state.ts';
 import type { Publication } from '../publish/publication.ts';
 import { domainVerdicts } from './domain-status.ts';
 import { jobCounts, jobVerdicts, refusedJobVerdicts } from './job-status.ts';
@@ -96,6 +96,7 @@ function statusFor(
       observedGeneration: generation,
       ...(acked && { acked }),
       mustRevalidate: node?.revalidation !== undefined,
+      ...forcedStatus(node),
       conditions: conditions(nodeVerdicts({ name, acceptance, schedulable, published, state })),
     };
   }
@@ -106,6 +107,12 @@ function statusFor(
   const counts =
     job.outcome && ended?.completionTime !== undefined && old?.uid === uid ? ended : jobCounts(job, state);
   return { ...counts, observedGeneration: generation, conditions: conditions(jobVerdicts(job)) };
+}
+
+function forcedStatus(node: NodeState | undefined): Pick<StatusOf['EdgeNode'], 'forced'> {
+  if (!node?.forced) return {};
+  const { state, until } = node.forced;
+  return { forced: { state, ...(until !== undefined && { until: new Date(until).toISOString() }) } };
 }
 
 const notStarted = ({ config }: Admission) =>

@@ -47,6 +47,7 @@ export async function startStreamHost({ port = 0, nodes = ['a', 'b'] } = {}): Pr
         reports.push(report);
         seen.push(`${report.type} ${node} ${'revision' in report ? text(report.revision) : ''}`.trim());
       },
+      force: async ({ node, state }) => void seen.push(`force ${node} ${state}`),
       resources: () => ({ resources: [] }),
       routing: () => undefined,
     },
