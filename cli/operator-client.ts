@@ -41,6 +41,8 @@ export function operatorClient(url: string, tokenFile: string): OperatorClient {
     // Both ends are of one installation and one version: the types are the contract.
     resources: async () => (await get(RESOURCES_PATH)) as ResourcesView,
     routing: async () => (await get(ROUTING_PATH)) as RoutingView,
-    force: async (asked) => void (await (await ask(FORCE_PATH, asked)).body.dump()),
+    async force(asked) {
+      await (await ask(FORCE_PATH, asked)).body.dump();
+    },
   };
 }

@@ -22,7 +22,9 @@ function setting(count: number) {
     clock,
     unreachable,
     connected: false,
-    cut: () => nodes.forEach(({ addresses }) => unreachable.add(addresses[0] ?? '')),
+    cut: () => {
+      for (const { addresses } of nodes) unreachable.add(addresses[0] ?? '');
+    },
     health: [] as Nodes,
     votes: [] as Nodes,
     massDown: vi.fn(),
