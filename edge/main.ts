@@ -81,7 +81,7 @@ export async function startEdge(
   const store = new Store({ folder: join(state, 'cache'), memoryBytes, diskBytes, clock, log, metrics });
   metrics.followStore(() => store.stats());
   const fills = new Fills(store, clock, log);
-  const dropping = createDropping({ store, fills });
+  const dropping = createDropping({ store, fills, log });
 
   const plans = createPlans({
     folder: state,
@@ -102,7 +102,7 @@ export async function startEdge(
     clock,
     log,
     prepare: (published) => health.during(() => plans.prepare(published)),
-    onCommand: (command) => health.during(async () => applyCommand(command, commandParts)),
+    onCommand: (command) => health.during(() => applyCommand(command, commandParts)),
   });
   const health = createHealth({
     clock,
@@ -112,7 +112,7 @@ export async function startEdge(
 
   const origin = createOrigin(clock, metrics, timeouts);
   const serving = createServing(store, clock, teller);
-  const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.drop(scopes) });
+  const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.forget(scopes) });
   const hitForMiss = new HitForMiss(clock);
   const fetchOrJoin = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
   const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetchOrJoin, clock });

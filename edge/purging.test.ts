@@ -25,9 +25,12 @@ afterEach(async () => {
   await origin.stop();
 });
 
+type Target = PurgeCommand['target'];
 let uids = 0;
-const purge = (target: PurgeCommand['target'], domain = 'uid-video') =>
+const purge = (target: Target, domain = 'uid-video') =>
   edge.command({ type: 'purge', uid: `purge-${++uids}`, domain, target });
+const softPurge = (target: Target) =>
+  edge.command({ type: 'purge', uid: `purge-${++uids}`, domain: 'uid-video', target, soft: true });
 const isHit = async (path: string, headers = {}) =>
   /zz-1; hit/.test(String((await edge.get(path, { headers })).headers['cache-status']));
 
@@ -114,6 +117,167 @@ test('what is purged stays purged over a restart, what is not is still a hit', a
   await restart();
   expect(await isHit('/a')).toBe(false);
   expect(await isHit('/b')).toBe(true);
+});
+
+describe('by tag:', () => {
+  const tagged: Record<string, Record<string, string>> = {
+    '/key': { 'surrogate-key': 'film-1 Trailer' },
+    '/tag': { 'cache-tag': 'film-1, poster' },
+    '/both': { 'surrogate-key': 'a', 'cache-tag': 'TRAILER' },
+    '/none': {},
+  };
+  beforeEach(async () => {
+    origin.answer((request, response) =>
+      response.writeHead(200, { ...HEADERS, ...tagged[request.url ?? ''] }).end('x'),
+    );
+    for (const path of Object.keys(tagged)) await edge.get(path);
+  });
+  const hits = async () => {
+    const paths: string[] = [];
+    for (const path of Object.keys(tagged)) if (await isHit(path)) paths.push(path);
+    return paths;
+  };
+
+  test('all that have it, of either header, and no others; case does not matter', async () => {
+    expect(await purge({ by: 'tags', tags: ['trailer'] })).toMatchObject({ objects: 2 });
+    expect(await hits()).toEqual(['/tag', '/none']);
+  });
+
+  test('several tags count an object once; another domain’s stay', async () => {
+    expect(await purge({ by: 'tags', tags: ['film-1'] }, 'uid-other')).toMatchObject({ objects: 0 });
+    expect(await purge({ by: 'tags', tags: ['film-1', 'poster', 'Trailer'] })).toMatchObject({ objects: 3 });
+    expect(await hits()).toEqual(['/none']);
+  });
+
+  test('tags are kept over a restart, and clients do not see them', async () => {
+    await restart();
+    const { headers } = await edge.get('/both');
+    expect(headers).not.toHaveProperty('surrogate-key');
+    expect(headers).not.toHaveProperty('cache-tag');
+    expect(await purge({ by: 'tags', tags: ['film-1'] })).toMatchObject({ objects: 2 });
+    expect(await hits()).toEqual(['/both', '/none']);
+  });
+
+  test('a confirmation with other tags replaces them', async () => {
+    edge.clock.advance(61_000);
+    origin.answer((_request, response) =>
+      response.writeHead(304, { ...HEADERS, 'surrogate-key': 'new' }).end(),
+    );
+    await edge.get('/key');
+    expect(await purge({ by: 'tags', tags: ['trailer'] })).toMatchObject({ objects: 1 });
+    expect(await purge({ by: 'tags', tags: ['new'] })).toMatchObject({ objects: 1 });
+  });
+
+  test('an answer whose head comes after the purge is not stored: it might have the tag', async () => {
+    const open: ServerResponse[] = [];
+    origin.answer((_request, response) => open.push(response));
+    const before = edge.get('/late');
+    await eventually(() => expect(open).toHaveLength(1));
+    await purge({ by: 'tags', tags: ['late'] });
+    open[0]?.writeHead(200, { ...HEADERS, 'cache-tag': 'late' }).end('old');
+    await before;
+    origin.answer(plain);
+    expect(await isHit('/late')).toBe(false);
+  });
+});
+
+describe('by expression:', () => {
+  test('what matches path and query anywhere', async () => {
+    for (const path of ['/v/1.ts', '/v/2.ts?x=1', '/v/1.m3u8', '/w/ts']) await edge.get(path);
+    expect(await purge({ by: 'regex', regex: '^/v/[0-9]+\\.ts(\\?|$)' })).toMatchObject({ objects: 2 });
+    expect(await isHit('/v/1.ts')).toBe(false);
+    expect(await isHit('/v/1.m3u8')).toBe(true);
+    expect(await isHit('/w/ts')).toBe(true);
+  });
+
+  test('also what lies on disk alone', async () => {
+    for (const path of ['/v/1.ts', '/v/2.ts']) await edge.get(path);
+    await restart();
+    expect(await purge({ by: 'regex', regex: '1' })).toMatchObject({ objects: 1 });
+    await restart();
+    expect(await isHit('/v/1.ts')).toBe(false);
+    expect(await isHit('/v/2.ts')).toBe(true);
+  });
+});
+
+describe('of more than is worked off at once:', () => {
+  const COUNT = 450;
+  const paths = Array.from({ length: COUNT }, (_, index) => `/v/${index}`);
+  beforeEach(async () => {
+    for (let at = 0; at < COUNT; at += 50)
+      await Promise.all(paths.slice(at, at + 50).map((path) => edge.get(path)));
+    await eventually(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(COUNT));
+    await restart();
+  });
+
+  test.each([
+    ['everything', { by: 'everything' }],
+    ['prefix', { by: 'prefixes', prefixes: ['http://video.example.com/v/'] }],
+    ['regex', { by: 'regex', regex: '^/v/' }],
+  ] satisfies [string, Target][])('%s: in force at once, counted when it is done', async (_name, target) => {
+    const done = purge(target);
+    expect(await isHit('/v/449')).toBe(false);
+    expect((await done).objects).toBe(COUNT);
+    expect(await isHit('/v/449')).toBe(true);
+    expect(await isHit('/v/300')).toBe(false);
+  });
+
+  test('one that a stop interrupts is in force after the start, and is done there', async () => {
+    const done = purge({ by: 'everything' });
+    const refused = expect(done).rejects.toThrow('goes on with the next start');
+    await restart();
+    await refused;
+    expect(await isHit('/v/449')).toBe(false);
+    await eventually(async () => expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
+  });
+});
+
+describe('softly:', () => {
+  const ask = async (path: string) => String((await edge.get(path)).headers['cache-status']);
+
+  test.each([
+    ['a URL', { by: 'urls', urls: ['http://video.example.com/a'] }],
+    ['a prefix', { by: 'prefixes', prefixes: ['http://video.example.com/a'] }],
+    ['a tag', { by: 'tags', tags: ['t'] }],
+    ['an expression', { by: 'regex', regex: '^/a$' }],
+    ['everything', { by: 'everything' }],
+  ] satisfies [string, Target][])(
+    '%s: stale, confirmed by the origin, and a hit again',
+    async (_name, target) => {
+      const headers = { ...HEADERS, 'cache-tag': 't' };
+      origin.answer((_request, response) => response.writeHead(200, headers).end('first'));
+      await edge.get('/a');
+      expect(await softPurge(target)).toMatchObject({ objects: 1 });
+      expect(await edge.metric('commands_total', '{type="softPurge"}')).toBe(1);
+      origin.answer((request, response) =>
+        response.writeHead(request.headers['if-none-match'] === '"v1"' ? 304 : 500, headers).end(),
+      );
+      expect(await ask('/a')).toMatch(/^zz-1; fwd=stale; fwd-status=304; ttl=(60|59)$/);
+      expect(await ask('/a')).toMatch(/hit/);
+      await restart();
+      expect(await ask('/a')).toMatch(/hit/);
+      expect((await edge.get('/a')).text).toBe('first');
+    },
+  );
+
+  test('kept over a restart', async () => {
+    await edge.get('/a');
+    await softPurge({ by: 'everything' });
+    await restart();
+    expect(await ask('/a')).toMatch(/fwd=stale/);
+  });
+
+  test('a fetch that began before is not stored', async () => {
+    const open: ServerResponse[] = [];
+    origin.answer((_request, response) => open.push(response));
+    const before = edge.get('/a');
+    await eventually(() => expect(open).toHaveLength(1));
+    await softPurge({ by: 'everything' });
+    open[0]?.writeHead(200, HEADERS).end('old');
+    await before;
+    origin.answer(plain);
+    expect(await isHit('/a')).toBe(false);
+  });
 });
 
 describe('an answer held open across a purge', () => {

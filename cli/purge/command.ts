@@ -37,7 +37,10 @@ export function purgeCommand(program: Command): void {
     .option('--domain <name>', 'the domain: [namespace/]name or hostname (default: the one of the URLs)')
     .option('--url <url>', 'one URL, with all its variants; repeatable', more, [])
     .option('--prefix <url>', 'everything whose URL begins so; repeatable', more, [])
+    .option('--tag <tag>', 'everything with it in Surrogate-Key or Cache-Tag; repeatable', more, [])
+    .option('--regex <expression>', 'everything whose path and query match')
     .option('--everything', 'all of the domain')
+    .option('--soft', 'mark it stale, to be confirmed by the origin, instead of dropping it')
     .addOption(new Option('--wait <duration>', 'how long to wait').argParser(duration).default(60_000, '60s'))
     .option('--no-wait', 'only hand it over; `weir get purgejobs` shows how it fares')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
@@ -48,6 +51,8 @@ export function purgeCommand(program: Command): void {
 Examples:
   weir purge --url http://video.example.com/video.bin
   weir purge --prefix http://video.example.com/hls/ --wait 10s
+  weir purge --domain demo/video --tag film-42 --soft
+  weir purge --domain demo/video --regex '^/hls/.*[.]m3u8'
   weir purge --domain demo/video --everything`,
     )
     .action(purge);

@@ -9,7 +9,10 @@ import type { DomainName } from './find-domain.ts';
 export interface Targets {
   url: string[];
   prefix: string[];
+  tag: string[];
+  regex?: string;
   everything?: boolean;
+  soft?: boolean;
 }
 
 /** Checked as a document of the folder will be: what is wrong with it is told now, with the option that said it. */
@@ -18,7 +21,11 @@ export function purgeManifest({ namespace, name: domain }: DomainName, targets: 
     apiVersion: API_VERSION,
     kind: 'PurgeJob',
     metadata: { name, namespace },
-    spec: { domainRef: { name: domain }, ...targetFields(targets) },
+    spec: {
+      domainRef: { name: domain },
+      ...(targets.soft && { action: 'SoftPurge' }),
+      ...targetFields(targets),
+    },
   };
   const checked = manifestSchema(purgeJob).safeParse(manifest);
   if (checked.success) return manifest;
@@ -28,16 +35,20 @@ export function purgeManifest({ namespace, name: domain }: DomainName, targets: 
 
 export type PurgeManifest = ReturnType<typeof purgeManifest>;
 
-function targetFields({ url, prefix, everything }: Targets) {
-  const given = [url.length > 0, prefix.length > 0, everything === true].filter(Boolean);
-  if (given.length !== 1) {
-    throw new CommandError(
-      EXIT.usage,
-      'say what to purge: --url, --prefix or --everything, one of the three',
-    );
-  }
-  if (url.length > 0) return { urls: url };
-  return prefix.length > 0 ? { prefixes: prefix } : { everything: true };
+function targetFields({ url, prefix, tag, regex, everything }: Targets) {
+  const given = [
+    ...(url.length > 0 ? [{ urls: url }] : []),
+    ...(prefix.length > 0 ? [{ prefixes: prefix }] : []),
+    ...(tag.length > 0 ? [{ tags: tag }] : []),
+    ...(regex === undefined ? [] : [{ regex }]),
+    ...(everything ? [{ everything: true }] : []),
+  ];
+  const [fields, another] = given;
+  if (fields !== undefined && another === undefined) return fields;
+  throw new CommandError(
+    EXIT.usage,
+    'say what to purge: --url, --prefix, --tag, --regex or --everything, one of the five',
+  );
 }
 
 /** `purge-20261122t130102-a1b2c3`: sorts by time, and two at once differ. */

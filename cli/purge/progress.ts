@@ -1,7 +1,7 @@
 /** How far a purge came, in words. Pure. */
 import type { PurgeJobStatus } from '../../contract/kinds/purge-job.ts';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
-import { conditionOf } from '../resource-views.ts';
+import { conditionOf, textAt } from '../resource-views.ts';
 
 export type Outcome = 'Complete' | 'Failed' | undefined;
 
@@ -40,7 +40,8 @@ export function finalText(
     return `${name}: still running after ${seconds} s: ${progressText(view)}; it goes on, see \`weir get purgejobs\``;
   }
   const objects = view.status.objects ?? 0;
-  const counts = `${progressText(view)}, ${objects} object${objects === 1 ? '' : 's'} dropped`;
+  const done = textAt(view.spec, 'action') === 'SoftPurge' ? 'marked stale' : 'dropped';
+  const counts = `${progressText(view)}, ${objects} object${objects === 1 ? '' : 's'} ${done}`;
   if (outcome === 'Complete') return `${name}: Complete: ${counts}`;
   return `${name}: Failed: ${conditionOf(view, 'Failed')?.message ?? ''}${view.status.nodes ? ` (${counts})` : ''}`;
 }

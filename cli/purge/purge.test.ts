@@ -100,18 +100,22 @@ describe('the domain', () => {
 
 describe('the job', () => {
   const where = { namespace: 'demo', name: 'video' };
-  const nothing = { url: [], prefix: [] };
+  const nothing = { url: [], prefix: [], tag: [] };
 
   test('has the target that was named', () => {
     const spec = (targets: object) => purgeManifest(where, { ...nothing, ...targets }, 'purge-x').spec;
     expect(spec({ everything: true })).toEqual({ domainRef: { name: 'video' }, everything: true });
     expect(spec({ url: ['http://a.example/b'] })).toMatchObject({ urls: ['http://a.example/b'] });
     expect(spec({ prefix: ['http://a.example/b'] })).toMatchObject({ prefixes: ['http://a.example/b'] });
+    expect(spec({ tag: ['film-1'], soft: true })).toMatchObject({ action: 'SoftPurge', tags: ['film-1'] });
+    expect(spec({ regex: '^/a' })).toMatchObject({ regex: '^/a' });
   });
 
   test.each([
-    [{}, 'one of the three'],
-    [{ everything: true, url: ['http://a.example/'] }, 'one of the three'],
+    [{}, 'one of the five'],
+    [{ regex: '(a)\\1' }, 'spec.regex: a regular expression without'],
+    [{ tag: ['a,b'] }, 'spec.tags[0]: a tag'],
+    [{ everything: true, url: ['http://a.example/'] }, 'one of the five'],
     [{ url: ['/video.bin'] }, 'spec.urls[0]: a URL such as https://host/path'],
   ])('%j is refused', (targets, message) => {
     expect(() => purgeManifest(where, { ...nothing, ...targets }, 'purge-x')).toThrow(message);

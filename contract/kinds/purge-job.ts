@@ -1,21 +1,40 @@
 /** PurgeJob: stored content that every targeted edge is to forget, and the proof that it did. */
 import { z } from 'zod';
+import { isLinearRegExp } from '../../lib/linear-regexp.ts';
 import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
-import { dnsLabel, httpUrl, withRules } from './scalars.ts';
+import { asSet, dnsLabel, httpUrl, textLike, withRules } from './scalars.ts';
 
 const count = z
   .int()
   .min(0)
   .max(2 ** 52);
 
+/** As a CDN's customers write them; a space or a comma separates two in the headers, so none holds one. */
+const tag = textLike(/^[\x21-\x2b\x2d-\x7e]+$/, 'a tag: visible ASCII characters without a comma', 256);
+
+const regex = withRules(z.string().min(1).max(256), [
+  {
+    // What else makes an expression invalid, an API server cannot say; the operator does.
+    holds: (text) => isLinearRegExp(text) && !/\(\?[=!]/.test(text),
+    cel: "!self.contains('(?=') && !self.contains('(?!')",
+    message: 'a regular expression without look-ahead and back references',
+  },
+]);
+
 const spec = withRules(
   z.strictObject({
     domainRef: z
       .strictObject({ name: dnsLabel.describe('Its name.') })
       .describe('The CdnDomain, in the same namespace.'),
-    action: z.enum(['Purge']).default('Purge').describe('Purge: the next request is a miss.'),
+    action: z
+      .enum(['Purge', 'SoftPurge'])
+      .default('Purge')
+      .describe(
+        'Purge: the next request is a miss. SoftPurge: it is stale from now on, so that it is used again once the ' +
+          'origin has confirmed it, and as stale content where staleWhileRevalidate or staleIfError allow that.',
+      ),
     urls: z
       .array(httpUrl)
       .min(1)
@@ -28,6 +47,17 @@ const spec = withRules(
       .max(100)
       .optional()
       .describe('Everything whose URL begins so, query or not; aliases and both schemes too.'),
+    tags: asSet(z.array(tag).min(1).max(100))
+      .optional()
+      .describe(
+        'Everything that the origin sent with one of these in `Surrogate-Key` or `Cache-Tag`; case does not matter.',
+      ),
+    regex: regex
+      .optional()
+      .describe(
+        'Everything whose path and query, such as `/hls/7.ts?v=1`, match this anywhere. Of the query it sees what ' +
+          'counts for the cache key.',
+      ),
     everything: z.literal(true).optional().describe('All of the domain.'),
     nodes: labelSelector
       .optional()
@@ -49,10 +79,10 @@ const spec = withRules(
   }),
   [
     {
-      holds: ({ urls, prefixes, everything }) =>
-        [urls, prefixes, everything].filter((target) => target !== undefined).length === 1,
-      cel: '[has(self.urls), has(self.prefixes), has(self.everything)].filter(t, t).size() == 1',
-      message: 'exactly one of urls, prefixes and everything',
+      holds: ({ urls, prefixes, tags, regex: pattern, everything }) =>
+        [urls, prefixes, tags, pattern, everything].filter((target) => target !== undefined).length === 1,
+      cel: '[has(self.urls), has(self.prefixes), has(self.tags), has(self.regex), has(self.everything)].filter(t, t).size() == 1',
+      message: 'exactly one of urls, prefixes, tags, regex and everything',
     },
   ],
 );
@@ -82,7 +112,7 @@ const status = z.strictObject({
     .max(20)
     .optional()
     .describe('Nodes whose ack is missing; at most 20 are named.'),
-  objects: count.optional().describe('Stored objects that were dropped, over all nodes.'),
+  objects: count.optional().describe('Stored objects that were dropped, or marked stale, over all nodes.'),
   startTime: z.string().max(40).optional().describe('When it was first sent to a node (RFC 3339).'),
   completionTime: z.string().max(40).optional().describe('When it ended (RFC 3339).'),
   conditions: conditions.optional(),
@@ -109,7 +139,12 @@ export const purgeJob = {
       description: 'Nodes that are to forget it.',
     },
     { name: 'Acked', jsonPath: '.status.nodes.acked', type: 'integer', description: 'Nodes that did.' },
-    { name: 'Objects', jsonPath: '.status.objects', type: 'integer', description: 'Objects dropped.' },
+    {
+      name: 'Objects',
+      jsonPath: '.status.objects',
+      type: 'integer',
+      description: 'Objects dropped or marked stale.',
+    },
     {
       name: 'Complete',
       jsonPath: '.status.conditions[?(@.type=="Complete")].status',

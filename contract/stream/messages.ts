@@ -37,8 +37,12 @@ const purge = z.strictObject({
   target: z.discriminatedUnion('by', [
     z.strictObject({ by: z.literal('urls'), urls: z.array(z.string()) }),
     z.strictObject({ by: z.literal('prefixes'), prefixes: z.array(z.string()) }),
+    z.strictObject({ by: z.literal('tags'), tags: z.array(z.string()) }),
+    z.strictObject({ by: z.literal('regex'), regex: z.string() }),
     z.strictObject({ by: z.literal('everything') }),
   ]),
+  /** Marked stale instead of dropped. */
+  soft: z.literal(true).optional(),
 });
 
 /** All that was stored before the command is applied is revalidated with the origin before it is served again. */

@@ -10,15 +10,16 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Log } from '../../lib/log.ts';
+import { PURGE_SCHEMA, purgeStatements } from './disk-purge.ts';
 import type { CacheKey } from './key.ts';
 import type { StoredObject } from './stored-object.ts';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const SCHEMA = `
   CREATE TABLE objects (
     id TEXT PRIMARY KEY, domain TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL, mode TEXT NOT NULL,
     generation INTEGER NOT NULL, size INTEGER NOT NULL, used INTEGER NOT NULL,
-    head TEXT NOT NULL, checksums BLOB NOT NULL
+    head TEXT NOT NULL, checksums BLOB NOT NULL, stale_at INTEGER
   ) WITHOUT ROWID;
   CREATE INDEX by_key ON objects (domain, path, query);
   CREATE INDEX by_use ON objects (used);
@@ -27,6 +28,7 @@ const SCHEMA = `
     uid TEXT PRIMARY KEY, at INTEGER NOT NULL, objects INTEGER NOT NULL, duration_ms REAL NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX by_age ON applied (at);
+  ${PURGE_SCHEMA}
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 
 /** Rows that `dropped` gives back: what is needed to unlink and to count. */
@@ -44,14 +46,10 @@ export function openDiskIndex(folder: string, log: Log) {
   const statements = {
     find: db.prepare('SELECT * FROM objects WHERE domain = ? AND path = ? AND query = ? AND mode = ?'),
     ofPath: db.prepare('SELECT * FROM objects WHERE domain = ? AND path = ?'),
-    put: db.prepare('INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    put: db.prepare('INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    tag: db.prepare('INSERT OR IGNORE INTO tags VALUES (?, ?, ?)'),
     touch: db.prepare('UPDATE objects SET used = ? WHERE id = ?'),
     drop: db.prepare('DELETE FROM objects WHERE id = ? RETURNING id, size'),
-    dropDomain: db.prepare('DELETE FROM objects WHERE domain = ? RETURNING id, size'),
-    // Paths are in normal form, so all of their characters are below 0x7f.
-    dropPrefix: db.prepare(
-      'DELETE FROM objects WHERE domain = ? AND path >= ? AND path < ? || char(127) RETURNING id, size',
-    ),
     oldest: db.prepare('SELECT id, size FROM objects ORDER BY used LIMIT ?'),
     totals: db.prepare('SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes FROM objects'),
     domains: db.prepare('SELECT DISTINCT domain FROM objects'),
@@ -78,7 +76,11 @@ export function openDiskIndex(folder: string, log: Log) {
     }
   }
 
+  const ofPath = (domain: string, path: string) =>
+    statements.ofPath.all(domain, path).map((row) => objectOf(row));
+
   return {
+    ...purgeStatements(db, ofPath),
     transaction,
     /** A transaction that is on the disk when this returns. */
     durably<T>(run: () => T): T {
@@ -91,22 +93,19 @@ export function openDiskIndex(folder: string, log: Log) {
     },
     find: ({ domain, path, query, mode }: CacheKey) =>
       statements.find.all(domain, path, query, mode).map((row) => objectOf(row)),
-    ofPath: (domain: string, path: string) => statements.ofPath.all(domain, path).map((row) => objectOf(row)),
     put(object: StoredObject, now: number): void {
-      const { id, key, generation, size, checksums, ...head } = object;
+      const { id, key, generation, size, checksums, staleAt = null, ...head } = object;
       const { domain, path, query, mode } = key;
       const sums = new Uint8Array(Uint32Array.from(checksums).buffer);
       const text = JSON.stringify(head);
-      statements.put.run(id, domain, path, query, mode, generation, size, now, text, sums);
+      statements.put.run(id, domain, path, query, mode, generation, size, now, text, sums, staleAt);
+      for (const tag of object.tags) statements.tag.run(domain, tag, id);
     },
     touch: (ids: Iterable<string>, now: number) =>
       transaction(() => {
         for (const id of ids) statements.touch.run(now, id);
       }),
     drop: (id: string) => statements.drop.all(id).map(droppedRow),
-    dropDomain: (domain: string) => statements.dropDomain.all(domain).map(droppedRow),
-    dropPrefix: (domain: string, prefix: string) =>
-      statements.dropPrefix.all(domain, prefix, prefix).map(droppedRow),
     oldest: (count: number) => statements.oldest.all(count).map(droppedRow),
     totals(): { objects: number; bytes: number } {
       const row = statements.totals.get();
@@ -141,7 +140,7 @@ function objectOf(row: Row): StoredObject {
     // Written by `put` above, by this schema version.
     ...(JSON.parse(String(row.head)) as Omit<
       StoredObject,
-      'id' | 'key' | 'generation' | 'size' | 'checksums'
+      'id' | 'key' | 'generation' | 'size' | 'checksums' | 'staleAt'
     >),
     id: String(row.id),
     key: {
@@ -152,6 +151,7 @@ function objectOf(row: Row): StoredObject {
       id: `${domain} ${mode} ${path}${query}`,
     },
     generation: Number(row.generation),
+    staleAt: row.stale_at === null ? undefined : Number(row.stale_at),
     size: Number(row.size),
     checksums: [...new Uint32Array(bytes.slice().buffer)],
   };
@@ -184,6 +184,8 @@ function open(file: string): DatabaseSync {
   try {
     // Before the first access in WAL mode: then no shared memory is used, and the lock holds until the process ends.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    // Tags go with their object.
+    db.exec('PRAGMA foreign_keys = ON');
     db.exec('BEGIN EXCLUSIVE; COMMIT');
     const version = Number(db.prepare('PRAGMA user_version').get()?.user_version);
     if (version === 0) db.exec(SCHEMA);

@@ -11,7 +11,6 @@ import { type BodyFiles, bodyFiles } from './body-files.ts';
 import type { ByteSource } from './byte-source.ts';
 import { type DiskIndex, type DroppedRow, openDiskIndex } from './disk-index.ts';
 import type { CacheKey } from './key.ts';
-import { covers, type PurgeScope } from './purge-scope.ts';
 import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
 
 export interface DiskTierOptions {
@@ -134,16 +133,6 @@ export class DiskTier {
 
   drop(id: string): void {
     this.forget(this.#try('write', () => this.index.drop(id)) ?? []);
-  }
-
-  /** Takes the rows that a scope covers out of the index. Inside of a transaction; `forget` them when it is through. */
-  takeOut(scope: PurgeScope): DroppedRow[] {
-    if (scope.by === 'everything') return this.index.dropDomain(scope.domain);
-    if (scope.by === 'prefix' && scope.query === '') return this.index.dropPrefix(scope.domain, scope.path);
-    return this.index
-      .ofPath(scope.domain, scope.path)
-      .filter(({ key }) => covers(scope, key))
-      .flatMap(({ id }) => this.index.drop(id));
   }
 
   /** Removes the files of rows that are gone. */

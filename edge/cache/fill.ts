@@ -49,6 +49,8 @@ export interface Fill {
   key: CacheKey;
   generation: number;
   outcome: Promise<Outcome>;
+  /** Of the answer, once its head has come. */
+  tags: readonly string[] | undefined;
   /** A purge was applied since it began: it is neither stored nor joined. */
   detached: boolean;
 }
@@ -77,6 +79,7 @@ export class Fills {
       key: request.key,
       generation: this.#store.generation,
       outcome: head.promise,
+      tags: undefined,
       detached: false,
     };
     if (request.joinable) this.#joinable.set(request.joinId, fill);
@@ -99,7 +102,7 @@ export class Fills {
   /** Before a purge: what is under way is not stored, and nobody new joins it. Who waits already still gets it. */
   detach(scopes: readonly PurgeScope[]): void {
     for (const fill of this.#running.keys()) {
-      if (scopes.some((scope) => covers(scope, fill.key))) fill.detached = true;
+      if (scopes.some((scope) => covers(scope, fill))) fill.detached = true;
     }
     for (const [joinId, fill] of this.#joinable) if (fill.detached) this.#joinable.delete(joinId);
   }
@@ -150,7 +153,9 @@ export class Fills {
   #confirmed(fill: Fill, stale: StoredObject, response: OriginResponse): StoredObject {
     const object: StoredObject = {
       ...stale,
-      headers: updatedBy(this.#dated(response.headers, response), stale.headers),
+      headers: updatedBy(this.#dated(without(response.headers, NOT_STORED), response), stale.headers),
+      tags: saysTags(response.headers) ? tagsOf(response.headers) : stale.tags,
+      staleAt: undefined,
       requestTime: response.requestTime,
       responseTime: response.responseTime,
       generation: fill.generation,
@@ -176,6 +181,7 @@ export class Fills {
       this.#unjoin(fill, request.joinId);
     });
     const object = this.#objectOf(id, fill, request, response);
+    fill.tags = object.tags;
     const fresh = freshLeftMs(object, request.ttl, this.#clock.now()) > 0;
     if (!fresh) this.#unjoin(fill, request.joinId);
     const length = field(response.headers, 'content-length');
@@ -239,13 +245,18 @@ export class Fills {
 }
 
 /** A cookie that was forced into the cache would be everyone's; the rest is for caches alone, and was read. */
-const NOT_STORED = new Set(['set-cookie', 'set-cookie2', 'surrogate-key', 'content-length']);
+const NOT_STORED = new Set(['set-cookie', 'set-cookie2', 'surrogate-key', 'cache-tag', 'content-length']);
 
 /** More than this many names would make a purge by tag dear for everyone. */
 const MAX_TAGS = 1_000;
 
-/** Surrogate-Key is separated by spaces, Cache-Tag by commas. */
+/** Surrogate-Key is separated by spaces (and by commas, where it came more than once), Cache-Tag by commas. */
 function tagsOf(headers: Headers): string[] {
-  const keys = (field(headers, 'surrogate-key') ?? '').split(/\s+/).filter((key) => key !== '');
-  return [...new Set([...keys, ...listItems(field(headers, 'cache-tag'))])].slice(0, MAX_TAGS);
+  const keys = (field(headers, 'surrogate-key') ?? '').toLowerCase().split(/[\s,]+/);
+  const tags = new Set([...keys.filter((key) => key !== ''), ...listItems(field(headers, 'cache-tag'))]);
+  return [...tags].slice(0, MAX_TAGS);
+}
+
+function saysTags(headers: Headers): boolean {
+  return headers.some(([name]) => name === 'surrogate-key' || name === 'cache-tag');
 }

@@ -22,6 +22,8 @@ export interface OriginAnswer {
   requestTime: number;
   /** When its head had come. */
   responseTime: number;
+  /** A soft purge: it is stale from then on, whatever else says. */
+  staleAt?: number | undefined;
 }
 
 /** What a request says about caching. */
@@ -125,7 +127,8 @@ export function ageMs({ headers, requestTime, responseTime }: OriginAnswer, now:
 export function freshLeftMs(answer: OriginAnswer, ttl: Ttl, now: number): number {
   const ruled = ttl?.statuses.includes(answer.status) ?? false;
   const age = ruled ? Math.max(0, now - answer.responseTime) : ageMs(answer, now);
-  return freshForMs(answer, ttl) - age;
+  const left = freshForMs(answer, ttl) - age;
+  return answer.staleAt === undefined ? left : Math.min(left, answer.staleAt - now);
 }
 
 /**

@@ -77,6 +77,24 @@ export class MemoryTier {
     return removed;
   }
 
+  /** Puts others in the place of the objects that match, with their bodies, and gives their ids. */
+  replaceWhere(
+    matches: (object: StoredObject) => boolean,
+    replacement: (object: StoredObject) => StoredObject,
+  ): string[] {
+    const replaced: string[] = [];
+    for (const [key, { variants }] of this.#entries) {
+      const found = variants.filter(matches);
+      if (found.length === 0) continue;
+      replaced.push(...found.map(({ id }) => id));
+      this.set(
+        key,
+        variants.map((object) => (found.includes(object) ? replacement(object) : object)),
+      );
+    }
+    return replaced;
+  }
+
   #makeRoom(): void {
     while (this.#bytes > this.#limit) {
       const key = this.#eviction.next();

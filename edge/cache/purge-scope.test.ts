@@ -48,7 +48,7 @@ describe('what a URL covers:', () => {
     ['?v=2', { mode: 'Ignore' as const, names: [] }, '?v=1', true],
   ])('%s with %o was stored; %s is purged: %s', (stored, setting, purged, covered) => {
     const key = cacheKey('u', '/a', stored, setting);
-    expect(covers({ domain: 'u', by: 'url', path: '/a', query: purged }, key)).toBe(covered);
-    expect(covers({ domain: 'other', by: 'url', path: '/a', query: purged }, key)).toBe(false);
+    expect(covers({ domain: 'u', by: 'url', path: '/a', query: purged }, { key, tags: [] })).toBe(covered);
+    expect(covers({ domain: 'other', by: 'url', path: '/a', query: purged }, { key, tags: [] })).toBe(false);
   });
 });

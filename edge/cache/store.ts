@@ -6,11 +6,14 @@
  *     put ───── memory, then file, then index: a row in the index means a whole file
  *
  * A purge takes rows out of the index in the transaction that also remembers its uid, and the fetches under way are
- * detached before: no mark is needed that would have to be asked at every lookup.
+ * detached before. One that covers many rows is in force at once as a ban, which lookups on disk ask, and the lurker
+ * works it off in slices; its uid is remembered when that is done.
  */
 import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Ban, Bans, staleFrom } from './bans.ts';
 import type { ByteSource } from './byte-source.ts';
-import type { DroppedRow } from './disk-index.ts';
+import type { Cursor } from './disk-purge.ts';
 import { DiskTier, type DiskTierOptions } from './disk-tier.ts';
 import { FillBody, type FilledBody } from './fill-body.ts';
 import type { CacheKey } from './key.ts';
@@ -44,12 +47,21 @@ export interface CommandResult {
   durationMs: number;
 }
 
+export interface PurgeOptions {
+  /** What makes it durable, and remembered. */
+  uid?: string | undefined;
+  /** Marks what it covers as stale instead of dropping it. */
+  soft?: boolean | undefined;
+}
+
 export class Store {
   readonly #options: StoreOptions;
   readonly #disk: DiskTier;
   readonly #memory: MemoryTier;
   /** Objects whose file is being written: in memory, not yet in the index. */
   readonly #unwritten = new Map<string, StoredObject>();
+  readonly #bans: Bans;
+  #closing = false;
   #generation: number;
   #revalidateBelow: number;
 
@@ -63,6 +75,8 @@ export class Store {
     );
     this.#generation = this.#disk.index.counter('generation');
     this.#revalidateBelow = this.#disk.index.counter('revalidate-below');
+    this.#bans = new Bans(this.#disk.index.bans());
+    this.#disk.later(this.#lurk(this.#bans.list(), new Set()));
   }
 
   /** Rises with every purge. What is fetched carries the one at which its fetch began. */
@@ -83,7 +97,7 @@ export class Store {
   lookup(key: CacheKey): readonly StoredObject[] {
     const hot = this.#memory.get(key.id);
     if (hot !== undefined) return hot.variants;
-    const variants = this.#disk.find(key).sort((a, b) => b.responseTime - a.responseTime);
+    const variants = this.#bans.apply(this.#disk.find(key)).sort((a, b) => b.responseTime - a.responseTime);
     if (variants.length > 0) this.#memory.set(key.id, variants);
     return variants;
   }
@@ -204,36 +218,79 @@ export class Store {
   }
 
   /**
-   * Drops all that the scopes cover. With a uid it is on the disk when this returns, and remembered: after a crash
-   * either all of it happened, or none. The caller has detached the fetches that are under way.
+   * Drops, or makes stale, all that the scopes cover: none of it is used any more when this returns. With a uid the
+   * purge is on the disk then, and remembered once all rows are worked off, which is what the result waits for: after a
+   * crash it is as if it had not begun, or goes on. The caller has detached the fetches that are under way.
    */
-  purge(scopes: readonly PurgeScope[], uid?: string): CommandResult {
+  async purge(
+    scopes: readonly PurgeScope[],
+    { uid, soft = false }: PurgeOptions = {},
+  ): Promise<CommandResult> {
     const begin = performance.now();
-    const gone = this.#dropFromMemory(({ key }) => scopes.some((scope) => covers(scope, key)));
+    const now = this.#options.clock.now();
+    const generation = this.#generation + 1;
+    const bans = scopes.map((scope) => ({ scope, generation, staleAt: soft ? now : undefined }));
+    const touched = this.#purgeMemory(scopes, soft ? now : undefined);
     const { index } = this.#disk;
-    let rows: DroppedRow[] = [];
-    const run = () => {
-      index.setCounter('generation', this.#generation + 1);
-      rows = scopes.flatMap((scope) => this.#disk.takeOut(scope));
-      for (const { id } of rows) gone.add(id);
-      const result = { objects: gone.size, durationMs: performance.now() - begin };
+    const finish = () => {
+      const result = { objects: touched.size, durationMs: performance.now() - begin };
       if (uid !== undefined) this.#remember(uid, result);
       return result;
     };
-    const result = uid === undefined ? index.transaction(run) : index.durably(run);
-    this.#generation++;
-    this.#disk.forget(rows);
-    return result;
+    const run = () => {
+      index.setCounter('generation', generation);
+      const slices = bans.map((ban) => ({ ban, ...index.workOff(ban) }));
+      const rows = slices.flatMap((slice) => slice.rows);
+      for (const { id } of rows) touched.add(id);
+      const unfinished = slices.filter(({ next }) => next !== undefined).map(({ ban }) => index.addBan(ban));
+      return {
+        left: unfinished,
+        dropped: soft ? [] : rows,
+        result: unfinished.length === 0 ? finish() : undefined,
+      };
+    };
+    const { left, dropped, result } = uid === undefined ? index.transaction(run) : index.durably(run);
+    this.#generation = generation;
+    this.#disk.forget(dropped);
+    if (result !== undefined) return result;
+    for (const ban of left) this.#bans.add(ban);
+    await this.#lurk(left, touched);
+    return index.durably(finish);
   }
 
-  #dropFromMemory(matches: (object: StoredObject) => boolean): Set<string> {
-    const gone = new Set(this.#memory.removeWhere(matches));
-    for (const [id, object] of this.#unwritten) {
-      if (!matches(object)) continue;
-      this.#unwritten.delete(id);
-      gone.add(id);
+  /** Works off what bans cover on disk, and lifts them. */
+  async #lurk(bans: readonly Ban[], touched: Set<string>): Promise<void> {
+    const { index } = this.#disk;
+    for (const ban of bans) {
+      let from: Cursor | undefined;
+      do {
+        await nextTurn();
+        if (this.#closing)
+          throw new Error('the edge stops; this purge is in force, and goes on with the next start');
+        const { rows, next } = index.transaction(() => index.workOff(ban, from));
+        for (const { id } of rows) touched.add(id);
+        if (ban.staleAt === undefined) this.#disk.forget(rows);
+        from = next;
+      } while (from !== undefined);
+      index.removeBan(ban);
+      this.#bans.remove(ban);
     }
-    return gone;
+  }
+
+  #purgeMemory(scopes: readonly PurgeScope[], staleAt: number | undefined): Set<string> {
+    const matches = (object: StoredObject) => scopes.some((scope) => covers(scope, object));
+    const unwritten = [...this.#unwritten.values()].filter(matches);
+    if (staleAt === undefined) {
+      for (const { id } of unwritten) this.#unwritten.delete(id);
+      return new Set([...this.#memory.removeWhere(matches), ...unwritten.map(({ id }) => id)]);
+    }
+    for (const object of unwritten) this.#unwritten.set(object.id, staleFrom(object, staleAt));
+    const fresh = (object: StoredObject) => (object.staleAt ?? Number.POSITIVE_INFINITY) > staleAt;
+    const marked = this.#memory.replaceWhere(
+      (object) => fresh(object) && matches(object),
+      (object) => staleFrom(object, staleAt),
+    );
+    return new Set([...marked, ...unwritten.filter(fresh).map(({ id }) => id)]);
   }
 
   /** Everything stored up to now must be confirmed by the origin before it is used again. */
@@ -268,6 +325,7 @@ export class Store {
   }
 
   close(): Promise<void> {
+    this.#closing = true;
     return this.#disk.close();
   }
 }

@@ -20,23 +20,28 @@ export interface CommandParts {
   log: Log;
 }
 
-export function applyCommand(command: Command, parts: CommandParts): CommandResult {
+export async function applyCommand(command: Command, parts: CommandParts): Promise<CommandResult> {
   const before = parts.store.applied(command.uid);
   if (before !== undefined) return before;
-  const result = command.type === 'purge' ? purge(command, parts) : revalidateAll(command.uid, parts);
-  parts.metrics.commands.inc({ type: command.type });
+  const result = command.type === 'purge' ? await purge(command, parts) : revalidateAll(command.uid, parts);
+  const type = command.type === 'purge' && command.soft ? 'softPurge' : command.type;
+  parts.metrics.commands.inc({ type });
   parts.log.info({ command: command.type, uid: command.uid, ...result }, 'command applied');
   return result;
 }
 
-function purge(command: PurgeCommand, { dropping, plans, metrics, log }: CommandParts): CommandResult {
+async function purge(
+  command: PurgeCommand,
+  { dropping, plans, metrics, log }: CommandParts,
+): Promise<CommandResult> {
   const hostnames = plans.current()?.byUid.get(command.domain)?.hostnames;
   // A domain that the plan does not have is told by the operator alone; its hosts are then taken on trust.
   const { scopes, foreign } = scopesOf(command, (host) => hostnames?.has(host) ?? true);
   if (foreign.length > 0) {
     log.warn({ uid: command.uid, urls: foreign.slice(0, 20) }, 'purge names URLs that are not of its domain');
   }
-  const result = dropping.drop(scopes, command.uid);
+  const { uid, soft } = command;
+  const result = await dropping.drop(scopes, { uid, soft });
   metrics.purgedObjects.inc(result.objects);
   return result;
 }

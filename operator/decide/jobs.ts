@@ -39,12 +39,15 @@ export function startJob(
 }
 
 function commandOf({ metadata, spec }: PurgeJob, domain: string): PurgeCommand {
-  return { type: 'purge', uid: metadata.uid, domain, target: targetOf(spec) };
+  const soft = spec.action === 'SoftPurge';
+  return { type: 'purge', uid: metadata.uid, domain, target: targetOf(spec), ...(soft && { soft }) };
 }
 
-function targetOf({ urls, prefixes }: PurgeJobSpec): PurgeCommand['target'] {
+function targetOf({ urls, prefixes, tags, regex }: PurgeJobSpec): PurgeCommand['target'] {
   if (urls) return { by: 'urls', urls };
-  return prefixes ? { by: 'prefixes', prefixes } : { by: 'everything' };
+  if (prefixes) return { by: 'prefixes', prefixes };
+  if (tags) return { by: 'tags', tags };
+  return regex === undefined ? { by: 'everything' } : { by: 'regex', regex };
 }
 
 function restoredOutcome({ conditions = [], completionTime }: PurgeJobStatus): JobOutcome | undefined {
