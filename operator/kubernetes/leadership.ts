@@ -131,6 +131,7 @@ export class Leadership {
     const holder = this.holder();
     if (mine && holder !== identity && holder !== '') {
       this.#stopped = true;
+      this.#renewedAt = Number.NEGATIVE_INFINITY;
       this.#lost.resolve(new Error(`another replica leads now: ${holder}`));
       return;
     }

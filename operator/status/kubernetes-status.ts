@@ -11,7 +11,14 @@ import { inParallel } from '../../lib/in-parallel.ts';
 import type { Log } from '../../lib/log.ts';
 import { resourceKey } from '../admit/snapshot.ts';
 import { hasStatus, type KubernetesApi } from '../kubernetes/api.ts';
-import { type ApiObject, collectionPath, listAll, objectPath, refOfObject } from '../kubernetes/objects.ts';
+import {
+  type ApiObject,
+  apiObject,
+  collectionPath,
+  listAll,
+  objectPath,
+  refOfObject,
+} from '../kubernetes/objects.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 import { changedRecords, type StatusStore } from './status-files.ts';
 
@@ -19,6 +26,8 @@ export const FIELD_MANAGER = 'weir';
 /** Changes of one object within this are one write. */
 const GATHER_MS = 1_000;
 const WRITES_AT_ONCE = 8;
+/** After so many the next round tries again. */
+const MAX_TRIES = 3;
 
 interface KubernetesStatusOptions {
   api: KubernetesApi;
@@ -69,19 +78,42 @@ class KubernetesStatus implements StatusStore {
   }
 
   async #write(record: StatusRecord): Promise<void> {
-    const { api, clock, mayWrite } = this.#options;
-    const { ref, uid, status } = record;
-    const { kind, namespace, name } = ref;
-    mayWrite();
-    const metadata = { name, uid, ...(namespace !== '' && { namespace }) };
-    const body = { apiVersion: API_VERSION, kind, metadata, status };
+    const { uid } = record;
     try {
-      await api.apply(`${objectPath(ref)}/status`, FIELD_MANAGER, body);
+      await this.#apply(record);
     } catch (error) {
-      // Deleted meanwhile, or another of the same name: the uid guards it. The source will say so.
-      if (!hasStatus(error, 404, 409)) throw error;
+      // Deleted meanwhile: the source will say so.
+      if (!hasStatus(error, 404)) throw error;
     }
-    this.#written.set(uid, { digest: digestOf(record), at: clock.now() });
+    this.#written.set(uid, { digest: digestOf(record), at: this.#options.clock.now() });
+  }
+
+  /**
+   * The uid of a `/status` is not compared by API servers, the resourceVersion is. Without it a job that was deleted and
+   * made again under its name could be called Complete for what the one before it did.
+   */
+  async #apply({ ref, uid, status }: StatusRecord): Promise<void> {
+    const { api, mayWrite } = this.#options;
+    const { kind, namespace, name } = ref;
+    for (let tries = 1; ; tries++) {
+      const { metadata } = apiObject.parse(await api.get(objectPath(ref)));
+      if (metadata.uid !== uid) return;
+      mayWrite();
+      const { resourceVersion } = metadata;
+      const place = { name, resourceVersion, ...(namespace !== '' && { namespace }) };
+      try {
+        await api.apply(`${objectPath(ref)}/status`, FIELD_MANAGER, {
+          apiVersion: API_VERSION,
+          kind,
+          metadata: place,
+          status,
+        });
+        return;
+      } catch (error) {
+        // Someone wrote to it between the two.
+        if (!hasStatus(error, 409) || tries === MAX_TRIES) throw error;
+      }
+    }
   }
 
   #readRecord(kind: KindName, object: ApiObject): StatusRecord | undefined {
