@@ -1,13 +1,14 @@
 /**
  * The `weir` command: one file or folder for each of its commands.
  *
- *     weir standalone | get | explain | validate | compile | purge | force
+ *     weir standalone | get | explain | validate | compile | purge | force | dnssec
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { compileCommand } from './compile.ts';
+import { dnssecCommand } from './dnssec/command.ts';
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain/command.ts';
 import { forceCommand } from './force.ts';
@@ -22,6 +23,7 @@ const COMMANDS = [
   explainCommand,
   purgeCommand,
   forceCommand,
+  dnssecCommand,
   validateCommand,
   compileCommand,
 ];

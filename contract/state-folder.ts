@@ -10,6 +10,7 @@
  *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600, read by dns-servers
+ *     rollovers/<zone>                 a rollover that `weir dnssec rollover` asked for
  *     dns-server/                      plan.json, table.json, health.json
  *     edges/<node>/                    plan.json, lingering.json, cache/ (bodies; index.db: objects, applied uids)
  */
@@ -44,6 +45,8 @@ export function stateFolder(root: string) {
     secrets: join(root, 'secrets'),
     cookieSecret: join(root, 'secrets', COOKIE_SECRET_FILE),
     zoneKeys: (zone: string) => join(root, 'secrets', `${zone}${ZONE_KEYS_SUFFIX}`),
+    rollovers: join(root, 'rollovers'),
+    rollover: (zone: string) => join(root, 'rollovers', zone),
     dnsServer: join(root, 'dns-server'),
     edge: (node: string) => join(root, 'edges', node),
     sampleOrigin: join(root, 'sample-origin'),

@@ -8,6 +8,7 @@
  *     stream server <──plans, tables, commands── reconciler
  *     stream server ──connect, disconnect, report──> reconciler
  *     clock ──tick──> reconciler
+ *     zones' keys in the state folder <── keepKeys <── plan, clock
  */
 import { Command, Option } from 'commander';
 import { Registry } from 'prom-client';
@@ -21,6 +22,9 @@ import {
 } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
+import { keepKeys } from './dnssec/keep-keys.ts';
+import { keyFiles, makeCookieSecret } from './dnssec/key-files.ts';
+import { askForDs, parentResolver } from './dnssec/parent-ds.ts';
 import { agentEvents } from './publish/agent-events.ts';
 import { operatorMetrics } from './publish/metrics.ts';
 import { StreamServer } from './publish/stream-server.ts';
@@ -61,7 +65,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const { clock = systemClock, log = createLog('operator') } = options;
   refuseOpenAddress(options.listen);
   const metrics = new Registry();
-  const token = await readOrMakeToken(stateFolder(options.state).token);
+  const state = stateFolder(options.state);
+  const token = await readOrMakeToken(state.token);
 
   const backing =
     'folder' in options
@@ -101,6 +106,14 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
 
   source.start((loaded) => void reconciler.loaded(loaded));
   const address = await server.start();
+  await makeCookieSecret(state);
+  const stopKeys = keepKeys({
+    store: keyFiles(state),
+    plan: () => reconciler.routing()?.published.plan,
+    askForDs: (zone) => askForDs(zone, parentResolver(reconciler.admission()?.config?.dnssec.resolver)),
+    clock,
+    log,
+  });
   const stopTicking = clock.every(TICK_MS, () => reconciler.event({ type: 'tick' }));
   log.info({ listen: formatListenAddress(address), state: options.state }, 'operator is up');
 
@@ -109,6 +122,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     ...(election && { failed: election.lost }),
     async stop() {
       stopTicking();
+      await stopKeys();
       await source.stop();
       await server.stop();
       await reconciler.idle();

@@ -87,6 +87,13 @@ const listen = z.strictObject({
     .min(1)
     .default(['127.0.0.1:5300'])
     .describe('UDP and TCP addresses of the dns-server.'),
+  batch: z
+    .enum(['auto', 'on', 'off'])
+    .default('auto')
+    .describe(
+      'Answer UDP in batches, by threads of their own. auto: on Linux, where it works; on: do not start without; ' +
+        'off: packet by packet.',
+    ),
   dnsAdmin: listenAddress
     .default('127.0.0.1:8702')
     .describe('/healthz, /readyz and /metrics of the dns-server.'),
@@ -96,6 +103,12 @@ const listen = z.strictObject({
   edgeAdminPort: port
     .default(8701)
     .describe('/healthz, /readyz and /metrics of each edge, on its first address.'),
+});
+
+const dnssec = z.strictObject({
+  resolver: listenAddress
+    .optional()
+    .describe('The resolver that is asked which DS a parent has; by default the machine’s own.'),
 });
 
 const cache = z.strictObject({
@@ -156,6 +169,7 @@ export const weirConfig = z
     geo: geo.optional().describe('Geo data of your own; read again whenever a file changes.'),
     listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
     rateLimit: rateLimit.prefault({}),
+    dnssec: dnssec.prefault({}).describe('What the rollover of a zone’s key needs.'),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),
   })
