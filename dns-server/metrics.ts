@@ -2,7 +2,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Revision } from '../contract/plans/revision.ts';
 import type { HealthReport } from '../contract/stream/messages.ts';
+import type { DomainAnswer } from './answer/answer-domain.ts';
 import type { Responded, Transport } from './answer/respond.ts';
+import { stepsOf } from './answer/steps.ts';
 import { Tally } from './tally.ts';
 import { rcodeName, typeName } from './wire/constants.ts';
 
@@ -38,6 +40,18 @@ export class DnsMetrics {
     'weir_dns_truncated_total',
     'Responses that did not fit and sent the client to TCP.',
     ['transport'],
+  );
+  readonly #steps = new Tally(
+    this.registry,
+    'weir_dns_choice_steps_total',
+    'Choices of nodes for an answer, by step and what it came to; an answer that is given again as it was is none.',
+    ['step', 'result'],
+  );
+  readonly #shifts = new Tally(
+    this.registry,
+    'weir_dns_shift_queries_total',
+    'Queries for a domain while a timed shift of it is in force, by what became of them: moved or kept.',
+    ['domain', 'side'],
   );
   readonly #limited = new Tally(
     this.registry,
@@ -105,7 +119,7 @@ export class DnsMetrics {
 
   responded(
     transport: Transport,
-    { length, type, rcode, truncated, domain, limited, cookie }: Responded,
+    { length, type, rcode, truncated, domain, answer, limited, cookie }: Responded,
   ): void {
     if (limited) this.#limited.count(`${limited.by} ${limited.verdict === 'Drop' ? 'dropped' : 'truncated'}`);
     if (cookie !== 'none') this.#cookies.count(cookie);
@@ -113,6 +127,13 @@ export class DnsMetrics {
     this.#queries.count(`${transport} ${typeName(type)} ${code}`);
     if (truncated) this.#truncated.count(transport);
     if (domain) this.#answers.count(this.#labelOf(domain.label));
+    if (answer) this.#chosen(answer);
+  }
+
+  #chosen(answer: DomainAnswer): void {
+    for (const step of stepsOf(answer)) this.#steps.count(step);
+    if (answer.side === 'None') return;
+    this.#shifts.count(`${this.#labelOf(answer.domain.label)} ${answer.side === 'Moved' ? 'moved' : 'kept'}`);
   }
 
   signed(): void {

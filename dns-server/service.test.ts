@@ -13,14 +13,15 @@ function start(geo: GeoDatabase = TEST_GEO) {
   const logged: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as (typeof logged)[0]) });
   const metrics = new DnsMetrics();
-  const service = new Service({ name: 'dns-test', geo, metrics, log, clock: new FakeClock() });
-  const ask = (name: string) => {
-    const source = parseIp('202.102.224.68');
+  const clock = new FakeClock();
+  const service = new Service({ name: 'dns-test', geo, metrics, log, clock });
+  const ask = (name: string, client = '202.102.224.68') => {
+    const source = parseIp(client);
     const answer = source && service.handle(queryBytes(name), source, 'udp');
     if (answer === undefined) throw new Error('silence');
     return decode(answer);
   };
-  return { service, metrics, ask, messages: () => logged.map(({ msg }) => msg) };
+  return { service, metrics, clock, ask, messages: () => logged.map(({ msg }) => msg) };
 }
 
 const VIDEO = 'video.demo.cdn.example.net';
@@ -63,6 +64,38 @@ test('subdivisions that no flat database can know are told', () => {
   ];
   service.usePlan(preparePlan(published(testPlan({ regions }))));
   expect(messages()).toEqual([expect.stringContaining('subdivisions without a known name')]);
+});
+
+test('a shift begins and ends by the clock, and its share of the queries is counted', async () => {
+  const { service, metrics, clock, ask } = start();
+  const from = clock.now() + 60_000;
+  const shift = { set: 'north', start: 0, percent: 30, from, until: from + 60_000 };
+  const all = plan.candidateSets;
+  const tiers = [{ by: 'All' as const, name: 'all', nodes: ['bj-1', 'bj-2'] }];
+  const regions = plan.regions.map(({ name }) => ({ region: name, tiers }));
+  const domains = [testDomain({ shifts: [shift] })];
+  const shifted = testPlan({ domains, candidateSets: [...all, { id: 'north', regions }] });
+  service.usePlan(preparePlan(published(shifted)));
+  service.useTable(readyTable(shifted));
+  const north = ['198.51.100.1', '198.51.100.2'];
+  /** How many of 512 networks of the centre are sent north. */
+  const moved = () => {
+    const clients = Array.from({ length: 512 }, (_, unit) => `61.${unit >> 4}.${(unit & 15) << 4}.1`);
+    const firsts = clients.map((client) => lines(ask(VIDEO, client).answers)[0]?.split(' ')[1] ?? '');
+    return firsts.filter((address) => north.includes(address)).length;
+  };
+  expect(moved()).toBe(0);
+  clock.advance(60_000);
+  const share = moved();
+  expect(Math.abs(share / 512 - 0.3)).toBeLessThan(0.06);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain(`weir_dns_shift_queries_total{domain="demo/video",side="moved"} ${share}`);
+  expect(text).toContain(`weir_dns_shift_queries_total{domain="demo/video",side="kept"} ${512 - share}`);
+  expect(text).toContain(`weir_dns_choice_steps_total{step="candidates",result="All"} ${share}`);
+  expect(text).toContain('weir_dns_choice_steps_total{step="health",result="Usable"} 1024');
+  clock.advance(60_000);
+  expect(moved()).toBe(0);
+  service.stop();
 });
 
 describe('make before break', () => {

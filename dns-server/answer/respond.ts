@@ -50,6 +50,8 @@ export interface Responded {
   truncated: boolean;
   /** Whose addresses were asked for. */
   domain: PreparedDomain | undefined;
+  /** How its addresses were chosen. */
+  answer?: DomainAnswer | undefined;
   /** The limit that it met. */
   limited: Judged | undefined;
   /** Whether it came with a cookie, and with one of ours. */
@@ -91,6 +93,7 @@ export function respond(
     rcode: writer.rcode,
     truncated: writer.truncated,
     domain: answer?.domain,
+    answer,
     limited,
     cookie,
   };
