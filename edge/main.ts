@@ -4,7 +4,8 @@
  *     state folder ─┐
  *     operator ─────┴─agent─> plan ─prepare─> plans ──┐
  *                           > command ─> store, fills │
- *     clients ─> http server ─> health, pipeline ─────┴─ hit ──> store (memory, disk) ─> clients
+ *     clients ─> fast path ── ready hits in memory ───┼─────────────────────────────────> clients
+ *                └> http server ─> health, pipeline ──┴─ hit ──> store (memory, disk) ─> clients
  *                                                     └─ miss ─> fills ─> origin
  *
  * It starts and serves with no operator: its plan and its cache lie in its state folder. One process uses a folder.
@@ -20,6 +21,7 @@ import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
 import { createFetching } from './answer/fetching.ts';
 import { createPassing } from './answer/passing.ts';
+import { createReadyHits, type ReadyHits } from './answer/ready-hits.ts';
 import { createServing } from './answer/serving.ts';
 import { Fills } from './cache/fill.ts';
 import { HitForMiss } from './cache/hit-for-miss.ts';
@@ -56,6 +58,7 @@ export interface EdgeSurroundings {
   clock?: Clock;
   agent?: (options: AgentOptions<'edge'>) => Agent<'edge'>;
   timeouts?: OriginTimeouts;
+  readyHits?: ReadyHits;
 }
 
 export interface Edge {
@@ -72,6 +75,7 @@ export async function startEdge(
     clock = systemClock,
     agent: openAgent = createAgent,
     timeouts = DEFAULT_TIMEOUTS,
+    readyHits: hitsOfTest,
   }: EdgeSurroundings = {},
 ): Promise<Edge> {
   const { node, state, memory: memoryBytes, disk: diskBytes } = options;
@@ -117,9 +121,13 @@ export async function startEdge(
   const fetchOrJoin = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
   const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetchOrJoin, clock });
 
+  const readyHits = hitsOfTest ?? createReadyHits({ plans, store, clock, teller });
+
   await plans.load();
   await agent.load();
-  const listeners = await startListeners(options.listen, () => createHttpServer({ pipeline, metrics, log }));
+  const listeners = await startListeners(options.listen, () =>
+    createHttpServer({ pipeline, readyHits, metrics, log }),
+  );
   const admin = await startAdminServer({
     listen: options.admin,
     metrics: metrics.registry,

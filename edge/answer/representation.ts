@@ -26,7 +26,10 @@ export interface Shape {
 }
 
 /** Status, header and byte range of the answer. */
-export function shapeFor(request: ClientRequest, { status, headers, length }: Representation): Shape {
+export function shapeFor(
+  request: ClientRequest,
+  { status, headers, length }: Omit<Representation, 'open'>,
+): Shape {
   if (status === 200 && clientHasIt(request.headers, headers)) {
     return { status: 304, headers: headers.filter(([name]) => !OF_CONTENT.test(name)), range: undefined };
   }
@@ -85,9 +88,9 @@ function requestedRange(
   return resolveRange(spec, length);
 }
 
-export async function bodyFor(representation: Representation, { range }: Shape): Promise<AnswerBody> {
+export async function bodyFor({ open }: Pick<Representation, 'open'>, { range }: Shape): Promise<AnswerBody> {
   if (range === undefined || range.last === -1) return NO_BODY;
-  const body = await representation.open(range.first);
+  const body = await open(range.first);
   if (!Buffer.isBuffer(body)) return { kind: 'source', source: body, ...range };
   return { kind: 'bytes', bytes: body.subarray(range.first, (range.last ?? body.length - 1) + 1) };
 }

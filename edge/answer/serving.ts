@@ -6,10 +6,11 @@ import { ageMs, freshLeftMs } from '../cache/freshness.ts';
 import type { Store } from '../cache/store.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
+import type { Headers } from '../headers.ts';
 import type { Answer, Result } from './answer.ts';
 import type { CacheNote } from './cache-status.ts';
 import { clientHeaders, type Teller, withAge, withBrowserTtl } from './client-headers.ts';
-import { bodyFor, type Representation, shapeFor } from './representation.ts';
+import { bodyFor, type Representation, type Shape, shapeFor } from './representation.ts';
 
 export type Filling = Extract<Outcome, { kind: 'filling' }>;
 
@@ -27,21 +28,20 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
   async function answer(
     exchange: Exchange,
     object: StoredObject,
-    representation: Omit<Representation, 'status' | 'headers'>,
+    representation: Pick<Representation, 'length' | 'open'>,
     forward: Forward | undefined,
   ): Promise<Answer> {
-    const now = clock.now();
-    const { ttl, browserTtl } = exchange.rule.rule;
-    const left = Math.floor(freshLeftMs(object, ttl, now) / 1_000);
-    const note: CacheNote =
-      forward === undefined ? { hit: true, ttl: left } : { hit: false, ...forward, ttl: left };
-    const told = withBrowserTtl(withAge(object.headers, ageMs(object, now)), object.status, browserTtl);
-    const whole = { ...representation, status: object.status, headers: told };
-    const shape = shapeFor(exchange.request, whole);
+    const head = storedHead(exchange, object, {
+      now: clock.now(),
+      teller,
+      length: representation.length,
+      forward,
+    });
+    const { shape } = head;
     return {
       status: shape.status,
-      headers: clientHeaders(shape.headers, teller, note),
-      body: await bodyFor(whole, shape),
+      headers: head.headers,
+      body: await bodyFor(representation, shape),
       domain: exchange.domain.label,
       result: resultOf(forward),
     };
@@ -69,6 +69,22 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
       return result;
     },
   };
+}
+
+/** Status, fields and range of the answer that a stored object is to a request. Pure. */
+export function storedHead(
+  { request, rule }: Pick<Exchange, 'request' | 'rule'>,
+  object: StoredObject,
+  about: { now: number; teller: Teller; length: number | undefined; forward?: Forward | undefined },
+): { status: number; headers: Headers; shape: Shape } {
+  const { now, teller, length, forward } = about;
+  const { ttl, browserTtl } = rule.rule;
+  const left = Math.floor(freshLeftMs(object, ttl, now) / 1_000);
+  const note: CacheNote =
+    forward === undefined ? { hit: true, ttl: left } : { hit: false, ...forward, ttl: left };
+  const told = withBrowserTtl(withAge(object.headers, ageMs(object, now)), object.status, browserTtl);
+  const shape = shapeFor(request, { status: object.status, headers: told, length });
+  return { status: shape.status, headers: clientHeaders(shape.headers, teller, note), shape };
 }
 
 function resultOf(forward: Forward | undefined): Result {

@@ -17,7 +17,7 @@ import type { Cursor } from './disk-purge.ts';
 import { DiskTier, type DiskTierOptions } from './disk-tier.ts';
 import { FillBody, type FilledBody } from './fill-body.ts';
 import type { CacheKey } from './key.ts';
-import { MemoryTier } from './memory-tier.ts';
+import { type HotEntry, MemoryTier } from './memory-tier.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
 import { BLOCK_BYTES, CorruptBody, type StoredObject } from './stored-object.ts';
 import { sameSelection } from './vary.ts';
@@ -100,6 +100,16 @@ export class Store {
     const variants = this.#bans.apply(this.#disk.find(key)).sort((a, b) => b.responseTime - a.responseTime);
     if (variants.length > 0) this.#memory.set(key.id, variants);
     return variants;
+  }
+
+  /** What memory has for a key, without a look at the disk. */
+  hot(key: CacheKey): HotEntry | undefined {
+    return this.#memory.get(key.id);
+  }
+
+  /** Notes that a body was used which `hot` gave. */
+  used(id: string): void {
+    this.#disk.used(id);
   }
 
   /** Stored before "revalidate all": the origin must confirm it before it is used. */

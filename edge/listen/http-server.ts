@@ -1,19 +1,23 @@
 /** The serving sockets: node:http, its limits, and the way from its request to our pipeline and back. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Log } from '../../lib/log.ts';
 import { textAnswer } from '../answer/answer.ts';
+import type { ReadyHits } from '../answer/ready-hits.ts';
 import type { ClientRequest } from '../exchange.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Pipeline } from '../pipeline.ts';
+import { installFastPath } from './fast-path.ts';
+import type { ServingServer } from './listeners.ts';
 import { send } from './send.ts';
 
 export interface HttpServerParts {
   pipeline: Pipeline;
+  readyHits: ReadyHits;
   metrics: EdgeMetrics;
   log: Log;
 }
 
-export function createHttpServer({ pipeline, metrics, log }: HttpServerParts): Server {
+export function createHttpServer({ pipeline, readyHits, metrics, log }: HttpServerParts): ServingServer {
   const server = createServer(
     {
       maxHeaderSize: 32 * 1_024,
@@ -67,7 +71,15 @@ export function createHttpServer({ pipeline, metrics, log }: HttpServerParts): S
     }).catch((error: unknown) => log.warn({ err: error, domain }, 'an answer broke off'));
   }
 
-  return server;
+  const fastPath = installFastPath(server, {
+    ready: readyHits,
+    onHit(domain, bytes) {
+      metrics.fastHits.inc();
+      metrics.requests.inc({ domain, result: 'hit' });
+      metrics.clientBytes.inc({ domain }, bytes);
+    },
+  });
+  return { server, fastPath };
 }
 
 const CLIENT_ERRORS: Record<string, string> = {

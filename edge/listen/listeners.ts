@@ -2,6 +2,12 @@
 import type { Server } from 'node:http';
 import { listen } from '../../lib/listen.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
+import type { FastPath } from './fast-path.ts';
+
+export interface ServingServer {
+  server: Server;
+  fastPath: FastPath;
+}
 
 export interface Listeners {
   bound: ListenAddress[];
@@ -14,13 +20,13 @@ const DRAIN_MS = 6_000;
 
 export async function startListeners(
   addresses: readonly ListenAddress[],
-  create: () => Server,
+  create: () => ServingServer,
 ): Promise<Listeners> {
-  const opened: { server: Server; bound: ListenAddress }[] = [];
+  const opened: (ServingServer & { bound: ListenAddress })[] = [];
   try {
     for (const address of addresses) {
-      const server = create();
-      opened.push({ server, bound: await listen(server, address) });
+      const created = create();
+      opened.push({ ...created, bound: await listen(created.server, address) });
     }
   } catch (error) {
     for (const { server } of opened) server.close();
@@ -28,15 +34,19 @@ export async function startListeners(
   }
   return {
     bound: opened.map(({ bound }) => bound),
-    drain: async () => void (await Promise.all(opened.map(({ server }) => drainServer(server)))),
+    drain: async () => void (await Promise.all(opened.map(drainServer))),
   };
 }
 
-async function drainServer(server: Server): Promise<void> {
+async function drainServer({ server, fastPath }: ServingServer): Promise<void> {
   // Node keeps no connection alive after close(), so those that fall idle while we wait go by themselves.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  fastPath.closeIdle();
+  const timer = setTimeout(() => {
+    server.closeAllConnections();
+    fastPath.closeAll();
+  }, DRAIN_MS);
   await closed;
   clearTimeout(timer);
 }

@@ -23,6 +23,8 @@ export interface TestEdgeOptions {
   clock?: FakeClock;
   connected?: boolean;
   timeouts?: OriginTimeouts;
+  /** Off: every request goes through node:http. */
+  fastPath?: boolean;
 }
 
 export interface Reply {
@@ -113,6 +115,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       clock,
       agent,
       ...(options.timeouts && { timeouts: options.timeouts }),
+      ...(options.fastPath === false && { readyHits: () => undefined }),
     },
   );
   const publish = async (domains: EdgeDomain[]) => {

@@ -1,0 +1,69 @@
+/**
+ * The requests that the fast path takes: one whole GET or HEAD in one piece, with a safe target and no field that could
+ * change the answer. A strict subset of what node:http takes, and read in the same way; whatever else comes is not
+ * refused here, it is not ours. Pure.
+ */
+
+export interface PlainRequest {
+  method: 'GET' | 'HEAD';
+  url: string;
+  host: string;
+}
+
+/** Longer ones are rare, and the limits of the listener are for node:http to hold. */
+const MAX_BYTES = 4_096;
+/** Header blocks that are known to be plain. Clients send the same one with each request of a connection. */
+const KNOWN_BLOCKS = 1_000;
+const MAX_KNOWN_CHARS = 1_024;
+
+/** Nothing in it that any parser would read in another way; a dot segment or a bad escape is for the target's reader. */
+const REQUEST_LINE = /^(GET|HEAD) (\/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]*) HTTP\/1\.1\r\n/;
+const FIELD = /([A-Za-z-]+): ([!-~](?:[ -~]*[!-~])?)\r\n/y;
+const HOST = /^[A-Za-z0-9.-]+(?::\d{1,5})?$/;
+/** Fields that neither the cache nor the framing looks at. A stored answer that varies on one of them is not ours. */
+const WITHOUT_EFFECT =
+  /^(?:accept|accept-encoding|accept-language|cookie|dnt|origin|priority|referer|save-data|sec-ch-ua[a-z-]*|sec-fetch-[a-z]+|sec-gpc|upgrade-insecure-requests|user-agent)$/i;
+
+export type ReadPlainRequest = (bytes: Buffer) => PlainRequest | undefined;
+
+export function plainRequestReader(): ReadPlainRequest {
+  const hosts = new Map<string, string>();
+
+  function hostOf(block: string): string | undefined {
+    const known = hosts.get(block);
+    if (known !== undefined) return known;
+    const host = readBlock(block);
+    if (host === undefined || block.length > MAX_KNOWN_CHARS) return host;
+    if (hosts.size >= KNOWN_BLOCKS) hosts.clear();
+    hosts.set(block, host);
+    return host;
+  }
+
+  return function readPlainRequest(bytes) {
+    if (bytes.length > MAX_BYTES) return undefined;
+    const text = bytes.toString('latin1');
+    const [line, method, url] = REQUEST_LINE.exec(text) ?? [];
+    if (line === undefined || url === undefined || (method !== 'GET' && method !== 'HEAD')) return undefined;
+    const host = hostOf(text.slice(line.length));
+    return host === undefined ? undefined : { method, url, host };
+  };
+}
+
+/** The host of a block of fields that are all plain, up to and with the empty line, and with nothing behind it. */
+function readBlock(block: string): string | undefined {
+  let host: string | undefined;
+  let at = 0;
+  while (!block.startsWith('\r\n', at)) {
+    FIELD.lastIndex = at;
+    const [field, name = '', value = ''] = FIELD.exec(block) ?? [];
+    if (field === undefined) return undefined;
+    at += field.length;
+    if (/^host$/i.test(name)) {
+      if (host !== undefined || !HOST.test(value)) return undefined;
+      host = value;
+    } else if (!WITHOUT_EFFECT.test(name) && !(/^connection$/i.test(name) && /^keep-alive$/i.test(value))) {
+      return undefined;
+    }
+  }
+  return at + 2 === block.length ? host : undefined;
+}
