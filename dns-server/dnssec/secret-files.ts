@@ -4,6 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type ZoneKeys, zoneKeys } from '../../contract/dns/zone-keys.ts';
 import { COOKIE_SECRET_FILE, ZONE_KEYS_SUFFIX } from '../../contract/state-folder.ts';
 import { isMissing, readFileIfThere } from '../../lib/atomic-file.ts';
@@ -34,9 +35,12 @@ export async function followSecrets({
   onSecrets,
 }: SecretFilesOptions): Promise<() => void> {
   let failed = '';
+  let known: Secrets | undefined;
   const read = latest<void>(async () => {
     try {
-      onSecrets(await readSecrets(folder));
+      const secrets = await readSecrets(folder);
+      if (!isDeepStrictEqual(secrets, known)) onSecrets(secrets);
+      known = secrets;
       failed = '';
     } catch (error) {
       if (failed !== String(error))
