@@ -118,8 +118,8 @@ export async function startEdge(
   const serving = createServing(store, clock, teller);
   const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.forget(scopes) });
   const hitForMiss = new HitForMiss(clock);
-  const fetchOrJoin = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
-  const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetchOrJoin, clock });
+  const fetching = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
+  const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetching, clock });
 
   const readyHits = hitsOfTest ?? createReadyHits({ plans, store, clock, teller });
 

@@ -6,11 +6,12 @@ import type { Clock } from '../lib/clock.ts';
 import { type Answer, textAnswer } from './answer/answer.ts';
 import { type CacheNote, cacheStatus } from './answer/cache-status.ts';
 import type { Teller } from './answer/client-headers.ts';
-import type { Fetching } from './answer/fetching.ts';
+import type { Fetching, Wanted } from './answer/fetching.ts';
 import type { Passing } from './answer/passing.ts';
 import type { Serving } from './answer/serving.ts';
 import { cacheKey } from './cache/key.ts';
 import { selectVariant, whyForward } from './cache/select.ts';
+import { mayUseOnError, mayUseWhileRevalidating } from './cache/stale.ts';
 import type { Store } from './cache/store.ts';
 import { CorruptBody } from './cache/stored-object.ts';
 import { type ClientRequest, type Exchange, openExchange } from './exchange.ts';
@@ -29,7 +30,7 @@ export interface PipelineParts {
   store: Store;
   serving: Serving;
   passing: Passing;
-  fetchOrJoin: Fetching;
+  fetching: Fetching;
   clock: Clock;
 }
 
@@ -89,7 +90,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 }
 
 async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = false): Promise<Answer> {
-  const { teller, store, serving, passing, fetchOrJoin, clock } = parts;
+  const { teller, store, serving, passing, fetching, clock } = parts;
   const { request, target, domain, rule } = exchange;
 
   // The key.
@@ -103,21 +104,49 @@ async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = fa
   const fwd = whyForward(exchange, variants, stored, (object) => store.mustRevalidate(object), clock.now());
   try {
     if (stored !== undefined && fwd === undefined) return await serving.stored(exchange, stored);
-    if (exchange.terms.directives.has('only-if-cached')) return nothingStored(domain.label);
     const forward = fwd ?? 'uri-miss';
+    // What must be confirmed because a purge may have been missed is not used stale.
+    const lent =
+      forward === 'stale' && stored !== undefined && !store.mustRevalidate(stored) ? stored : undefined;
+    const may = (use: typeof mayUseOnError) =>
+      lent !== undefined && use(exchange.terms, lent, rule.rule, clock.now());
+    const usableOnError = may(mayUseOnError);
+    const wanted: Wanted = { key, variants, stale: stored, usableOnError, fwd: forward };
+
+    // Stale, and still to be used while one fetch asks the origin.
+    if (stored !== undefined && may(mayUseWhileRevalidating)) {
+      const answer = await serving.stored(exchange, stored);
+      fetching.revalidate(exchange, wanted);
+      return { ...answer, result: 'stale' };
+    }
+    if (exchange.terms.directives.has('only-if-cached')) return nothingStored(domain.label);
 
     // A HEAD is not worth a fetch of the whole.
     const asked =
       request.method === 'HEAD'
         ? passing.pass(exchange, { hit: false, fwd: forward })
         : // The origin: one fetch for all who wait.
-          fetchOrJoin(exchange, { key, variants, stale: stored, fwd: forward });
-    return await asked.catch(originFailed(exchange, teller, forward));
+          fetching.fetchOrJoin(exchange, wanted);
+    return await asked
+      .catch(staleInstead(serving, exchange, wanted))
+      .catch(originFailed(exchange, teller, forward));
   } catch (error) {
     // A body that is damaged or was dropped meanwhile; its object is gone by now, so the origin has it.
     if (error instanceof CorruptBody && !isRepeat) return await fromCache(parts, exchange, true);
     throw error;
   }
+}
+
+/** Stale content in place of the origin's failure, where that is allowed. */
+function staleInstead(
+  serving: Serving,
+  exchange: Exchange,
+  { stale, usableOnError, fwd }: Wanted,
+): (error: unknown) => Promise<Answer> {
+  return async (error) => {
+    if (!(error instanceof OriginFailure) || stale === undefined || !usableOnError) throw error;
+    return await serving.stored(exchange, stale, { fwd, fwdStatus: error.answered, detail: error.code });
+  };
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';

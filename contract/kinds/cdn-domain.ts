@@ -88,6 +88,24 @@ const cacheRule = withRules(
       .boolean()
       .optional()
       .describe('`ttl` wins over `private`, `no-store` and Set-Cookie. Use with care.'),
+    heuristicTtl: duration
+      .optional()
+      .describe(
+        'Where the origin says when content was last changed, but not for how long it is fresh: a tenth of its age then, ' +
+          'at most this (RFC 9111 4.2.2). Without this such content is confirmed at each use.',
+      ),
+    staleWhileRevalidate: duration
+      .optional()
+      .describe(
+        'For this long after it has become stale, content is still used, while one request asks the origin (RFC 5861). ' +
+          'Instead of what the origin says; its `must-revalidate` and `no-cache` still win, unless `force` is true.',
+      ),
+    staleIfError: duration
+      .optional()
+      .describe(
+        'For this long after it has become stale, content is used when the origin fails: no answer, 500, 502, 503 or ' +
+          '504 (RFC 5861). `must-revalidate` and `no-cache` still win, unless `force` is true.',
+      ),
     browserTtl: duration
       .optional()
       .describe(
@@ -99,10 +117,15 @@ const cacheRule = withRules(
   }),
   [
     {
-      holds: ({ bypass, ttl, statuses, force }) =>
-        !bypass || (ttl === undefined && statuses === undefined && force === undefined),
-      cel: '!(has(self.bypass) && self.bypass) || !(has(self.ttl) || has(self.statuses) || has(self.force))',
-      message: 'a rule with bypass: true has no ttl, statuses or force',
+      holds: ({ bypass, ttl, statuses, force, heuristicTtl, staleWhileRevalidate, staleIfError }) =>
+        !bypass ||
+        [ttl, statuses, force, heuristicTtl, staleWhileRevalidate, staleIfError].every(
+          (part) => part === undefined,
+        ),
+      cel:
+        '!(has(self.bypass) && self.bypass) || !(has(self.ttl) || has(self.statuses) || has(self.force) || ' +
+        'has(self.heuristicTtl) || has(self.staleWhileRevalidate) || has(self.staleIfError))',
+      message: 'a rule with bypass: true has no ttl, statuses, force, and nothing on stale content',
     },
     {
       holds: ({ ttl, statuses, force }) =>

@@ -23,6 +23,11 @@ const edgeRule = z.strictObject({
   bypass: z.boolean(),
   /** Freshness that replaces the origin's, for `statuses`. */
   ttl: z.strictObject({ seconds, statuses: z.array(z.int()), force: z.boolean() }).optional(),
+  /** A tenth of the content's age, at most this, where the origin says nothing else (RFC 9111 4.2.2). */
+  heuristicTtl: seconds.optional(),
+  /** RFC 5861, instead of what the origin says. */
+  staleWhileRevalidate: seconds.optional(),
+  staleIfError: seconds.optional(),
   browserTtl: seconds.optional(),
   query: queryKey,
 });

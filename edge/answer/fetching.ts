@@ -21,6 +21,8 @@ export interface Wanted {
   variants: readonly StoredObject[];
   /** The variant to be confirmed. */
   stale: StoredObject | undefined;
+  /** It may be used if the origin fails. */
+  usableOnError: boolean;
   fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request';
 }
 
@@ -36,12 +38,19 @@ export interface FetchingParts {
 /** A range that begins this far behind what has come so far is not waited for. */
 const FAR_BYTES = 8 * 1_024 * 1_024;
 
-export type Fetching = (exchange: Exchange, wanted: Wanted) => Promise<Answer>;
+export interface Fetching {
+  /** The answer to a request that the store cannot answer. */
+  fetchOrJoin(exchange: Exchange, wanted: Wanted): Promise<Answer>;
+  /** Has the origin asked about what is stale, in the background; one fetch at a time. */
+  revalidate(exchange: Exchange, wanted: Wanted): void;
+}
 
 export function createFetching(parts: FetchingParts): Fetching {
   const { fills, hitForMiss, serving, passing, origin, metrics } = parts;
 
-  return async function fetchOrJoin(exchange, wanted) {
+  return { fetchOrJoin, revalidate };
+
+  async function fetchOrJoin(exchange: Exchange, wanted: Wanted): Promise<Answer> {
     const joinId = joinIdOf(wanted.key.id, wanted.variants, exchange);
     const together = mayShare(exchange, wanted) && !hitForMiss.has(joinId);
     const running = together ? fills.find(joinId) : undefined;
@@ -54,8 +63,24 @@ export function createFetching(parts: FetchingParts): Fetching {
     if (isRange && wanted.stale === undefined && hitForMiss.has(joinId)) {
       return await passing.pass(exchange, { hit: false, fwd: wanted.fwd, detail: 'hit-for-miss' });
     }
-    return await lead(exchange, wanted, joinId, together && running === undefined);
-  };
+    const fill = start(exchange, wanted, joinId, together && running === undefined);
+    const outcome = await fill.outcome;
+    remember(joinId, outcome);
+    return await take(exchange, outcome, wanted.fwd);
+  }
+
+  function revalidate(exchange: Exchange, wanted: Wanted): void {
+    const joinId = joinIdOf(wanted.key.id, wanted.variants, exchange);
+    if (fills.find(joinId) !== undefined) return;
+    start(exchange, wanted, joinId, true).outcome.then(
+      (outcome) => {
+        remember(joinId, outcome);
+        // A failure was counted where it happened; the next request asks again.
+        if (outcome.kind === 'unshareable') abandon(outcome.response.body);
+      },
+      () => {},
+    );
+  }
 
   /** Nothing when what it brings is not for this request. */
   async function join(exchange: Exchange, { fwd }: Wanted, fill: Fill): Promise<Answer | undefined> {
@@ -68,20 +93,22 @@ export function createFetching(parts: FetchingParts): Fetching {
     return outcome.fresh ? await fromFill(exchange, outcome, { fwd, collapsed: true }) : undefined;
   }
 
-  async function lead(
+  function start(
     exchange: Exchange,
-    { key, stale, fwd }: Wanted,
+    { key, stale, usableOnError }: Wanted,
     joinId: string,
     joinable: boolean,
-  ): Promise<Answer> {
+  ): Fill {
     const { domain, target, terms, selecting, rule } = exchange;
-    const fill = fills.start({
+    return fills.start({
       key,
       joinId,
       joinable,
       terms,
       selecting,
       ttl: rule.rule.ttl,
+      heuristicTtl: rule.rule.heuristicTtl,
+      failsOnError: usableOnError,
       stale,
       fetch: (conditions, signal) =>
         origin.fetch({
@@ -95,9 +122,6 @@ export function createFetching(parts: FetchingParts): Fetching {
         }),
       onBytes: (bytes) => metrics.originBytes.inc({ domain: domain.label }, bytes),
     });
-    const outcome = await fill.outcome;
-    remember(joinId, outcome);
-    return await take(exchange, outcome, fwd);
   }
 
   function remember(joinId: string, outcome: Outcome): void {

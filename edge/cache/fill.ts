@@ -9,13 +9,14 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { field, type Headers, listItems, without } from '../headers.ts';
-import { OriginFailure } from '../origin/failure.ts';
+import { ErrorAnswer, OriginFailure } from '../origin/failure.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import { confirms, updatedBy, validators } from './conditional.ts';
 import type { FillBody, FilledBody } from './fill-body.ts';
-import { freshLeftMs, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
+import { freshLeftMs, heuristicMs, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
 import type { CacheKey } from './key.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
+import { FAILURES } from './stale.ts';
 import type { Store } from './store.ts';
 import type { StoredObject } from './stored-object.ts';
 import { type FieldOf, selectionOf } from './vary.ts';
@@ -30,6 +31,10 @@ export interface FillRequest {
   /** The request's fields as the origin sees them. */
   selecting: FieldOf;
   ttl: Ttl;
+  /** Seconds that a heuristic may give at most; nothing: there is none. */
+  heuristicTtl: number | undefined;
+  /** A 5xx is the origin's failure: something stale is better. */
+  failsOnError: boolean;
   /** To be confirmed, if the origin can. */
   stale: StoredObject | undefined;
   fetch: (conditions: Headers, signal: AbortSignal) => Promise<OriginResponse>;
@@ -128,8 +133,9 @@ export class Fills {
     tell: (outcome: Outcome) => void,
     abort: AbortController,
   ): Promise<void> {
-    const response = await this.#ask(fill, request, abort.signal);
-    if (!('body' in response)) return tell({ kind: 'confirmed', object: response });
+    const asked = await this.#ask(fill, request, abort.signal);
+    if (!('body' in asked)) return tell({ kind: 'confirmed', object: asked });
+    const response = { ...asked, heuristicMs: heuristicMs(asked, request.heuristicTtl) };
     const reason = whyNotStored(request.terms, response, request.ttl) ?? this.#tooLarge(response);
     if (reason !== undefined) {
       this.#unjoin(fill, request.joinId);
@@ -142,16 +148,25 @@ export class Fills {
   async #ask(fill: Fill, request: FillRequest, signal: AbortSignal): Promise<OriginResponse | StoredObject> {
     const { stale } = request;
     const response = await request.fetch(stale === undefined ? [] : validators(stale.headers), signal);
+    if (request.failsOnError && FAILURES.has(response.status)) {
+      await response.body.dump();
+      throw new OriginFailure(new ErrorAnswer(response.status));
+    }
     if (stale === undefined || response.status !== 304) return response;
     await response.body.dump();
-    if (confirms(response.headers, stale.headers)) return this.#confirmed(fill, stale, response);
+    if (confirms(response.headers, stale.headers)) return this.#confirmed(fill, request, stale, response);
     // It speaks of something that we do not hold (RFC 9111 4.3.3): ask for the whole.
     this.#store.drop(stale);
     return await request.fetch([], signal);
   }
 
-  #confirmed(fill: Fill, stale: StoredObject, response: OriginResponse): StoredObject {
-    const object: StoredObject = {
+  #confirmed(
+    fill: Fill,
+    { heuristicTtl }: FillRequest,
+    stale: StoredObject,
+    response: OriginResponse,
+  ): StoredObject {
+    const confirmed: StoredObject = {
       ...stale,
       headers: updatedBy(this.#dated(without(response.headers, NOT_STORED), response), stale.headers),
       tags: saysTags(response.headers) ? tagsOf(response.headers) : stale.tags,
@@ -160,6 +175,7 @@ export class Fills {
       responseTime: response.responseTime,
       generation: fill.generation,
     };
+    const object = { ...confirmed, heuristicMs: heuristicMs(confirmed, heuristicTtl) };
     if (!fill.detached) this.#store.refresh(object);
     return object;
   }
@@ -173,7 +189,7 @@ export class Fills {
   async #fill(
     fill: Fill,
     request: FillRequest,
-    response: OriginResponse,
+    response: OriginResponse & Pick<StoredObject, 'heuristicMs'>,
     tell: (outcome: Outcome) => void,
   ): Promise<void> {
     const { id, body } = this.#store.beginBody(() => {
@@ -200,8 +216,13 @@ export class Fills {
     await body.release();
   }
 
-  #objectOf(id: string, fill: Fill, request: FillRequest, response: OriginResponse): StoredObject {
-    const { status, requestTime, responseTime } = response;
+  #objectOf(
+    id: string,
+    fill: Fill,
+    request: FillRequest,
+    response: OriginResponse & Pick<StoredObject, 'heuristicMs'>,
+  ): StoredObject {
+    const { status, requestTime, responseTime, heuristicMs: heuristic } = response;
     return {
       id,
       key: request.key,
@@ -210,6 +231,7 @@ export class Fills {
       headers: this.#dated(without(response.headers, NOT_STORED), response),
       requestTime,
       responseTime,
+      heuristicMs: heuristic,
       generation: fill.generation,
       tags: tagsOf(response.headers),
       size: 0,
@@ -245,7 +267,15 @@ export class Fills {
 }
 
 /** A cookie that was forced into the cache would be everyone's; the rest is for caches alone, and was read. */
-const NOT_STORED = new Set(['set-cookie', 'set-cookie2', 'surrogate-key', 'cache-tag', 'content-length']);
+const NOT_STORED = new Set([
+  'set-cookie',
+  'set-cookie2',
+  'surrogate-key',
+  'cache-tag',
+  'content-length',
+  // Obsolete, and wrong as soon as the answer is confirmed (RFC 9111 5.5).
+  'warning',
+]);
 
 /** More than this many names would make a purge by tag dear for everyone. */
 const MAX_TAGS = 1_000;

@@ -22,6 +22,8 @@ export interface OriginAnswer {
   requestTime: number;
   /** When its head had come. */
   responseTime: number;
+  /** Its freshness by a rule's heuristic, where it says nothing itself (RFC 9111 4.2.2). */
+  heuristicMs?: number | undefined;
   /** A soft purge: it is stale from then on, whatever else says. */
   staleAt?: number | undefined;
 }
@@ -78,7 +80,7 @@ export function whyNotStored(request: RequestTerms, answer: OriginAnswer, ttl: T
   const forAll = ['public', 's-maxage', 'must-revalidate'].some((name) => directives.has(name));
   if (request.authorized && !forAll) return 'authorization';
   if (ruled) return undefined;
-  if (hasExplicitFreshness(headers) && freshForMs(answer, ttl) > 0) return undefined;
+  if (freshForMs(answer, ttl) > 0) return undefined;
   // Stale from the start, but worth keeping where the origin can confirm it.
   const confirmable = field(headers, 'etag') !== undefined || field(headers, 'last-modified') !== undefined;
   return confirmable && CACHEABLE_BY_DEFAULT.has(status) ? undefined : 'no-freshness';
@@ -90,7 +92,21 @@ function hasExplicitFreshness(headers: Headers): boolean {
   return !targeted && field(headers, 'expires') !== undefined;
 }
 
-/** Freshness lifetime (RFC 9111 4.2.1). Heuristic freshness (4.2.2) is off: 0 where the origin gives none. */
+/**
+ * Heuristic freshness (RFC 9111 4.2.2): a tenth of the time since the content was last changed, at most `limit` seconds.
+ * Only where the origin said nothing explicit, and the status or `public` allows it.
+ */
+export function heuristicMs(answer: OriginAnswer, limit: number | undefined): number | undefined {
+  const { status, headers, responseTime } = answer;
+  const modified = httpDate(field(headers, 'last-modified'));
+  if (limit === undefined || modified === undefined || hasExplicitFreshness(headers)) return undefined;
+  const allowed = CACHEABLE_BY_DEFAULT.has(status) || answerDirectives(headers).directives.has('public');
+  if (!allowed) return undefined;
+  const age = (httpDate(field(headers, 'date')) ?? responseTime) - modified;
+  return Math.min(limit * 1_000, Math.max(0, Math.floor(age / 10)));
+}
+
+/** Freshness lifetime (RFC 9111 4.2.1): 0 where the origin gives none and no rule has a heuristic for it. */
 export function freshForMs(answer: OriginAnswer, ttl: Ttl): number {
   if (ttl?.statuses.includes(answer.status)) return ttl.seconds * 1_000;
   const { headers, responseTime } = answer;
@@ -100,7 +116,7 @@ export function freshForMs(answer: OriginAnswer, ttl: Ttl): number {
   const shared = seconds(directives, 's-maxage') ?? seconds(directives, 'max-age');
   if (shared !== undefined) return shared * 1_000;
   const expires = targeted ? undefined : field(headers, 'expires');
-  if (expires === undefined) return 0;
+  if (expires === undefined) return answer.heuristicMs ?? 0;
   // An Expires that is no date has passed already (RFC 9111 5.3).
   const until = httpDate(expires);
   return until === undefined ? 0 : Math.max(0, until - (httpDate(field(headers, 'date')) ?? responseTime));

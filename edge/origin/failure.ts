@@ -5,13 +5,29 @@ export class OriginFailure extends Error {
   /** `ECONNREFUSED`, `UND_ERR_HEADERS_TIMEOUT` …: what to search for. */
   readonly code: string;
 
+  /** What it answered, where it did. */
+  readonly answered: number | undefined;
+
   constructor(cause: unknown) {
     const code = codeOf(cause);
     super(`${TIMEOUTS.has(code) ? 'it did not answer in time' : 'it gave no usable answer'} (${code})`, {
       cause,
     });
     this.code = code;
+    this.answered = cause instanceof ErrorAnswer ? cause.status : undefined;
     this.status = TIMEOUTS.has(code) ? 504 : 502;
+  }
+}
+
+/** An answer that says that the origin failed, where something stale is used instead. */
+export class ErrorAnswer extends Error {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`status ${status}`);
+    this.code = `STATUS_${status}`;
+    this.status = status;
   }
 }
 

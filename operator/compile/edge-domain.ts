@@ -33,8 +33,8 @@ function compileRule({
   ttl,
   statuses,
   force = false,
-  browserTtl,
   query,
+  ...times
 }: CacheRule): EdgeRule {
   const { pathPrefix, glob, extensions } = match;
   return {
@@ -51,7 +51,21 @@ function compileRule({
         force,
       },
     }),
-    ...(browserTtl !== undefined && { browserTtl: durationSeconds(browserTtl) }),
+    ...secondsOf(times),
     query: { mode: query?.mode ?? 'Keep', names: [...(query?.names ?? [])].sort() },
+  };
+}
+
+type Times = 'heuristicTtl' | 'staleWhileRevalidate' | 'staleIfError' | 'browserTtl';
+
+function secondsOf(times: Pick<CacheRule, Times>): Pick<EdgeRule, Times> {
+  const { heuristicTtl, staleWhileRevalidate, staleIfError, browserTtl } = times;
+  return {
+    ...(heuristicTtl !== undefined && { heuristicTtl: durationSeconds(heuristicTtl) }),
+    ...(staleWhileRevalidate !== undefined && {
+      staleWhileRevalidate: durationSeconds(staleWhileRevalidate),
+    }),
+    ...(staleIfError !== undefined && { staleIfError: durationSeconds(staleIfError) }),
+    ...(browserTtl !== undefined && { browserTtl: durationSeconds(browserTtl) }),
   };
 }
