@@ -38,7 +38,7 @@ import { standBy } from './stand-by.ts';
 const TICK_MS = 1_000;
 
 interface CommonOptions {
-  /** What must survive, with a folder; with a Kubernetes API nothing but the agents' token. */
+  /** What must survive; where a Kubernetes API holds that, the token and keys that it does not hold. */
   state: string;
   listen: ListenAddress;
   clock?: Clock;
@@ -155,7 +155,7 @@ if (import.meta.main) {
     )
     .requiredOption(
       '--state <dir>',
-      'folder: where what must survive is kept; kubernetes: where the token of agents lies',
+      'folder: where what must survive is kept; kubernetes: where the agents’ token and keys lie',
     )
     .option('--listen <address>', 'address and port of the plan stream; loopback only', '127.0.0.1:8700')
     .addHelpText('after', '\nExample:\n  node operator/main.ts --folder examples/quickstart --state .weir\n');

@@ -25,6 +25,8 @@ export interface Cluster {
   try(args: string[], input?: unknown[]): Promise<Answer>;
   /** The same, and throws what kubectl said when it fails. Resolves with its standard output. */
   kubectl(args: string[], input?: unknown[]): Promise<string>;
+  /** The path of a kubeconfig for a ServiceAccount, with a token for an hour. */
+  kubeconfigOf(account: string, namespace: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -48,6 +50,16 @@ export async function startCluster(): Promise<Cluster> {
       const { code, stdout, stderr } = await cluster.try(args, input);
       if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
       return stdout;
+    },
+    async kubeconfigOf(account, namespace) {
+      const token = await cluster.kubectl(['create', 'token', account, '-n', namespace]);
+      const config = JSON.parse(await cluster.kubectl(['config', 'view', '--raw', '--minify', '-o', 'json']));
+      const [context] = config.contexts;
+      const users = [{ name: account, user: { token: token.trim() } }];
+      const contexts = [{ ...context, context: { ...context.context, user: account, namespace } }];
+      const path = join(home, `${account}.kubeconfig`);
+      await writeFile(path, JSON.stringify({ ...config, users, contexts }), { mode: 0o600 });
+      return path;
     },
     async stop() {
       await plane?.stop();

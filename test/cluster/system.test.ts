@@ -1,12 +1,21 @@
 /** The whole of Weir with its resources in a Kubernetes API, driven by kubectl as people do. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { addresses, CLIENTS, CNAME, dig, get } from '../system/client.ts';
+import { addresses, CLIENTS, CNAME, get } from '../system/client.ts';
 import { type CountingOrigin, startCountingOrigin } from '../system/counting-origin.ts';
-import { EDGES, prepareSystem, purgeJob, type System, startAll } from '../system/programs.ts';
+import {
+  EDGES,
+  freePort,
+  Program,
+  prepareSystem,
+  purgeJob,
+  type System,
+  startAll,
+} from '../system/programs.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'kubernetes');
@@ -15,6 +24,8 @@ const SOON = { timeout: 30_000, interval: 100 };
 let cluster: Cluster;
 let system: System;
 let origin: CountingOrigin;
+/** Of the ServiceAccount that the example gives the operator, and of nobody with more rights. */
+let operatorKubeconfig: string;
 
 /** The example's manifests, moved to the ports of this run. */
 function manifests(file: string): Record<string, unknown>[] {
@@ -30,14 +41,15 @@ beforeAll(async () => {
   system = await prepareSystem({
     source: () => ({
       source: 'kubernetes',
-      kubeconfig: cluster.kubeconfig,
+      kubeconfig: operatorKubeconfig,
       config: join(EXAMPLE, 'settings', 'weir.yaml'),
     }),
   });
   await cluster.kubectl(
     ['apply', '--server-side', '-f', '-'],
-    ['demo.yaml', 'nodes.yaml'].flatMap((file) => manifests(file)),
+    ['rbac.yaml', 'demo.yaml', 'nodes.yaml'].flatMap((file) => manifests(file)),
   );
+  operatorKubeconfig = await cluster.kubeconfigOf('weir-operator', 'weir-system');
   startAll(system);
 }, 900_000);
 
@@ -108,11 +120,14 @@ test('a PurgeJob that outlived its time is removed', async () => {
 }, 40_000);
 
 test('a rule that is patched is seen at the edges', async () => {
-  const patch = { spec: { routing: { ttl: '7s' } } };
-  await cluster.kubectl(['patch', 'cdn', 'video', '-n', 'demo', '--type=merge', '-p', JSON.stringify(patch)]);
+  const rules = [{ match: { pathPrefix: '/' }, ttl: '1h', browserTtl: '77s' }];
+  const patch = JSON.stringify({ spec: { cache: { rules } } });
+  await cluster.kubectl(['patch', 'cdn', 'video', '-n', 'demo', '--type=merge', '-p', patch]);
   await vi.waitFor(async () => {
-    const { answers = [] } = await dig(system.ports.dns, CNAME, CLIENTS.zhengzhou);
-    expect(answers[0]).toMatchObject({ ttl: 7 });
+    for (const { address } of EDGES) {
+      const { headers } = await get(system, address, '/a');
+      expect(headers['cache-control']).toContain('max-age=77');
+    }
   }, SOON);
 }, 40_000);
 
@@ -179,6 +194,34 @@ describe('an edge that stops', () => {
     await vi.waitFor(async () => expect(await near('zhengzhou')).toEqual(['127.0.2.1']), SOON);
   }, 60_000);
 });
+
+test('a second operator stands by, says who leads, and takes over when that one stops', async () => {
+  const port = await freePort('127.0.0.1');
+  const flags = {
+    source: 'kubernetes',
+    kubeconfig: operatorKubeconfig,
+    config: join(EXAMPLE, 'settings', 'weir.yaml'),
+    state: system.state.root,
+    listen: `127.0.0.1:${port}`,
+  };
+  const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+  const second = new Program('operator/main.ts', args);
+  const readiness = async () => {
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}/readyz`);
+    return [statusCode, await body.text()];
+  };
+  try {
+    await vi.waitFor(async () => {
+      expect(await readiness()).toEqual([503, expect.stringMatching(/^standing by: .+_.+ leads/)]);
+    }, SOON);
+    await system.programs.get('operator')?.stop();
+    await vi.waitFor(async () => expect(await readiness()).toEqual([200, 'ok\n']), SOON);
+    system.startOperator();
+  } finally {
+    expect(await second.stop()).toBe(0);
+  }
+  await wait('edge/zz-1', 'Connected');
+}, 90_000);
 
 describe('the API server is killed', () => {
   const serves = async () => {
