@@ -2,7 +2,7 @@
  * What is hot: by key all variants of a URL, their heads, and the bodies that fit into one block. Bounded in bytes.
  * A key that is here is here with all of its variants, so that one look is enough.
  */
-import { type Eviction, lru } from './eviction.ts';
+import { type Eviction, s3Fifo } from './eviction.ts';
 import type { StoredObject } from './stored-object.ts';
 
 /** Variants of one key, newest first. */
@@ -20,7 +20,7 @@ export class MemoryTier {
   readonly #onEvict: (objects: number) => void;
   #bytes = 0;
 
-  constructor(limit: number, onEvict: (objects: number) => void = () => {}, eviction: Eviction = lru()) {
+  constructor(limit: number, onEvict: (objects: number) => void = () => {}, eviction: Eviction = s3Fifo()) {
     this.#limit = limit;
     this.#onEvict = onEvict;
     this.#eviction = eviction;
@@ -44,13 +44,16 @@ export class MemoryTier {
   set(key: string, variants: StoredObject[], bodies: Iterable<readonly [string, Buffer]> = []): void {
     const ids = new Set(variants.map(({ id }) => id));
     const kept = [...(this.#entries.get(key)?.bodies ?? []), ...bodies].filter(([id]) => ids.has(id));
-    this.delete(key);
-    if (variants.length === 0) return;
+    if (variants.length === 0) {
+      this.delete(key);
+      return;
+    }
+    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     const entry: HotEntry = { variants, bodies: new Map(kept), bytes: 0 };
     entry.bytes = weight(entry);
     this.#entries.set(key, entry);
     this.#bytes += entry.bytes;
-    this.#eviction.used(key);
+    this.#eviction.put(key, entry.bytes);
     this.#makeRoom();
   }
 
