@@ -1,66 +1,28 @@
 /** The program as it is started by others: its own process, its plan on disk, no operator. */
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { get } from 'node:http';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { planDigest } from '../contract/plans/published-plan.ts';
-import { listen } from '../lib/listen.ts';
 import { eventually } from '../lib/testing/eventually.ts';
+import { type EdgeProcess, edgeProcess } from './testing/edge-process.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
-import { domainOf, fetchFrom } from './testing/test-edge.ts';
+import { fetchFrom } from './testing/test-edge.ts';
 
 let origin: ScriptOrigin;
-let state: string;
 let port: number;
 let admin: number;
-let edge: ChildProcess;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const bound = await listen(server, { host: '127.0.0.1', port: 0 });
-  server.close();
-  return bound.port;
-}
-
-async function startProgram(): Promise<void> {
-  const options = {
-    node: 'zz-1',
-    operator: 'http://127.0.0.1:1',
-    'token-file': join(state, 'token'),
-    state,
-    listen: `127.0.0.1:${port}`,
-    admin: `127.0.0.1:${admin}`,
-    disk: '2GiB',
-  };
-  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  edge = fork(join(import.meta.dirname, 'main.ts'), flags, { stdio: 'ignore' });
-  const answers = () => fetchFrom(port, '/.weir/health', { host: 'any' });
-  await eventually(answers);
-}
+let edge: EdgeProcess;
 
 beforeEach(async () => {
   origin = await startScriptOrigin((_request, response) =>
     response.writeHead(200, { 'cache-control': 'max-age=600' }).end('hello'),
   );
-  state = await mkdtemp(join(tmpdir(), 'weir-edge-'));
-  port = await freePort();
-  admin = await freePort();
-  const plan = { domains: [domainOf(origin.url)] };
-  const published = { revision: { epoch: 1, seq: 1 }, digest: planDigest(plan), run: 'run-1', plan };
-  await writeFile(join(state, 'plan.json'), JSON.stringify(published));
-  await startProgram();
+  edge = await edgeProcess(origin.url);
+  ({ port, admin } = edge);
 });
 
 afterEach(async () => {
-  if (edge.exitCode === null && edge.signalCode === null) {
-    edge.kill('SIGKILL');
-    await once(edge, 'exit');
-  }
-  await rm(state, { recursive: true, force: true });
+  await edge.remove();
   await origin.stop();
 });
 
@@ -70,17 +32,16 @@ test('killed, it serves what it had stored when it comes back; told to stop, it 
   await fetchFrom(port, '/a', { host });
   const onDisk = /weir_edge_stored_objects\{tier="disk"\} 1\n/;
   await eventually(async () => expect((await fetchFrom(admin, '/metrics', { host })).text).toMatch(onDisk));
-  edge.kill('SIGKILL');
-  await once(edge, 'exit');
-  await startProgram();
+  await edge.kill();
+  await edge.start();
   expect((await fetchFrom(port, '/a', { host })).headers['cache-status']).toMatch(/hit/);
-  edge.kill('SIGTERM');
-  expect(await once(edge, 'exit')).toEqual([0, null]);
+  edge.child().kill('SIGTERM');
+  expect(await once(edge.child(), 'exit')).toEqual([0, null]);
 });
 
 test('it stops when the process that started it is gone', async () => {
-  edge.disconnect();
-  expect(await once(edge, 'exit')).toEqual([0, null]);
+  edge.child().disconnect();
+  expect(await once(edge.child(), 'exit')).toEqual([0, null]);
 });
 
 const GIGABYTE = 2 ** 30;
@@ -132,6 +93,6 @@ const residentMegabytes = () => memoryRow('VmRSS');
 const peakMegabytes = () => memoryRow('VmHWM');
 
 async function memoryRow(name: string): Promise<number> {
-  const text = await readFile(`/proc/${edge.pid}/status`, 'utf8');
+  const text = await readFile(`/proc/${edge.child().pid}/status`, 'utf8');
   return Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(text)?.[1]) / 1_024);
 }

@@ -1,0 +1,76 @@
+/** The edge as a process of its own, as others start it: its plan on its disk, no operator. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { planDigest } from '../../contract/plans/published-plan.ts';
+import { listen } from '../../lib/listen.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
+import { domainOf, fetchFrom } from './test-edge.ts';
+
+export interface EdgeProcess {
+  state: string;
+  port: number;
+  admin: number;
+  /** The process that runs now. */
+  child(): ChildProcess;
+  /** Starts it (again), and waits until it answers. */
+  start(): Promise<void>;
+  kill(): Promise<void>;
+  /** Kills it where it runs, and removes its state. */
+  remove(): Promise<void>;
+}
+
+export async function edgeProcess(originUrl: string, sizes = { disk: '2GiB' }): Promise<EdgeProcess> {
+  const state = await mkdtemp(join(tmpdir(), 'weir-edge-'));
+  const port = await freePort();
+  const admin = await freePort();
+  const plan = { domains: [domainOf(originUrl)] };
+  const published = { revision: { epoch: 1, seq: 1 }, digest: planDigest(plan), run: 'run-1', plan };
+  await writeFile(join(state, 'plan.json'), JSON.stringify(published));
+  const options = {
+    node: 'zz-1',
+    operator: 'http://127.0.0.1:1',
+    'token-file': join(state, 'token'),
+    state,
+    listen: `127.0.0.1:${port}`,
+    admin: `127.0.0.1:${admin}`,
+    ...sizes,
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const begin = () => fork(join(import.meta.dirname, '../main.ts'), flags, { stdio: 'ignore' });
+  const answers = () => fetchFrom(port, '/.weir/health', { host: 'any' });
+  let child = begin();
+  await eventually(answers);
+
+  async function kill(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  return {
+    state,
+    port,
+    admin,
+    child: () => child,
+    async start() {
+      child = begin();
+      await eventually(answers);
+    },
+    kill,
+    async remove() {
+      await kill();
+      await rm(state, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const bound = await listen(server, { host: '127.0.0.1', port: 0 });
+  server.close();
+  return bound.port;
+}
