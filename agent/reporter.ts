@@ -11,11 +11,12 @@ const BATCH = 1_000;
 /** Not understood, or too large. */
 const NEVER_TAKEN: ReadonlySet<number> = new Set([400, 413]);
 
-/** The queue after one more report: pure. Verdicts on plans and health replace their elder, the rest adds up. */
+/** The queue after one more report: pure. Verdicts on plans, health and load replace their elder, the rest adds up. */
 export function enqueue(queue: readonly Report[], report: Report): Report[] {
   const verdict = (type: Report['type']) => type === 'ack' || type === 'nack';
   const replaced = (older: Report) =>
-    (verdict(older.type) && verdict(report.type)) || (older.type === 'health' && report.type === 'health');
+    (verdict(older.type) && verdict(report.type)) ||
+    (older.type === report.type && (report.type === 'health' || report.type === 'load'));
   return [...queue.filter((older) => !replaced(older)), report];
 }
 

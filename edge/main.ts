@@ -31,6 +31,7 @@ import { createDropping } from './commands/dropping.ts';
 import { createHealth } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
 import { startListeners } from './listen/listeners.ts';
+import { startLoadReports } from './load/load-reports.ts';
 import { createMetrics } from './metrics.ts';
 import { readOptions } from './options.ts';
 import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
@@ -133,6 +134,11 @@ export async function startEdge(
     metrics: metrics.registry,
     notReady: () => health.reason(),
   });
+  const stopLoadReports = startLoadReports(
+    clock,
+    { bytesSent: () => metrics.bytesSent(), connections: () => listeners.connections() },
+    (load) => agent.report(load),
+  );
   agent.connect();
   log.info({ listen: listeners.bound.map(formatListenAddress) }, 'serving');
 
@@ -140,6 +146,7 @@ export async function startEdge(
     bound: listeners.bound,
     admin: { ...options.admin, port: boundPort(admin) },
     async stop() {
+      stopLoadReports();
       health.drain();
       await listeners.drain();
       await fills.stop();

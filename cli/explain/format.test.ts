@@ -28,6 +28,7 @@ const explanation: Explanation = {
           node: 'zz-1',
           region: 'cn-central',
           weight: 100,
+          load: 1,
           answered: false,
           reason: 'Unhealthy',
           message: '127.0.2.1: no answer in 1000 ms',
@@ -39,7 +40,15 @@ const explanation: Explanation = {
       name: 'cn-north',
       sameIsp: false,
       candidates: [
-        { node: 'bj-1', region: 'cn-north', weight: 50, answered: true, reason: undefined, message: '' },
+        {
+          node: 'bj-1',
+          region: 'cn-north',
+          weight: 50,
+          load: 1,
+          answered: true,
+          reason: undefined,
+          message: '',
+        },
       ],
     },
     {
@@ -51,6 +60,7 @@ const explanation: Explanation = {
           node: 'la-1',
           region: 'us-west',
           weight: 100,
+          load: 1,
           answered: false,
           reason: 'NotNeeded',
           message: 'a tier before it can answer',
@@ -108,10 +118,8 @@ test('an override for the client’s ISP, a shift, and a weight that load lowere
   const lines = explanationText({
     ...explanation,
     shift: 'Moved',
-    tiers: [
-      { by: 'Override', name: 'cn-north', sameIsp: true, candidates: [{ ...candidate, weight: 41.25 }] },
-    ],
+    tiers: [{ by: 'Override', name: 'cn-north', sameIsp: true, candidates: [{ ...candidate, load: 0.41 }] }],
   });
   expect(lines).toContain('shift   in the share that is moved');
-  expect(lines).toContain('1  bj-1  cn-north (override cn-north, same ISP)  41.3    yes');
+  expect(lines).toContain('1  bj-1  cn-north (override cn-north, same ISP)  50 x 0.41  yes');
 });

@@ -44,10 +44,10 @@ function ispText({ client: { isp } }: Explanation): string {
 
 function candidateTable({ tiers }: Explanation): string[] {
   const rows = tiers.flatMap((tier) =>
-    tier.candidates.map(({ node, region, weight, answered, reason, message }) => [
+    tier.candidates.map(({ node, region, weight, load, answered, reason, message }) => [
       node,
       [region, tierText(tier)].filter(Boolean).join(' ') || '-',
-      String(Math.round(weight * 10) / 10),
+      load < 1 ? `${weight} x ${load}` : String(weight),
       answered ? 'yes' : 'no',
       [reason, message].filter(Boolean).join(': '),
     ]),

@@ -3,7 +3,17 @@ import { z } from 'zod';
 import { revision } from '../plans/revision.ts';
 import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
-import { asSet, dnsLabel, duration, ipAddress, moment, port, textLike, withRules } from './scalars.ts';
+import {
+  asSet,
+  bandwidth,
+  dnsLabel,
+  duration,
+  ipAddress,
+  moment,
+  port,
+  textLike,
+  withRules,
+} from './scalars.ts';
 
 const healthCheck = withRules(
   z.strictObject({
@@ -75,6 +85,20 @@ const spec = z.strictObject({
     .describe(
       'Share of the region’s clients against the other nodes; 0 gets none while another node can answer.',
     ),
+  capacity: z
+    .strictObject({
+      bandwidth: bandwidth.optional().describe('What it can send to clients.'),
+      connections: z
+        .int()
+        .min(1)
+        .max(10_000_000)
+        .optional()
+        .describe('Open connections of clients that it can hold.'),
+    })
+    .optional()
+    .describe(
+      'What it can carry. Near its limits, as with its CPU, a part of its clients goes to other nodes.',
+    ),
   schedulable: z.boolean().default(true).describe('false drains the node: out of DNS, still serving.'),
   healthCheck: healthCheck.prefault({}).describe('How dns-servers probe the node, each address on its own.'),
 });
@@ -93,6 +117,12 @@ const status = z.strictObject({
     .describe(
       'A purge ended without this node: it revalidates all that it stored before it may answer again.',
     ),
+  weightPercent: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe('What its load leaves of its weight, while that is not all.'),
   forced: z
     .strictObject({
       state: z.enum(['Up', 'Down']).describe('What its health is said to be.'),

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { BANDWIDTH_PATTERN } from '../../lib/bandwidth.ts';
 import { BYTE_SIZE_PATTERN } from '../../lib/byte-size.ts';
 import { DURATION_PATTERN } from '../../lib/duration.ts';
 import { parseListenAddress } from '../../lib/listen-address.ts';
@@ -71,6 +72,12 @@ export const moment = textLike(
 export const byteSizeText = textLike(
   BYTE_SIZE_PATTERN,
   'a size: a whole number and KiB, MiB, GiB or TiB',
+  12,
+);
+
+export const bandwidth = textLike(
+  BANDWIDTH_PATTERN,
+  'a bandwidth: a whole number and Kbps, Mbps, Gbps or Tbps',
   12,
 );
 

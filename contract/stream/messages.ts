@@ -4,7 +4,7 @@
  *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&seen=3&run=x&contract=1     newline-delimited JSON, until one side ends it
  *       hello                    always first: the contract version that the operator chose
  *       plan | table | command | heartbeat …
- *     POST /v1/reports           { role, node, reports: [ack | nack | done | failed | health] } -> 204
+ *     POST /v1/reports           { role, node, reports: [ack | nack | done | failed | health | load] } -> 204
  *
  * Both carry `Authorization: Bearer <token>`. `epoch` and `seq` name the plan that the agent holds (0 and 0: none).
  * `seen` is the highest epoch that it met in plans and tables, `run` the operator's run that published its plan: one
@@ -113,7 +113,18 @@ const health = z.strictObject({
   ),
 });
 
-export const report = z.discriminatedUnion('type', [ack, nack, done, failed, health]);
+/** How busy an edge is, at a steady beat. */
+const load = z.strictObject({
+  type: z.literal('load'),
+  /** The busier of the machine and of the thread that serves, 0 to 1. */
+  cpu: z.number().min(0).max(1),
+  /** Sent to clients. */
+  bitsPerSecond: z.number().min(0),
+  /** Of clients that are open. */
+  connections: z.int().min(0),
+});
+
+export const report = z.discriminatedUnion('type', [ack, nack, done, failed, health, load]);
 export type Report = z.infer<typeof report>;
 export type HealthReport = z.infer<typeof health>;
 

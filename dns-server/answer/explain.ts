@@ -50,8 +50,9 @@ export interface Explanation {
 export interface ExplainedCandidate {
   node: string;
   region: string;
-  /** With what its load leaves of it. */
   weight: number;
+  /** What its load, or a slow start, leaves of its weight: 0 to 1. */
+  load: number;
   answered: boolean;
   /** Why it is left out; where all are down, what is wrong with it although it is answered. */
   reason: Reason | 'NotNeeded' | undefined;
@@ -102,17 +103,17 @@ function explainCandidate(
   { spec }: PreparedDomain,
   { picked, selection }: DomainAnswer,
 ): ExplainedCandidate {
-  const { weight, node } = standing;
-  const { name, region } = node.spec;
+  const { name, region, weight } = standing.node.spec;
+  const load = standing.row?.weight ?? 1;
   const answered = picked.some(({ node }) => node === standing.node);
   const closed = hard ?? soft;
-  if (closed) return { node: name, region, weight, answered, ...closed };
-  if (answered) return { node: name, region, weight, answered, reason: undefined, message: '' };
+  if (closed) return { node: name, region, weight, load, answered, ...closed };
+  if (answered) return { node: name, region, weight, load, answered, reason: undefined, message: '' };
   const inTier = selection.standings.some(({ node }) => node === standing.node);
   const message = inTier
     ? `the answer has its ${spec.answers} from this tier by the client’s hash`
     : weight === 0
       ? 'weight 0: only where no other node can answer'
       : 'a tier before it can answer';
-  return { node: name, region, weight, answered, reason: 'NotNeeded', message };
+  return { node: name, region, weight, load, answered, reason: 'NotNeeded', message };
 }

@@ -11,6 +11,8 @@ export interface ServingServer {
 
 export interface Listeners {
   bound: ListenAddress[];
+  /** Of clients, open now. */
+  connections(): Promise<number>;
   /** Stops accepting, and lets the answers that are on their way out. */
   drain(): Promise<void>;
 }
@@ -34,8 +36,17 @@ export async function startListeners(
   }
   return {
     bound: opened.map(({ bound }) => bound),
+    connections: async () => {
+      const counts = await Promise.all(opened.map(({ server }) => openConnections(server)));
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
     drain: async () => void (await Promise.all(opened.map(drainServer))),
   };
+}
+
+/** A server that is closed has none. */
+function openConnections(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)));
 }
 
 async function drainServer({ server, fastPath }: ServingServer): Promise<void> {

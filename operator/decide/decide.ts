@@ -24,9 +24,12 @@ import {
   startJob,
   withoutNodes,
 } from './jobs.ts';
+import { afterLoad, type LoadReport, utilisation } from './load.ts';
 import {
+  capacityOf,
   commandDone,
   connectNode,
+  followHealth,
   markForRevalidation,
   planAcked,
   restoreNode,
@@ -50,12 +53,14 @@ export function decide(state: DecideState, event: DecideEvent, now: number): Dec
   const decision = decideEvent(state, event, now);
   const votes = freshVotes(decision.state.dnsServers, now);
   const { voters } = votes;
-  const rows = rowsOf(decision.state.nodes, votes);
+  const nodes = followHealth(decision.state.nodes, votes, now);
+  const next = { ...decision.state, nodes };
+  const rows = rowsOf(nodes, votes, now);
   if (canonicalJson({ rows, voters }) === canonicalJson({ rows: state.rows, voters: state.voters })) {
-    return decision;
+    return nodes === decision.state.nodes ? decision : { ...decision, state: next };
   }
   return {
-    state: { ...decision.state, rows, voters },
+    state: { ...next, rows, voters },
     effects: [...decision.effects, { type: 'table', rows, voters }],
   };
 }
@@ -99,10 +104,11 @@ const quiet = (state: DecideState): Decision => ({ state, effects: [] });
 /** Nodes and jobs follow the resources: new ones start, those that went away end. */
 function snapshotTaken(state: DecideState, snapshot: Snapshot, now: number): Decision {
   const nodes = new Map(
-    snapshot.nodes.map(({ metadata: { name } }) => [
-      name,
-      state.nodes.get(name) ?? restoreNode(name, state.restored.nodes.get(name), now),
-    ]),
+    snapshot.nodes.map((resource) => {
+      const { name } = resource.metadata;
+      const node = state.nodes.get(name) ?? restoreNode(name, state.restored.nodes.get(name), now);
+      return [name, { ...node, capacity: capacityOf(resource) }];
+    }),
   );
   // What was restored counts for the first look only: a resource that goes away and comes back starts anew.
   const kept: DecideState = { ...state, nodes };
@@ -207,6 +213,8 @@ function edgeReported(state: DecideState, name: string, report: Report, now: num
       const failed = withJob(state, report.uid, (job) => nodeFailed(job, name, report.message, now));
       return quiet(withNode(failed, name, (node) => revalidationFailed(node, report.uid, now)));
     }
+    case 'load':
+      return quiet(withNode(state, name, (node) => loadReported(node, report, now)));
     case 'health':
       return quiet(state);
   }
@@ -224,8 +232,14 @@ function dnsServerReported(state: DecideState, name: string, report: Report, now
       return withDnsServer(state, name, { health: report.nodes, healthAt: now });
     case 'done':
     case 'failed':
+    case 'load':
       return state;
   }
+}
+
+function loadReported(node: NodeState, report: LoadReport, now: number): NodeState {
+  const load = afterLoad(node.load, utilisation(report, node.capacity), now);
+  return load === node.load ? node : { ...node, load };
 }
 
 function ticked(state: DecideState, now: number): Decision {

@@ -1,8 +1,11 @@
 /** Decisions on nodes: who is admitted, who has to catch up, whose row is published. Pure. */
 import type { EdgeNodeStatus } from '../../contract/kinds/edge-node.ts';
+import type { EdgeNode } from '../../contract/kinds/kinds.ts';
 import type { ForcedState, NodeRow } from '../../contract/plans/node-table.ts';
 import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import type { Command } from '../../contract/stream/messages.ts';
+import { bitsPerSecond } from '../../lib/bandwidth.ts';
+import { type LoadState, rampOf, UNLOADED } from './load.ts';
 import type { NodeState } from './state.ts';
 import type { Votes } from './votes.ts';
 
@@ -22,7 +25,46 @@ export function restoreNode(name: string, status: EdgeNodeStatus | undefined, no
     retryAt: undefined,
     gates: new Set(revalidation === undefined ? [] : [revalidation]),
     nack: undefined,
+    load: restoredLoad(status, now),
+    capacity: { bitsPerSecond: undefined, connections: undefined },
+    down: false,
+    // A node that was answering when an earlier leader left has no slow start now.
+    recoveredAt: Number.NEGATIVE_INFINITY,
     forced: restoredForce(status),
+  };
+}
+
+function restoredLoad(status: EdgeNodeStatus | undefined, now: number): LoadState {
+  const percent = status?.weightPercent;
+  return percent === undefined ? UNLOADED : { weight: percent / 100, changedAt: now };
+}
+
+/** Health of all nodes by the majority: who is down, and who has come back just now. */
+export function followHealth(
+  nodes: ReadonlyMap<string, NodeState>,
+  votes: Votes,
+  now: number,
+): ReadonlyMap<string, NodeState> {
+  // With no fresh view nobody knows better than before.
+  if (votes.voters.length === 0) return nodes;
+  const turned = [...nodes].filter(([name, { down }]) => down !== votes.isDown(name));
+  if (turned.length === 0) return nodes;
+  const after = new Map(nodes);
+  for (const [name, node] of turned) {
+    after.set(name, { ...node, down: !node.down, recoveredAt: node.down ? now : undefined });
+  }
+  return after;
+}
+
+/** What load and a slow start leave of a node's weight. */
+export function weightOf({ load, recoveredAt }: NodeState, now: number): number {
+  return Math.round(load.weight * rampOf(recoveredAt, now) * 100) / 100;
+}
+
+export function capacityOf({ spec: { capacity } }: EdgeNode): NodeState['capacity'] {
+  return {
+    bitsPerSecond: capacity?.bandwidth === undefined ? undefined : bitsPerSecond(capacity.bandwidth),
+    connections: capacity?.connections,
   };
 }
 
@@ -87,10 +129,12 @@ export function revalidationOf({ revalidation }: NodeState): Command[] {
  * The rows that may be published, sorted by node. A node that an earlier leader left with something to catch up with
  * has none before it connects: was it answering, or kept out? Its dns-servers know, and keep the row that they have.
  */
-export function rowsOf(nodes: ReadonlyMap<string, NodeState>, votes: Votes): NodeRow[] {
+export function rowsOf(nodes: ReadonlyMap<string, NodeState>, votes: Votes, now: number): NodeRow[] {
   return [...nodes]
     .filter(([, { known, heard, gates }]) => known && (heard || gates.size === 0))
-    .map(([node, { acked = NO_REVISION, gates, forced }]) => {
+    .map(([node, state]) => {
+      const { acked = NO_REVISION, gates, forced } = state;
+      const weight = weightOf(state, now);
       const admitted = gates.size === 0;
       const down = votes.downOf(node) ?? [];
       return {
@@ -98,6 +142,7 @@ export function rowsOf(nodes: ReadonlyMap<string, NodeState>, votes: Votes): Nod
         acked,
         admitted,
         reason: admitted ? 'Admitted' : 'CatchingUp',
+        ...(weight < 1 && { weight }),
         ...(forced && { forced }),
         ...(down.length > 0 && { down }),
       };

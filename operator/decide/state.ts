@@ -10,6 +10,7 @@ import type { ForcedState, NodeRow } from '../../contract/plans/node-table.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { Command, HealthReport, Report, Role } from '../../contract/stream/messages.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
+import type { Capacity, LoadState } from './load.ts';
 
 export interface NodeState {
   connected: boolean;
@@ -31,6 +32,12 @@ export interface NodeState {
   /** Uids of commands that it has to ack before it may answer; empty means admitted. */
   gates: ReadonlySet<string>;
   nack: { revision: Revision; fault: 'Local' | 'Invalid'; message: string } | undefined;
+  /** What its load leaves of its weight, and what it can carry. */
+  load: LoadState;
+  capacity: Capacity;
+  /** All dns-servers' majority sees it down; after that, when it came back: its slow start counts from there. */
+  down: boolean;
+  recoveredAt: number | undefined;
   /** What somebody said of its health (`weir force`). */
   forced: ForcedState | undefined;
 }

@@ -12,15 +12,20 @@ export interface Votes {
   voters: string[];
   /** The row's part for a node; nothing while nobody sees it down. */
   downOf(node: string): NodeRow['down'];
+  /** More than half of the voters see all of its addresses down. */
+  isDown(node: string): boolean;
 }
 
 export function freshVotes(dnsServers: ReadonlyMap<string, DnsServerState>, now: number): Votes {
   const fresh = [...dnsServers]
     .filter(([, { healthAt }]) => healthAt !== undefined && now - healthAt <= FRESH_MS)
     .sort(([a], [b]) => (a < b ? -1 : 1));
+  const whole = new Map<string, number>();
   const down = new Map<string, Map<string, string[]>>();
   for (const [voter, { health }] of fresh) {
     for (const { node, addresses } of health) {
+      const none = addresses.length > 0 && addresses.every(({ healthy }) => !healthy);
+      if (none) whole.set(node, (whole.get(node) ?? 0) + 1);
       for (const { address, healthy } of addresses) {
         if (healthy) continue;
         const ofNode = down.get(node) ?? new Map<string, string[]>();
@@ -30,6 +35,7 @@ export function freshVotes(dnsServers: ReadonlyMap<string, DnsServerState>, now:
   }
   return {
     voters: fresh.map(([voter]) => voter),
+    isDown: (node) => (whole.get(node) ?? 0) * 2 > fresh.length,
     downOf: (node) => [...(down.get(node) ?? [])].map(([address, by]) => ({ address, by })),
   };
 }

@@ -96,6 +96,7 @@ function statusFor(
       observedGeneration: generation,
       ...(acked && { acked }),
       mustRevalidate: node?.revalidation !== undefined,
+      ...(node && node.load.weight < 1 && { weightPercent: Math.round(node.load.weight * 100) }),
       ...forcedStatus(node),
       conditions: conditions(nodeVerdicts({ name, acceptance, schedulable, published, state })),
     };
