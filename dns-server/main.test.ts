@@ -10,6 +10,7 @@ import { REPORTS_PATH, type Report, type Reports } from '../contract/stream/mess
 import { listen } from '../lib/listen.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
+import type { BatchMode } from './listen/choose-udp.ts';
 import { type DnsServer, startDnsServer } from './main.ts';
 import { askTcp, askUdp, decode, framed, lines, queryBytes, scopeIn } from './testing/ask.ts';
 import { mmdbOf } from './testing/mmdb.ts';
@@ -87,7 +88,7 @@ const WORLD = mmdbOf({
 });
 
 /** By default nobody is where the operator should be. */
-async function startServer(operator = 'http://127.0.0.1:1'): Promise<DnsServer> {
+async function startServer(operator = 'http://127.0.0.1:1', batch: BatchMode = 'auto'): Promise<DnsServer> {
   const [tokenFile, world] = [join(state, 'token'), join(state, 'world.mmdb')];
   await writeFile(tokenFile, 'secret');
   await writeFile(world, WORLD);
@@ -99,6 +100,7 @@ async function startServer(operator = 'http://127.0.0.1:1'): Promise<DnsServer> 
     listen: [ANY_PORT],
     admin: ANY_PORT,
     geoDatabase: [world],
+    batch,
   };
   const server = await startDnsServer(options, { log: silentLog });
   ends.push(() => server.stop());
@@ -123,30 +125,39 @@ async function admin({ admin: { host, port } }: DnsServer, path: string) {
 }
 
 describe('with a plan on disk and no operator', () => {
-  test('answers clients by where they are, over UDP and TCP, and counts', async () => {
-    const { bj, zz, la } = await startEdges();
-    await writeState(planOf([bj.node, zz.node, la.node]));
-    const server = await startServer();
-    for (const [subnet, address] of [
-      ['202.102.224.0/24', '127.0.2.1'],
-      ['61.128.128.0/24', '127.0.2.1'],
-      ['240e::/32', '127.0.1.1'],
-      ['8.8.8.0/24', '127.0.3.1'],
-      ['10.1.3.0/24', '127.0.1.1'],
-    ] as const) {
-      const answer = await ask(server, VIDEO, subnet);
-      expect([subnet, ...lines(answer.answers)]).toEqual([subnet, `A ${address} 30`]);
-      expect(scopeIn(answer)).toBeGreaterThan(0);
-    }
-    const [overTcp] = await askTcp(boundOf(server), [framed(queryBytes(VIDEO, { subnet: '8.8.8.0/24' }))], 1);
-    expect(overTcp && lines(decode(overTcp).answers)).toEqual(['A 127.0.3.1 30']);
-    const { body } = await admin(server, '/metrics');
-    expect(body).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 5');
-    expect(body).toContain('weir_dns_queries_total{transport="tcp",type="A",rcode="NOERROR"} 1');
-    expect(body).toContain(`weir_dns_answers_total{domain="demo/video"} 6`);
-    expect(body).toContain('weir_dns_plan_seq 7');
-    expect(body).toContain('weir_dns_geo_compilations_total 1');
-  });
+  test.each<BatchMode>(['off', 'on'])(
+    'answers clients by where they are, over UDP and TCP, and counts, with batches %s',
+    async (batch) => {
+      const { bj, zz, la } = await startEdges();
+      await writeState(planOf([bj.node, zz.node, la.node]));
+      const server = await startServer(undefined, batch);
+      for (const [subnet, address] of [
+        ['202.102.224.0/24', '127.0.2.1'],
+        ['61.128.128.0/24', '127.0.2.1'],
+        ['240e::/32', '127.0.1.1'],
+        ['8.8.8.0/24', '127.0.3.1'],
+        ['10.1.3.0/24', '127.0.1.1'],
+      ] as const) {
+        // The first time it is chosen, then it is prepared.
+        await ask(server, VIDEO, subnet);
+        const answer = await ask(server, VIDEO, subnet);
+        expect([subnet, ...lines(answer.answers)]).toEqual([subnet, `A ${address} 30`]);
+        expect(scopeIn(answer)).toBeGreaterThan(0);
+      }
+      const [overTcp] = await askTcp(
+        boundOf(server),
+        [framed(queryBytes(VIDEO, { subnet: '8.8.8.0/24' }))],
+        1,
+      );
+      expect(overTcp && lines(decode(overTcp).answers)).toEqual(['A 127.0.3.1 30']);
+      const { body } = await admin(server, '/metrics');
+      expect(body).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 10');
+      expect(body).toContain('weir_dns_queries_total{transport="tcp",type="A",rcode="NOERROR"} 1');
+      expect(body).toContain(`weir_dns_answers_total{domain="demo/video"} 11`);
+      expect(body).toContain('weir_dns_plan_seq 7');
+      expect(body).toContain('weir_dns_geo_compilations_total 1');
+    },
+  );
 
   test('an edge that freezes leaves the answers within interval x threshold + time-out, and comes back', async () => {
     const { bj, zz, la } = await startEdges();

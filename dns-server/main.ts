@@ -4,8 +4,8 @@
  *     state folder ─┐
  *     operator ─────┴─agent─> plan ─prepare─┐
  *                           > node table ───┼─> view ─┐
- *     probes ─> judgement ──> health ───────┘         ├─ respond ─> UDP, TCP
- *     geo files ────────────> tables ─────────────────┘
+ *     probes ─> judgement ──> health ───────┘         ├─ respond ─> UDP, TCP, TLS, HTTPS
+ *     geo files ────────────> tables ─────────────────┘          └ prepared answers ─> UDP in batches, by threads
  *
  * It starts and answers with no operator: what it answers from lies in its state folder. It listens once what was on
  * disk is in force and the first round of probes has ended.
@@ -29,6 +29,8 @@ import { keepHealthNotes } from './health/health-notes.ts';
 import { Judgement } from './health/judgement.ts';
 import { probe } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
+import { type BatchMode, chooseUdp } from './listen/choose-udp.ts';
+import { startEncrypted } from './listen/encrypted.ts';
 import { startListeners } from './listen/listeners.ts';
 import { DnsMetrics } from './metrics.ts';
 import { readOptions } from './options.ts';
@@ -44,7 +46,16 @@ export interface DnsServerOptions {
   /** Its own folder. */
   state: string;
   listen: ListenAddress[];
+  /** Whether UDP is answered in batches, by threads of their own. */
+  batch?: BatchMode;
+  /** Threads for each address; by default one less than there are cores. */
+  workers?: number;
   admin: ListenAddress;
+  /** PEM files; with both of them it listens for DNS over TLS and over HTTPS too. */
+  tlsCertificate?: string;
+  tlsKey?: string;
+  dot?: ListenAddress[];
+  doh?: ListenAddress[];
   /** The folder with the zones' keys and the cookies' secret. */
   secrets?: string;
   geoDatabase?: string[];
@@ -55,6 +66,7 @@ export interface DnsServerOptions {
 export interface DnsServer {
   /** Where it answers, UDP and TCP. */
   bound: ListenAddress[];
+  encrypted: { dot: ListenAddress[]; doh: ListenAddress[] };
   admin: ListenAddress;
   stop(): Promise<void>;
 }
@@ -148,8 +160,30 @@ export async function startDnsServer(
   }
   await agent.load();
   await prober.firstRound();
-  const listeners = await startListeners(options.listen, service.handle, log);
+  const udp = await chooseUdp(
+    {
+      mode: options.batch ?? 'auto',
+      workers: options.workers,
+      prepared: service.prepared,
+      rateLimit: () => agent.held()?.plan.rateLimit,
+    },
+    log,
+  );
+  const listeners = await startListeners(options.listen, service.handle, log, udp);
   starting.defer(() => listeners.stop());
+  const encrypted =
+    options.tlsCertificate && options.tlsKey
+      ? await startEncrypted(
+          {
+            files: { certificate: options.tlsCertificate, key: options.tlsKey },
+            dot: options.dot ?? [],
+            doh: options.doh ?? [],
+          },
+          service.handle,
+          { clock, log, onRefused: () => metrics.connectionRefused() },
+        )
+      : undefined;
+  starting.defer(() => encrypted?.stop());
   const admin = await startAdminServer({
     listen: options.admin,
     metrics: metrics.registry,
@@ -162,6 +196,7 @@ export async function startDnsServer(
   const running = starting.move();
   return {
     bound: listeners.bound,
+    encrypted: { dot: encrypted?.dot ?? [], doh: encrypted?.doh ?? [] },
     admin: { ...options.admin, port: portOf(admin) },
     stop: () => running.disposeAsync(),
   };

@@ -5,13 +5,14 @@ import type { HealthReport } from '../contract/stream/messages.ts';
 import type { DomainAnswer } from './answer/answer-domain.ts';
 import type { Responded, Transport } from './answer/respond.ts';
 import { stepsOf } from './answer/steps.ts';
+import { COUNTED } from './fast/fast-path.ts';
 import { Tally } from './tally.ts';
 import { rcodeName, typeName } from './wire/constants.ts';
 
 /** Domains that have a label of their own; the others share `other`. */
 const MAX_LABELLED_DOMAINS = 1_000;
 
-/** What prepared answers count in memory that threads share: for each domain, and behind them for A and AAAA. */
+/** What prepared answers count in memory that threads share: for each domain, and behind them by `COUNTED`. */
 export interface Meter {
   answered: Uint32Array;
   /** The domains'. */
@@ -64,6 +65,10 @@ export class DnsMetrics {
     'weir_dns_cookies_total',
     'Queries with a cookie: `valid` when it had one of ours, else `fresh`.',
     ['result'],
+  );
+  readonly #refusedConnections = this.#counter(
+    'weir_dns_connections_refused_total',
+    'Connections that were closed at once, because there were too many or too many of one client.',
   );
   readonly #signatures = this.#counter(
     'weir_dns_signatures_total',
@@ -136,6 +141,10 @@ export class DnsMetrics {
     this.#shifts.count(`${this.#labelOf(answer.domain.label)} ${answer.side === 'Moved' ? 'moved' : 'kept'}`);
   }
 
+  connectionRefused(): void {
+    this.#refusedConnections.inc();
+  }
+
   signed(): void {
     this.#signatures.inc();
   }
@@ -165,9 +174,18 @@ export class DnsMetrics {
         seen[at] = now;
         const label = labels[at];
         if (label !== undefined) this.#answers.count(this.#labelOf(label), by);
-        else this.#queries.count(`udp ${at === labels.length ? 'A' : 'AAAA'} NOERROR`, by);
+        else this.#countByFamily(at - labels.length, by);
       }
     }
+  }
+
+  #countByFamily(index: number, by: number): void {
+    const type = index % 2 === 0 ? 'A' : 'AAAA';
+    const what = index - (index % 2);
+    this.#queries.count(`udp ${type} ${what === COUNTED.dropped ? 'silence' : 'NOERROR'}`, by);
+    if (what === COUNTED.answered) return;
+    this.#limited.count(`responses ${what === COUNTED.dropped ? 'dropped' : 'truncated'}`, by);
+    if (what === COUNTED.truncated) this.#truncated.count('udp', by);
   }
 
   queryFailed(): void {

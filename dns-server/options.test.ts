@@ -19,6 +19,7 @@ test('has a default for each place', () => {
     tokenFile: 'token',
     state: 'state',
     listen: [{ host: '127.0.0.1', port: 5_300 }],
+    batch: 'auto',
     admin: { host: '127.0.0.1', port: 8_702 },
   });
 });

@@ -1,6 +1,7 @@
 /** The dns-server's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
+import { BATCH_MODES } from './listen/choose-udp.ts';
 import type { DnsServerOptions } from './main.ts';
 
 /** Not commander's default: that one would be the first of those that are given. */
@@ -26,9 +27,35 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
       ).argParser(listenAddresses),
     )
     .addOption(
+      new Option(
+        '--batch <mode>',
+        'answer UDP in batches, by threads of their own: where it works, always, never',
+      )
+        .choices(BATCH_MODES)
+        .default('auto'),
+    )
+    .addOption(
+      new Option(
+        '--workers <count>',
+        'threads for each address (default: one less than there are cores)',
+      ).argParser(count),
+    )
+    .addOption(
       new Option('--admin <address>', 'IP address and port of /healthz, /readyz and /metrics')
         .argParser(listenAddress)
         .default({ host: '127.0.0.1', port: 8702 }, '127.0.0.1:8702'),
+    )
+    .option('--tls-certificate <file>', 'certificate and chain, PEM, for DNS over TLS and HTTPS')
+    .option('--tls-key <file>', 'its private key, PEM')
+    .addOption(
+      new Option('--dot <address...>', 'IP address and port for DNS over TLS; repeatable').argParser(
+        listenAddresses,
+      ),
+    )
+    .addOption(
+      new Option('--doh <address...>', 'IP address and port for DNS over HTTPS; repeatable').argParser(
+        listenAddresses,
+      ),
     )
     .option('--secrets <folder>', 'folder with the zones’ keys and the cookies’ secret (default: none)')
     .option(
@@ -53,6 +80,12 @@ function listenAddress(text: string): ListenAddress {
 
 function listenAddresses(text: string, before: ListenAddress[] = []): ListenAddress[] {
   return [...before, listenAddress(text)];
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 64) throw new InvalidArgumentError('From 1 to 64.');
+  return number;
 }
 
 function url(text: string): string {

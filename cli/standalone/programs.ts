@@ -93,10 +93,13 @@ function dnsServer({ folder, state, config }: Installation): Program {
       'dns-1',
       ...agentArgs(config, state, state.dnsServer),
       ...listen.dns.flatMap((address) => ['--listen', address]),
+      '--batch',
+      listen.batch,
       '--admin',
       listen.dnsAdmin,
       '--secrets',
       state.secrets,
+      ...(listen.dnsTls ? tlsArgs(listen.dnsTls, folder) : []),
       ...files('--geo-database', geo?.databases),
       ...files('--geo-asn', geo?.asn),
       ...files('--geo-networks', geo?.networks),
@@ -106,6 +109,8 @@ function dnsServer({ folder, state, config }: Installation): Program {
         tcp(address, 'weir.yaml: listen.dns'),
         { ...tcp(address, 'weir.yaml: listen.dns'), protocol: 'udp' as const },
       ]),
+      ...(listen.dnsTls?.dot ?? []).map((address) => tcp(address, 'weir.yaml: listen.dnsTls.dot')),
+      ...(listen.dnsTls?.doh ?? []).map((address) => tcp(address, 'weir.yaml: listen.dnsTls.doh')),
       tcp(listen.dnsAdmin, 'weir.yaml: listen.dnsAdmin'),
     ],
     stage: 2,
@@ -141,6 +146,20 @@ function edgeProgram(
     stage: 1,
     readyUrl: `http://${admin}/readyz`,
   };
+}
+
+function tlsArgs(
+  { certificate, key, dot, doh }: NonNullable<WeirConfig['listen']['dnsTls']>,
+  folder: string,
+): string[] {
+  return [
+    '--tls-certificate',
+    resolve(folder, certificate),
+    '--tls-key',
+    resolve(folder, key),
+    ...dot.flatMap((address) => ['--dot', address]),
+    ...doh.flatMap((address) => ['--doh', address]),
+  ];
 }
 
 function agentArgs({ listen }: WeirConfig, { token }: StateFolder, own: string): string[] {

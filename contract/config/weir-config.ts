@@ -94,6 +94,18 @@ const listen = z.strictObject({
       'Answer UDP in batches, by threads of their own. auto: on Linux, where it works; on: do not start without; ' +
         'off: packet by packet.',
     ),
+  dnsTls: z
+    .strictObject({
+      certificate: z.string().min(1).describe('Certificate and chain, PEM, relative to weir.yaml.'),
+      key: z.string().min(1).describe('Its private key, PEM, relative to weir.yaml.'),
+      dot: z.array(listenAddress).default([]).describe('Addresses for DNS over TLS (RFC 7858).'),
+      doh: z
+        .array(listenAddress)
+        .default([])
+        .describe('Addresses for DNS over HTTPS (RFC 8484), at /dns-query.'),
+    })
+    .optional()
+    .describe('Encrypted DNS; the files are read again when they change.'),
   dnsAdmin: listenAddress
     .default('127.0.0.1:8702')
     .describe('/healthz, /readyz and /metrics of the dns-server.'),

@@ -24,7 +24,7 @@ export interface FastTables {
   classOf: Uint32Array;
   classes: number;
   geo: CompiledGeo;
-  /** By a name's number, how often it was answered here; behind them the answers by family. */
+  /** By a name's number, how often it was answered here; behind them what is counted by family. */
   answered: Uint32Array;
 }
 
@@ -53,6 +53,10 @@ export const BY_DOMAIN = 'ByDomain';
 export const NOT_PLAIN = 0;
 /** There is no slot, or none that is known to be right for the query: the ordinary path answers, and may teach one. */
 export const UNKNOWN = -1;
+
+/** What is counted by family, behind the names: for A, and right after it for AAAA. */
+export const COUNTED = { answered: 0, truncated: 2, dropped: 4 } as const;
+export const COUNTERS = 6;
 
 const OPT_BYTES = 11;
 const NO_BYTES = new Uint8Array();
@@ -115,13 +119,23 @@ export class FastPath {
     return to - at + SPARE_BYTES > query.limit ? NOT_PLAIN : to - at;
   }
 
-  /** Counts the answer to the query at hand. */
-  count(): void {
+  /** In place of the answer: that there is one, over TCP. */
+  truncate(out: Uint8Array, at: number): number {
+    const { query } = this;
+    const questionBytes = query.questionEnd - query.start;
+    copy(query.bytes, query.start, questionBytes, out, at);
+    this.#writeHeader(out, at, 0, FLAG.TC);
+    const end = at + questionBytes;
+    return (query.shape & SHAPE.EDNS ? this.#writeOpt(out, end, undefined) : end) - at;
+  }
+
+  /** Counts what became of the query at hand. */
+  count(what: keyof typeof COUNTED = 'answered'): void {
     if (this.tables === undefined) return;
-    const { answered } = this.tables;
-    const family = answered.length - (this.query.family === 4 ? 2 : 1);
-    answered[this.name] = (answered[this.name] ?? 0) + 1;
-    answered[family] = (answered[family] ?? 0) + 1;
+    const { answered: counts } = this.tables;
+    const family = counts.length - COUNTERS + COUNTED[what] + (this.query.family === 4 ? 0 : 1);
+    counts[family] = (counts[family] ?? 0) + 1;
+    if (what === 'answered') counts[this.name] = (counts[this.name] ?? 0) + 1;
   }
 
   client(): IpAddress {
@@ -148,16 +162,16 @@ export class FastPath {
     return ofDomain === BY_DOMAIN ? undefined : ofDomain;
   }
 
-  #writeHeader(out: Uint8Array, at: number, count: number): void {
+  #writeHeader(out: Uint8Array, at: number, count: number, kind: number = FLAG.AA): void {
     const { shape, recursionDesired } = this.query;
     const flags =
-      FLAG.QR | FLAG.AA | (recursionDesired ? FLAG.RD : 0) | (shape & SHAPE.CHECKING_DISABLED ? FLAG.CD : 0);
+      FLAG.QR | kind | (recursionDesired ? FLAG.RD : 0) | (shape & SHAPE.CHECKING_DISABLED ? FLAG.CD : 0);
     setWord(out, at + 2, flags);
     setWord(out, at + 6, count);
     setWord(out, at + 10, shape & SHAPE.EDNS ? 1 : 0);
   }
 
-  #writeOpt(out: Uint8Array, start: number, scope: number): number {
+  #writeOpt(out: Uint8Array, start: number, scope: number | undefined): number {
     const { shape, bytes, subnetAt, sourceLength } = this.query;
     out[start] = 0;
     setWord(out, start + 1, TYPE.OPT);
@@ -165,7 +179,7 @@ export class FastPath {
     setWord(out, start + 5, 0);
     setWord(out, start + 7, shape & SHAPE.DNSSEC_OK ? EDNS_DO : 0);
     const options = start + OPT_BYTES;
-    if (!(shape & SHAPE.SUBNET)) {
+    if (scope === undefined || !(shape & SHAPE.SUBNET)) {
       setWord(out, start + 9, 0);
       return options;
     }

@@ -8,7 +8,7 @@ import type { CompiledGeo } from '../geo/compile.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain, PreparedPlan } from '../plan/prepared-plan.ts';
-import { BY_DOMAIN, type FastPath, type FastTables, recordsOf, type Slot } from './fast-path.ts';
+import { BY_DOMAIN, COUNTERS, type FastPath, type FastTables, recordsOf, type Slot } from './fast-path.ts';
 import { buildNameTable } from './name-table.ts';
 
 /** A class of domains, with those that are in the plan for the longest and for the shortest time. */
@@ -57,9 +57,9 @@ export function prepareFastPlan(plan: PreparedPlan, geo: CompiledGeo): FastPlan 
   };
 }
 
-/** One for each domain, and two for the families. */
+/** One for each domain, and what is counted by family. */
 export function counters(domains: number): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(4 * (domains + 2)));
+  return new Uint32Array(new SharedArrayBuffer(4 * (domains + COUNTERS)));
 }
 
 function isBefore(a: PreparedDomain, b: PreparedDomain): boolean {

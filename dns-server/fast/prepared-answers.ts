@@ -7,11 +7,11 @@ import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import type { DnsMetrics, Meter } from '../metrics.ts';
 import type { PreparedPlan } from '../plan/prepared-plan.ts';
-import { type BY_DOMAIN, FastPath, type FastTables, type Slot, UNKNOWN } from './fast-path.ts';
+import { type BY_DOMAIN, COUNTERS, FastPath, type FastTables, type Slot, UNKNOWN } from './fast-path.ts';
 import { counters, type FastPlan, learn, prepareFastPlan } from './learn.ts';
 
 export interface Follower {
-  tables(tables: FastTables | undefined): void;
+  tables: (tables: FastTables | undefined) => void;
   slot(key: number, slot: Slot | typeof BY_DOMAIN): void;
   /** No slot is right any more. */
   reset(): void;
@@ -90,7 +90,7 @@ export class PreparedAnswers {
 
   /** The tables with counters of a thread's own, which are read until `detach`. */
   metered(tables: FastTables): { tables: FastTables; detach: () => void } {
-    const answered = counters(tables.answered.length - 2);
+    const answered = counters(tables.answered.length - COUNTERS);
     const meter = this.#plan && meterOf(this.#plan, answered);
     if (meter) this.#metrics.attach(meter);
     return {

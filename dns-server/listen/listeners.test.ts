@@ -2,11 +2,15 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import { silentLog } from '../../lib/log.ts';
+import { PreparedAnswers } from '../fast/prepared-answers.ts';
+import { geoDatabase } from '../geo/geo-database.ts';
+import { DnsMetrics } from '../metrics.ts';
 import { askTcp, askUdp, framed } from '../testing/ask.ts';
+import { type BatchMode, chooseUdp } from './choose-udp.ts';
 import { Frames } from './frames.ts';
 import type { Handler } from './handler.ts';
 import { startListeners } from './listeners.ts';
-import { listenTcp } from './tcp.ts';
+import { listenTcp, type TcpLimits } from './tcp.ts';
 
 const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
 
@@ -21,49 +25,71 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-async function start(...addresses: ListenAddress[]) {
-  const listeners = await startListeners(addresses, echo, silentLog);
+async function startWith(mode: BatchMode, addresses: ListenAddress[]) {
+  const prepared = new PreparedAnswers({ metrics: new DnsMetrics(), geo: geoDatabase([]) });
+  const choice = { mode, workers: 2, prepared, rateLimit: () => undefined };
+  const udp = await chooseUdp(choice, silentLog);
+  const listeners = await startListeners(addresses, echo, silentLog, udp);
   stops.push(() => listeners.stop());
   return listeners.bound;
 }
 
-async function startTcp(limits: { connections: number; idleMs: number }) {
-  const listener = await listenTcp(LOOPBACK, echo, silentLog, limits);
+const start = (...addresses: ListenAddress[]) => startWith('off', addresses);
+
+async function startTcp(limits: TcpLimits, onRefused?: () => void) {
+  const listener = await listenTcp(LOOPBACK, echo, silentLog, { limits, ...(onRefused && { onRefused }) });
   stops.push(() => listener.stop());
   return listener.bound;
 }
 
 const text = (answers: readonly (Buffer | undefined)[]) => answers.map(String);
 
-test('answers UDP and TCP on one port of each address', async () => {
-  const [first, second] = await start(LOOPBACK, { host: '127.0.0.2', port: 0 });
-  if (!first || !second) throw new Error('not bound');
-  for (const bound of [first, second]) {
+describe.each<BatchMode>(['off', 'on'])('with batches %s', (mode) => {
+  test('answers UDP and TCP on one port of each address', async () => {
+    const [first, second] = await startWith(mode, [LOOPBACK, { host: '127.0.0.2', port: 0 }]);
+    if (!first || !second) throw new Error('not bound');
+    for (const bound of [first, second]) {
+      expect(String(await askUdp(bound, Buffer.from('a')))).toBe('a udp 127.0.0.1');
+      expect(text(await askTcp(bound, [framed(Buffer.from('b'))], 1))).toEqual(['b tcp 127.0.0.1']);
+    }
+  });
+
+  test('answers over IPv6', async () => {
+    const [bound] = await startWith(mode, [{ host: '::1', port: 0 }]);
+    if (!bound) throw new Error('not bound');
+    expect(String(await askUdp(bound, Buffer.from('a')))).toMatch(/^a udp (0\.){15}1$/);
+  });
+
+  test('says what it cannot listen on', async () => {
+    const [bound] = await startWith(mode, [LOOPBACK]);
+    if (!bound) throw new Error('not bound');
+    await expect(startWith(mode, [bound])).rejects.toThrow(
+      `cannot listen on 127.0.0.1:${bound.port}, UDP: bind EADDRINUSE`,
+    );
+  });
+
+  test('is silent where there is nothing to say', async () => {
+    const [bound] = await startWith(mode, [LOOPBACK]);
+    if (!bound) throw new Error('not bound');
+    const quiet = askUdp(bound, Buffer.from('quiet'), 200);
     expect(String(await askUdp(bound, Buffer.from('a')))).toBe('a udp 127.0.0.1');
-    expect(text(await askTcp(bound, [framed(Buffer.from('b'))], 1))).toEqual(['b tcp 127.0.0.1']);
-  }
-});
+    expect(await quiet).toBeUndefined();
+  });
 
-test('answers over IPv6', async () => {
-  const [bound] = await start({ host: '::1', port: 0 });
-  if (!bound) throw new Error('not bound');
-  expect(String(await askUdp(bound, Buffer.from('a')))).toMatch(/^a udp (0\.){15}1$/);
-});
+  test('answers as many as come at once, each to who asked', async () => {
+    const [bound] = await startWith(mode, [LOOPBACK]);
+    if (!bound) throw new Error('not bound');
+    const asked = Array.from({ length: 300 }, (_, index) => `q${index}`);
+    const answers = await Promise.all(asked.map((question) => askUdp(bound, Buffer.from(question))));
+    expect(answers.map(String)).toEqual(asked.map((question) => `${question} udp 127.0.0.1`));
+  });
 
-test('says what it cannot listen on', async () => {
-  const [bound] = await start(LOOPBACK);
-  if (!bound) throw new Error('not bound');
-  await expect(start(bound)).rejects.toThrow(
-    `cannot listen on 127.0.0.1:${bound.port}, UDP: bind EADDRINUSE`,
-  );
-});
-
-test('is silent where there is nothing to say', async () => {
-  const [bound] = await start(LOOPBACK);
-  if (!bound) throw new Error('not bound');
-  const quiet = askUdp(bound, Buffer.from('quiet'), 200);
-  expect(String(await askUdp(bound, Buffer.from('a')))).toBe('a udp 127.0.0.1');
-  expect(await quiet).toBeUndefined();
+  test('stops, and its port is free again', async () => {
+    const [bound] = await startWith(mode, [LOOPBACK]);
+    if (!bound) throw new Error('not bound');
+    await stops.pop()?.();
+    expect(await startWith(mode, [bound])).toEqual([bound]);
+  });
 });
 
 describe('TCP', () => {
@@ -83,13 +109,13 @@ describe('TCP', () => {
   });
 
   test('closes a connection that sends no whole query for too long', async () => {
-    const bound = await startTcp({ connections: 10, idleMs: 50 });
+    const bound = await startTcp({ connections: 10, perClient: 10, idleMs: 50 });
     const answers = await askTcp(bound, [framed(Buffer.from('one')), Buffer.of(0)], 2);
     expect(text(answers)).toEqual(['one tcp 127.0.0.1']);
   });
 
   test('closes connections beyond its limit, and those before it go on', async () => {
-    const bound = await startTcp({ connections: 1, idleMs: 10_000 });
+    const bound = await startTcp({ connections: 1, perClient: 10, idleMs: 10_000 });
     const held = connect(bound);
     await new Promise((resolve) => held.once('connect', resolve));
     const refused = connect(bound);

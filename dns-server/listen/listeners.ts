@@ -10,6 +10,9 @@ export interface Listeners {
   stop(): Promise<void>;
 }
 
+/** One of the ways to listen on UDP. */
+export type OpenUdp = (address: ListenAddress, handle: Handler, log: Log) => Promise<UdpListener>;
+
 /** With port 0 the kernel picks one that is free for UDP; TCP may hold it, so that another is tried. */
 const FREE_PORT_ATTEMPTS = 10;
 
@@ -17,13 +20,14 @@ export async function startListeners(
   addresses: readonly ListenAddress[],
   handle: Handler,
   log: Log,
+  openUdp: OpenUdp = listenUdp,
 ): Promise<Listeners> {
   const started: (UdpListener | TcpListener)[] = [];
   const bound: ListenAddress[] = [];
   const stop = async () => void (await Promise.all(started.map((listener) => listener.stop())));
   try {
     for (const address of addresses) {
-      const [udp, tcp] = await startPair(address, handle, log);
+      const [udp, tcp] = await startPair(address, handle, log, openUdp);
       started.push(udp, tcp);
       bound.push(udp.bound);
     }
@@ -38,9 +42,10 @@ async function startPair(
   address: ListenAddress,
   handle: Handler,
   log: Log,
+  openUdp: OpenUdp,
 ): Promise<[UdpListener, TcpListener]> {
   for (let attempt = 1; ; attempt++) {
-    const udp = await listenUdp(address, handle, log);
+    const udp = await openUdp(address, handle, log);
     try {
       return [udp, await listenTcp(udp.bound, handle, log)];
     } catch (error) {

@@ -7,7 +7,7 @@ import { parseIp } from '../geo/ip-address.ts';
 import type { Handler } from './handler.ts';
 
 /** Room for a burst while the process does something else, such as preparing a plan. The kernel may give less. */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+export const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export interface UdpListener {
   bound: ListenAddress;

@@ -1,0 +1,220 @@
+/** The servers: how each is told of the world, and started on a port. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type PublishedRoutingPlan, planDigest } from '../../contract/plans/published-plan.ts';
+import { type RoutingPlan, routingPlan } from '../../contract/plans/routing-plan.ts';
+import { AGENT_FILES } from '../../contract/state-folder.ts';
+import { mmdbOf } from '../../dns-server/testing/mmdb.ts';
+import { addressesOf, networksOf, REGIONS, TTL, type World, ZONE } from './world.ts';
+
+export interface Server {
+  name: string;
+  /** Writes what it needs into the folder; returns the command to run. */
+  prepare(folder: string, port: number, world: World, healthPort: number): Promise<string[]>;
+}
+
+const NS = `ns1.${ZONE}`;
+
+export function weir(name: string, flags: string[]): Server {
+  return {
+    name,
+    async prepare(folder, port, world, healthPort) {
+      const plan = planOf(world, healthPort);
+      const published: PublishedRoutingPlan = {
+        revision: { epoch: 1, seq: 1 },
+        digest: planDigest(plan),
+        run: 'bench',
+        plan,
+        since: Object.fromEntries(plan.domains.map(({ uid }) => [uid, { epoch: 1, seq: 1 }])),
+      };
+      const rows = plan.nodes.map((node) => ({
+        node: node.name,
+        acked: { epoch: 1, seq: 1 },
+        admitted: true,
+        reason: '',
+      }));
+      await writeFile(join(folder, AGENT_FILES.plan), JSON.stringify(published));
+      await writeFile(
+        join(folder, AGENT_FILES.table),
+        JSON.stringify({ version: { epoch: 1, seq: 1 }, rows }),
+      );
+      await writeFile(join(folder, 'token'), 'bench');
+      // Regions have networks alone: an empty world beside them.
+      await writeFile(join(folder, 'world.mmdb'), mmdbOf({ '192.0.2.0/24': { country_code: 'ZZ' } }));
+      return [
+        process.execPath,
+        join(import.meta.dirname, '../../dns-server/main.ts'),
+        '--operator',
+        'http://127.0.0.1:1',
+        '--token-file',
+        join(folder, 'token'),
+        '--state',
+        folder,
+        '--listen',
+        `127.0.0.1:${port}`,
+        '--admin',
+        '127.0.0.1:0',
+        '--geo-database',
+        join(folder, 'world.mmdb'),
+        ...flags,
+      ];
+    },
+  };
+}
+
+export function planOf({ names }: World, healthPort: number): RoutingPlan {
+  const nodes = REGIONS.flatMap((region, index) =>
+    addressesOf(index).map((address, of) => ({
+      name: `${region}-${of}`,
+      addresses: [address],
+      region,
+      weight: 100,
+      schedulable: true,
+      healthCheck: {
+        protocol: 'HTTP' as const,
+        port: healthPort,
+        path: '/',
+        intervalMs: 10_000,
+        timeoutMs: 5_000,
+        failureThreshold: 3,
+        successThreshold: 2,
+      },
+    })),
+  );
+  // Parsed, so that what the contract adds has its defaults.
+  return routingPlan.parse({
+    zones: [
+      {
+        name: ZONE,
+        nameServers: [{ name: NS, addresses: ['127.0.0.1'] }],
+        contact: `hostmaster.${ZONE}`,
+        negativeTtl: 60,
+      },
+    ],
+    regions: REGIONS.map((name, index) => ({
+      name,
+      countries: [],
+      subdivisions: [],
+      cidrs: networksOf(index),
+    })),
+    defaultRegion: 'r0',
+    nodes,
+    candidateSets: [
+      {
+        id: 'all',
+        regions: REGIONS.map((region) => ({
+          region,
+          tiers: [
+            {
+              by: 'Region',
+              name: region,
+              nodes: nodes.filter((node) => node.region === region).map(({ name }) => name),
+            },
+          ],
+        })),
+      },
+    ],
+    domains: names.map((cname, index) => ({
+      uid: `uid-${index}`,
+      namespace: 'demo',
+      name: `d${index}`,
+      hostnames: [`d${index}.example.com`],
+      cname,
+      zone: ZONE,
+      policy: 'Geo',
+      ttl: TTL,
+      minTtl: TTL,
+      answers: 2,
+      set: 'all',
+    })),
+  });
+}
+
+const zoneHead = `@ ${TTL} SOA ${NS}. hostmaster.${ZONE}. 1 3600 600 1209600 60\n@ ${TTL} NS ns1\nns1 ${TTL} A 127.0.0.1\n`;
+const relative = (name: string) => name.slice(0, -ZONE.length - 1);
+
+export const gdnsd: Server = {
+  name: 'gdnsd',
+  async prepare(folder, port, { names }) {
+    for (const part of ['zones', 'run', 'state', 'geoip']) await mkdir(join(folder, part));
+    const networks = REGIONS.flatMap((region, index) =>
+      networksOf(index).map((net) => `${net} => [${region}]`),
+    );
+    const sites = REGIONS.map((region, index) => `${region} => [${addressesOf(index).join(', ')}]`);
+    await writeFile(
+      join(folder, 'config'),
+      `options => { listen => 127.0.0.1:${port}, run_dir => ${join(folder, 'run')}, state_dir => ${join(folder, 'state')}, ` +
+        'udp_threads => 1, tcp_threads => 1, max_edns_response => 1232 }\n' +
+        'service_types => { fixed => { plugin => static, state => up } }\n' +
+        `plugins => { static => { up => 127.0.0.1 }, geoip => { maps => { m => { datacenters => [${REGIONS.join(', ')}], nets => { ${networks.join(', ')} } } }, ` +
+        `resources => { edges => { map => m, service_types => fixed, dcmap => { ${sites.join(', ')} } } } } }\n`,
+    );
+    const records = names.map((name) => `${relative(name)} ${TTL} DYNA geoip!edges\n`);
+    await writeFile(join(folder, 'zones', ZONE), zoneHead + records.join(''));
+    return ['gdnsd', '-c', folder, 'start'];
+  },
+};
+
+export const knot: Server = {
+  name: 'knot',
+  async prepare(folder, port, { names }) {
+    await writeFile(join(folder, `${ZONE}.zone`), `$ORIGIN ${ZONE}.\n${zoneHead}`);
+    const rows = REGIONS.flatMap((_, index) =>
+      networksOf(index).map((net) => `  - net: ${net}\n    A: [${addressesOf(index).join(', ')}]\n`),
+    ).join('');
+    await writeFile(join(folder, 'geo.conf'), names.map((name) => `${name}:\n${rows}`).join(''));
+    await writeFile(
+      join(folder, 'knot.conf'),
+      `server:\n  listen: 127.0.0.1@${port}\n  rundir: ${folder}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n` +
+        `  edns-client-subnet: on\ndatabase:\n  storage: ${folder}\nlog:\n  - target: stderr\n    any: error\n` +
+        `mod-geoip:\n  - id: g\n    config-file: ${join(folder, 'geo.conf')}\n    ttl: ${TTL}\n    mode: subnet\n` +
+        `zone:\n  - domain: ${ZONE}\n    storage: ${folder}\n    file: ${ZONE}.zone\n    module: mod-geoip/g\n`,
+    );
+    return ['knotd', '-c', join(folder, 'knot.conf')];
+  },
+};
+
+/** Its backend takes networks from an MMDB file: each region is a country. */
+export const pdns: Server = {
+  name: 'pdns',
+  async prepare(folder, port, { names }) {
+    const codes = REGIONS.map((_, index) => `R${index}`);
+    const networks = REGIONS.flatMap((_, index) =>
+      networksOf(index).map((net) => [net, { country: { iso_code: codes[index] ?? '' } }] as const),
+    );
+    await writeFile(join(folder, 'world.mmdb'), mmdbOf(Object.fromEntries(networks)));
+    const records = REGIONS.map(
+      (_, index) =>
+        `      ${codes[index]?.toLowerCase()}.sites.${ZONE}:\n${addressesOf(index)
+          .map((address) => `        - a: ${address}\n`)
+          .join('')}`,
+    ).join('');
+    await writeFile(
+      join(folder, 'geo.yaml'),
+      `domains:\n  - domain: ${ZONE}\n    ttl: ${TTL}\n    records:\n` +
+        `      ${ZONE}:\n        - soa: ${NS} hostmaster.${ZONE} 1 3600 600 1209600 60\n        - ns: ${NS}\n` +
+        `${records}    services:\n${names.map((name) => `      ${name}: '%cc.sites.${ZONE}'\n`).join('')}`,
+    );
+    return [
+      'pdns_server',
+      '--no-config',
+      '--daemon=no',
+      '--guardian=no',
+      `--socket-dir=${folder}`,
+
+      `--local-address=127.0.0.1`,
+      `--local-port=${port}`,
+      '--launch=geoip',
+      '--edns-subnet-processing=yes',
+
+      `--geoip-zones-file=${join(folder, 'geo.yaml')}`,
+      `--geoip-database-files=mmdb:${join(folder, 'world.mmdb')}`,
+
+      '--receiver-threads=1',
+      '--distributor-threads=1',
+      '--disable-syslog=yes',
+      '--loglevel=3',
+      '--cache-ttl=60',
+    ];
+  },
+};

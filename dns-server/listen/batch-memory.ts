@@ -1,0 +1,105 @@
+/**
+ * The memory of one batch, laid out as recvmmsg(2) and sendmmsg(2) want it. Headers point at their parts once and for
+ * all; per packet only lengths change.
+ *
+ *     header i ─> name i     the sender; an answer goes back to it
+ *              ─> vector i ─> packet i
+ */
+import type { Libc, Mapped } from './libc.ts';
+
+/** Packets received and sent by one call. */
+export const BATCH = 64;
+/** Larger queries are no queries: they are cut off, and what is left is malformed. */
+export const PACKET_BYTES = 2_048;
+
+/** struct mmsghdr on 64-bit Linux: msg_name, msg_namelen, msg_iov, msg_iovlen, control and flags, msg_len. */
+const HEADER = { BYTES: 64, NAME: 0, NAME_LENGTH: 8, VECTOR: 16, VECTORS: 24, LENGTH: 56 } as const;
+/** struct iovec. */
+const VECTOR = { BYTES: 16, BASE: 0, LENGTH: 8 } as const;
+/** struct sockaddr_storage, as far as IP needs it. */
+export const NAME_BYTES = 32;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+export class BatchMemory {
+  readonly #memory: Mapped;
+  readonly #names: number;
+  readonly #vectors: number;
+  readonly #packets: number;
+
+  constructor(libc: Libc) {
+    this.#names = BATCH * HEADER.BYTES;
+    this.#vectors = this.#names + BATCH * NAME_BYTES;
+    this.#packets = this.#vectors + BATCH * VECTOR.BYTES;
+    this.#memory = libc.map(this.#packets + BATCH * PACKET_BYTES);
+    for (let index = 0; index < BATCH; index++) this.#connect(index);
+  }
+
+  get headers(): bigint {
+    return this.#memory.at;
+  }
+
+  headersAt(index: number): bigint {
+    return index === 0 ? this.#memory.at : this.#memory.at + BigInt(index * HEADER.BYTES);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#memory.bytes;
+  }
+
+  packetAt(index: number): number {
+    return this.#packets + index * PACKET_BYTES;
+  }
+
+  nameAt(index: number): number {
+    return this.#names + index * NAME_BYTES;
+  }
+
+  receivedLength(index: number): number {
+    return Math.min(this.#memory.view.getUint32(index * HEADER.BYTES + HEADER.LENGTH, true), PACKET_BYTES);
+  }
+
+  /** The kernel writes how long a sender's name is, and reads there how much room it has. */
+  makeRoom(index: number): void {
+    this.#memory.view.setUint32(index * HEADER.BYTES + HEADER.NAME_LENGTH, NAME_BYTES, true);
+  }
+
+  /** Packet `index` has this length and goes to the sender of packet `from` in `received`. */
+  address(index: number, length: number, received: BatchMemory, from: number): void {
+    const { view, bytes } = this.#memory;
+    view.setUint32(this.#vectors + index * VECTOR.BYTES + VECTOR.LENGTH, length, true);
+    const nameLength = received.#memory.view.getUint32(from * HEADER.BYTES + HEADER.NAME_LENGTH, true);
+    view.setUint32(index * HEADER.BYTES + HEADER.NAME_LENGTH, nameLength, true);
+    const [name, source] = [this.nameAt(index), received.nameAt(from)];
+    for (let at = 0; at < nameLength; at++) bytes[name + at] = received.bytes[source + at] ?? 0;
+  }
+
+  #connect(index: number): void {
+    const { view, at } = this.#memory;
+    const [header, vector] = [index * HEADER.BYTES, this.#vectors + index * VECTOR.BYTES];
+    view.setBigUint64(header + HEADER.NAME, at + BigInt(this.nameAt(index)), true);
+    view.setBigUint64(header + HEADER.VECTOR, at + BigInt(vector), true);
+    view.setBigUint64(header + HEADER.VECTORS, 1n, true);
+    view.setBigUint64(vector + VECTOR.BASE, at + BigInt(this.packetAt(index)), true);
+    view.setBigUint64(vector + VECTOR.LENGTH, BigInt(PACKET_BYTES), true);
+    this.makeRoom(index);
+  }
+}
+
+/** Where in a struct sockaddr the address stands: `[offset, length]`. */
+export function addressIn(bytes: Uint8Array, name: number): readonly [number, number] {
+  return bytes[name] === AF_INET6 ? IN6 : IN4;
+}
+
+const IN4 = [4, 4] as const;
+const IN6 = [8, 16] as const;
+
+/** struct sockaddr_in or sockaddr_in6, for binding; returns its length. */
+export function writeSocketAddress(out: DataView, address: Uint8Array, port: number): number {
+  const [offset, length] = address.length === 4 ? IN4 : IN6;
+  out.setUint16(0, address.length === 4 ? AF_INET : AF_INET6, true);
+  out.setUint16(2, port);
+  for (let at = 0; at < length; at++) out.setUint8(offset + at, address[at] ?? 0);
+  return address.length === 4 ? 16 : 28;
+}

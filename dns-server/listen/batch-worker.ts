@@ -1,0 +1,148 @@
+/**
+ * A thread that answers UDP in batches: waits in recvmmsg, answers what is prepared, leaves the rest to the thread with
+ * the plan, and sends all answers by one call. It never returns to its event loop, and takes its mail between batches.
+ *
+ *     recvmmsg ─> mail ─> each packet: prepared? ─> sendmmsg
+ *                                      else ─────> the thread with the plan, which answers by the same socket
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import { FastPath } from '../fast/fast-path.ts';
+import { createGate, type Gate, OPEN_GATE } from '../rate-limit/gate.ts';
+import { addressIn, BATCH, BatchMemory, NAME_BYTES } from './batch-memory.ts';
+import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
+import { type Libc, loadLibc } from './libc.ts';
+
+/** Blocks until there is one packet, then takes what there is. */
+const MSG_WAITFORONE = 0x10000;
+
+class Batches {
+  readonly #libc: Libc;
+  readonly #job: BatchJob;
+  readonly #post: (message: FromBatch) => void;
+  readonly #received: BatchMemory;
+  readonly #sent: BatchMemory;
+  readonly #fast = new FastPath();
+  readonly #ipv4 = new Uint8Array(4);
+  readonly #ipv6 = new Uint8Array(16);
+  #asks: Extract<FromBatch, { kind: 'asks' }>['asks'] = [];
+  #gate: Gate = OPEN_GATE;
+  #rateLimit: RoutingPlan['rateLimit'];
+
+  constructor(libc: Libc, job: BatchJob, post: (message: FromBatch) => void) {
+    this.#libc = libc;
+    this.#job = job;
+    this.#post = post;
+    this.#received = new BatchMemory(libc);
+    this.#sent = new BatchMemory(libc);
+  }
+
+  run(takeMail: () => ToBatch | undefined): void {
+    this.#post({ kind: 'using' });
+    for (let seen = 0; ; ) {
+      const count = this.#libc.recvmmsg(this.#job.fd, this.#received.headers, BATCH, MSG_WAITFORONE, 0n);
+      const mail = Atomics.load(this.#job.mail, 0);
+      if (mail !== seen) {
+        seen = mail;
+        // Before the packets at hand are answered: what was told before they came is in force.
+        for (let message = takeMail(); message; message = takeMail()) {
+          if (message.kind === 'stop') return;
+          this.#take(message);
+        }
+      }
+      if (count > 0) this.#answer(count);
+    }
+  }
+
+  #take(message: Exclude<ToBatch, { kind: 'stop' }>): void {
+    switch (message.kind) {
+      case 'tables':
+        this.#fast.use(message.tables);
+        this.#useLimit(message.rateLimit);
+        this.#post({ kind: 'using' });
+        break;
+      case 'slot':
+        this.#fast.slots.set(message.key, message.slot);
+        break;
+      case 'reset':
+        this.#fast.slots.clear();
+    }
+  }
+
+  /** What is counted is kept, unless the limits are others. */
+  #useLimit(rateLimit: RoutingPlan['rateLimit']): void {
+    if (isDeepStrictEqual(rateLimit, this.#rateLimit)) return;
+    this.#rateLimit = rateLimit;
+    this.#gate = rateLimit ? createGate(rateLimit) : OPEN_GATE;
+  }
+
+  #answer(count: number): void {
+    const now = Date.now();
+    let answers = 0;
+    for (let index = 0; index < count; index++) {
+      const length = this.#answerOne(index, answers, now);
+      if (length > 0) this.#sent.address(answers++, length, this.#received, index);
+      this.#received.makeRoom(index);
+    }
+    if (answers > 0) this.#send(answers);
+    if (this.#asks.length === 0) return;
+    this.#post({ kind: 'asks', asks: this.#asks });
+    this.#asks = [];
+  }
+
+  /** Bytes of the answer in place `to`; 0 when there is none to be sent from here. */
+  #answerOne(index: number, to: number, now: number): number {
+    const received = this.#received;
+    const { bytes } = received;
+    const start = received.packetAt(index);
+    const end = start + received.receivedLength(index);
+    const source = this.#sourceOf(index);
+    const out = this.#sent.bytes;
+    const at = this.#sent.packetAt(to);
+    const length = this.#fast.answer(bytes, start, end, source, out, at);
+    if (length <= 0) {
+      const name = received.nameAt(index);
+      this.#asks.push({ name: bytes.slice(name, name + NAME_BYTES), message: bytes.slice(start, end) });
+      return 0;
+    }
+    if (this.#gate === OPEN_GATE) {
+      this.#fast.count();
+      return length;
+    }
+    return this.#limited(source, now, length, at);
+  }
+
+  #limited(source: Uint8Array, now: number, length: number, at: number): number {
+    const { verdict } = this.#gate({ version: source.length === 4 ? 4 : 6, bytes: source }, false, now);
+    this.#fast.count(verdict === 'Answer' ? 'answered' : verdict === 'Drop' ? 'dropped' : 'truncated');
+    if (verdict === 'Drop') return 0;
+    return verdict === 'Answer' ? length : this.#fast.truncate(this.#sent.bytes, at);
+  }
+
+  #sourceOf(index: number): Uint8Array {
+    const { bytes } = this.#received;
+    const name = this.#received.nameAt(index);
+    const [offset, length] = addressIn(bytes, name);
+    const source = length === 4 ? this.#ipv4 : this.#ipv6;
+    for (let at = 0; at < length; at++) source[at] = bytes[name + offset + at] ?? 0;
+    return source;
+  }
+
+  /** An answer that can not be sent keeps those behind it from being sent: it is passed over. */
+  #send(count: number): void {
+    for (let from = 0; from < count; ) {
+      const sent = this.#libc.sendmmsg(this.#job.fd, this.#sent.headersAt(from), count - from, 0);
+      from += Math.max(1, sent);
+    }
+  }
+}
+
+if (parentPort) {
+  const port = parentPort;
+  // Written by batch.ts, which alone starts this thread and posts to it.
+  const job = workerData as BatchJob;
+  const batches = new Batches(await loadLibc(), job, (message) => port.postMessage(message));
+  batches.run(() => receiveMessageOnPort(port)?.message as ToBatch | undefined);
+  port.close();
+}

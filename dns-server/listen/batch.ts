@@ -1,0 +1,199 @@
+/**
+ * UDP on one address in batches: a socket with SO_REUSEPORT and a thread for each worker. The threads answer what is
+ * prepared; the rest comes here, to the ordinary path, and is answered by the same socket.
+ */
+import { Worker } from 'node:worker_threads';
+import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Follower, PreparedAnswers } from '../fast/prepared-answers.ts';
+import { parseIp } from '../geo/ip-address.ts';
+import { addressIn, NAME_BYTES, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
+import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
+import type { Handler } from './handler.ts';
+import type { Libc, Mapped } from './libc.ts';
+import { listenUdp, RECEIVE_BUFFER_BYTES, type UdpListener } from './udp.ts';
+
+export interface BatchOptions {
+  libc: Libc;
+  /** Threads for each address. */
+  workers: number;
+  prepared: PreparedAnswers;
+  rateLimit: () => RoutingPlan['rateLimit'];
+}
+
+const AF = { 4: 2, 6: 10 } as const;
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_REUSEPORT = 15;
+const SO_RCVTIMEO = 20;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+
+/** A thread that waits for packets looks for mail so often: how long a change may take where nobody asks. */
+const WAIT_MICROSECONDS = 20_000;
+/** Before a thread that failed is started again. */
+const RESTART_MS = 1_000;
+
+export async function listenBatch(
+  address: ListenAddress,
+  handle: Handler,
+  log: Log,
+  options: BatchOptions,
+): Promise<UdpListener> {
+  // SO_REUSEPORT would let two servers share a port unnoticed: bound without it, a port that is taken is told.
+  const claim = await listenUdp(address, () => undefined, log);
+  await claim.stop();
+  const { bound } = claim;
+  const memory = options.libc.map(NAME_BYTES + PACKET_BYTES);
+  const sockets: number[] = [];
+  const threads: BatchThread[] = [];
+  const stop = async () => {
+    await Promise.all(threads.map((thread) => thread.stop()));
+    for (const fd of sockets) options.libc.close(fd);
+  };
+  try {
+    for (let index = 0; index < options.workers; index++) sockets.push(open(options.libc, bound, memory));
+    threads.push(...sockets.map((fd) => new BatchThread(fd, memory, handle, log, options)));
+    await Promise.all(threads.map((thread) => thread.started));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { bound, stop };
+}
+
+function open(libc: Libc, address: ListenAddress, memory: Mapped): number {
+  const ip = parseIp(address.host);
+  if (ip === undefined) throw new Error(`${address.host} is no IP address`);
+  const fd = libc.socket(AF[ip.version], SOCK_DGRAM_CLOEXEC, 0);
+  const check = (result: number, what: string) => {
+    if (result >= 0) return;
+    const { host, port } = address;
+    const error = new Error(`${what} on ${formatListenAddress({ host, port })}: errno ${libc.errno()}`);
+    if (fd >= 0) libc.close(fd);
+    throw error;
+  };
+  check(fd, 'socket');
+  const option = (level: number, name: number, value: number, microseconds = 0) => {
+    // A struct timeval is the number and the microseconds, each in 64 bits; other options read the lower 32.
+    memory.view.setBigInt64(0, BigInt(value), true);
+    memory.view.setBigInt64(8, BigInt(microseconds), true);
+    check(libc.setsockopt(fd, level, name, memory.at, name === SO_RCVTIMEO ? 16 : 4), `setsockopt ${name}`);
+  };
+  option(SOL_SOCKET, SO_REUSEPORT, 1);
+  option(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+  option(SOL_SOCKET, SO_RCVTIMEO, 0, WAIT_MICROSECONDS);
+  if (ip.version === 6) option(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  memory.bytes.fill(0, 0, NAME_BYTES);
+  check(libc.bind(fd, memory.at, writeSocketAddress(memory.view, ip.bytes, address.port)), 'bind');
+  return fd;
+}
+
+class BatchThread {
+  readonly started: Promise<void>;
+  readonly #fd: number;
+  readonly #memory: Mapped;
+  readonly #handle: Handler;
+  readonly #log: Log;
+  readonly #options: BatchOptions;
+  #worker: Worker | undefined;
+  #mail = new Int32Array(new SharedArrayBuffer(4));
+  #unfollow = () => {};
+  /** Counters of tables that the thread may still count in, oldest first; the last are those in force. */
+  #meters: (() => void)[] = [];
+  #stopping = false;
+
+  constructor(fd: number, memory: Mapped, handle: Handler, log: Log, options: BatchOptions) {
+    this.#fd = fd;
+    this.#memory = memory;
+    this.#handle = handle;
+    this.#log = log;
+    this.#options = options;
+    this.started = this.#start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    this.#post({ kind: 'stop' });
+    await exited;
+  }
+
+  #start(): Promise<void> {
+    this.#mail = new Int32Array(new SharedArrayBuffer(4));
+    const job: BatchJob = { fd: this.#fd, mail: this.#mail };
+    const worker = new Worker(new URL('./batch-worker.ts', import.meta.url), { workerData: job });
+    this.#worker = worker;
+    return new Promise((resolve, reject) => {
+      worker.once('message', () => {
+        this.#unfollow = this.#options.prepared.follow(this.#follower());
+        worker.on('message', (message: FromBatch) => this.#take(message));
+        resolve();
+      });
+      worker.once('error', (error) => {
+        this.#log.error({ err: error }, 'a thread that answers DNS failed');
+        reject(error);
+      });
+      worker.once('exit', () => this.#ended(reject));
+    });
+  }
+
+  #ended(reject: (error: Error) => void): void {
+    this.#unfollow();
+    for (const detach of this.#meters.splice(0)) detach();
+    this.#worker = undefined;
+    reject(new Error('the thread ended'));
+    if (this.#stopping) return;
+    setTimeout(() => {
+      if (!this.#stopping) this.#start().catch(() => {});
+    }, RESTART_MS).unref();
+  }
+
+  #follower(): Follower {
+    return {
+      tables: (tables) => {
+        const metered = tables && this.#options.prepared.metered(tables);
+        this.#meters.push(metered?.detach ?? (() => {}));
+        this.#post({ kind: 'tables', tables: metered?.tables, rateLimit: this.#options.rateLimit() });
+      },
+      slot: (key, slot) => this.#post({ kind: 'slot', key, slot }),
+      reset: () => this.#post({ kind: 'reset' }),
+    };
+  }
+
+  #post(message: ToBatch): void {
+    this.#worker?.postMessage(message);
+    Atomics.add(this.#mail, 0, 1);
+  }
+
+  #take(message: FromBatch): void {
+    if (message.kind === 'asks') for (const ask of message.asks) this.#answer(ask);
+    // It counts in the newest of those that it knows; older ones are read for the last time.
+    else while (this.#meters.length > 1) this.#meters.shift()?.();
+  }
+
+  #answer({ name, message }: { name: Uint8Array; message: Uint8Array }): void {
+    const [offset, length] = addressIn(name, 0);
+    const bytes = name.subarray(offset, offset + length);
+    const { buffer, byteOffset } = message;
+    const query = Buffer.from(buffer, byteOffset, message.length);
+    const response = this.#handle(query, { version: length === 4 ? 4 : 6, bytes }, 'udp');
+    if (response === undefined || this.#stopping) return;
+    const { at, bytes: out } = this.#memory;
+    out.set(name, 0);
+    out.set(response, NAME_BYTES);
+    // A client that is gone is no fault of ours.
+    this.#options.libc.sendto(
+      this.#fd,
+      at + BigInt(NAME_BYTES),
+      BigInt(response.length),
+      0,
+      at,
+      length === 4 ? 16 : 28,
+    );
+  }
+}

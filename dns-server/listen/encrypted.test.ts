@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect as connectHttp2 } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { connect, type TLSSocket } from 'node:tls';
+import { Agent, request } from 'undici';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FakeClock } from '../../lib/clock.ts';
+import type { ListenAddress } from '../../lib/listen-address.ts';
+import { silentLog } from '../../lib/log.ts';
+import { answering } from '../testing/answering.ts';
+import { decode, framed, queryBytes } from '../testing/ask.ts';
+import { TEST_CERTIFICATES } from '../testing/certificates.ts';
+import { testPlan } from '../testing/routing-plan.ts';
+import { startEncrypted } from './encrypted.ts';
+import type { Handler } from './handler.ts';
+
+const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
+const [FIRST, SECOND] = TEST_CERTIFICATES;
+const { send } = answering(testPlan());
+const transports: string[] = [];
+const handle: Handler = (message, _source, transport) => {
+  transports.push(transport);
+  const { bytes } = send(message, { transport });
+  return bytes.length === 0 ? undefined : bytes;
+};
+
+let folder = '';
+const stops: (() => unknown)[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-tls-'));
+  transports.length = 0;
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await rm(folder, { recursive: true });
+});
+
+const files = () => ({ certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key') });
+
+async function writePair({ cert, key }: { cert: string; key: string }): Promise<void> {
+  await writeFile(files().certificate, cert);
+  await writeFile(files().key, key);
+}
+
+async function start() {
+  await writePair(FIRST);
+  const clock = new FakeClock();
+  const listeners = await startEncrypted({ files: files(), dot: [LOOPBACK], doh: [LOOPBACK] }, handle, {
+    clock,
+    log: silentLog,
+  });
+  stops.push(() => listeners.stop());
+  const [dot, doh] = [listeners.dot[0], listeners.doh[0]];
+  if (!dot || !doh) throw new Error('not bound');
+  return { dot, doh, clock };
+}
+
+async function openTls({ host, port }: ListenAddress): Promise<TLSSocket> {
+  const socket = connect({ host, port, rejectUnauthorized: false });
+  stops.push(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+const commonName = async (address: ListenAddress) => (await openTls(address)).getPeerCertificate().subject.CN;
+
+const NAME = 'cdn.example.net';
+const SOA = queryBytes(NAME, { type: 'SOA', id: 0 });
+
+test('answers over TLS, several queries on one connection in order', async () => {
+  const { dot } = await start();
+  const socket = await openTls(dot);
+  socket.write(Buffer.concat([framed(SOA), framed(queryBytes(NAME, { type: 'NS', id: 9 }))]));
+  let held = Buffer.alloc(0);
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    held = Buffer.concat([held, chunk]);
+    if (held.length > 2 + held.readUInt16BE(0) + 2) break;
+  }
+  const first = decode(held.subarray(2, 2 + held.readUInt16BE(0)));
+  expect([first.id, first.answers?.length]).toEqual([0, 1]);
+  expect(transports).toEqual(['tls', 'tls']);
+});
+
+describe('over HTTPS', () => {
+  const agent = new Agent({ connect: { rejectUnauthorized: false } });
+  const url = ({ host, port }: ListenAddress, rest = '') => `https://${host}:${port}/dns-query${rest}`;
+  const get = (address: ListenAddress, rest: string, options = {}) =>
+    request(url(address, rest), { dispatcher: agent, ...options });
+
+  test('a GET is answered, and may be cached as long as the DNS says', async () => {
+    const { doh } = await start();
+    const { statusCode, headers, body } = await get(doh, `?dns=${SOA.toString('base64url')}`);
+    expect([statusCode, headers['content-type'], headers['cache-control']]).toEqual([
+      200,
+      'application/dns-message',
+      'max-age=3600',
+    ]);
+    expect(decode(Buffer.from(await body.arrayBuffer())).answers?.[0]?.name).toBe(NAME);
+    expect(transports).toEqual(['https']);
+  });
+
+  test('a negative answer may be cached for its SOA’s time', async () => {
+    const { doh } = await start();
+    const nowhere = queryBytes(`nowhere.${NAME}`, { id: 0, edns: {} });
+    const { headers } = await get(doh, `?dns=${nowhere.toString('base64url')}`);
+    expect(headers['cache-control']).toBe('max-age=60');
+  });
+
+  test('a POST over HTTP/2 is answered', async () => {
+    const { doh } = await start();
+    const session = connectHttp2(`https://${doh.host}:${doh.port}`, { rejectUnauthorized: false });
+    stops.push(() => session.destroy());
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/dns-query',
+      'content-type': 'application/dns-message',
+    });
+    stream.end(SOA);
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    expect(headers[':status']).toBe(200);
+    expect(decode(await buffer(stream)).answers).toHaveLength(1);
+  });
+
+  test.each<[string, string, object, number]>([
+    ['another path', '/other', {}, 404],
+    ['no query', '', {}, 400],
+    ['what is no base64url', '?dns=a+b', {}, 400],
+    ['what is no query', `?dns=${Buffer.alloc(5).toString('base64url')}`, {}, 400],
+    ['a query too long', `?dns=${'A'.repeat(6_000)}`, {}, 413],
+    ['another method', '', { method: 'DELETE' }, 405],
+    [
+      'a body of another type',
+      '',
+      { method: 'POST', body: 'x', headers: { 'content-type': 'text/plain' } },
+      415,
+    ],
+    [
+      'a body too long',
+      '',
+      { method: 'POST', body: Buffer.alloc(5_000), headers: { 'content-type': 'application/dns-message' } },
+      413,
+    ],
+  ])('%s is refused', async (_, rest, options, status) => {
+    const { doh } = await start();
+    const { statusCode, body } = await get(doh, rest, options);
+    expect(statusCode).toBe(status);
+    expect(await body.text()).not.toBe('');
+  });
+});
+
+test('a renewed certificate is taken without a restart; half of one is not', async () => {
+  const { dot, doh, clock } = await start();
+  expect(await commonName(dot)).toBe('dns-1.example');
+  await writeFile(files().certificate, SECOND.cert);
+  clock.advance(10_000);
+  expect(await commonName(doh)).toBe('dns-1.example');
+  await writePair(SECOND);
+  await vi.waitFor(async () => {
+    clock.advance(10_000);
+    for (const address of [dot, doh]) expect(await commonName(address)).toBe('dns-2.example');
+  });
+});
+
+test('files that do not fit each other are told at start', async () => {
+  await writePair({ cert: FIRST.cert, key: SECOND.key });
+  const options = { files: files(), dot: [LOOPBACK], doh: [] };
+  await expect(startEncrypted(options, handle, { clock: new FakeClock(), log: silentLog })).rejects.toThrow();
+});

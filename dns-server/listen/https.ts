@@ -1,0 +1,134 @@
+/** DNS over HTTPS (RFC 8484): one query in one request, over HTTP/2 or 1.1. */
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { Socket } from 'node:net';
+import { listen } from '../../lib/listen.ts';
+import type { ListenAddress } from '../../lib/listen-address.ts';
+import type { Log } from '../../lib/log.ts';
+import { parseIp } from '../geo/ip-address.ts';
+import { freshnessOf } from '../wire/freshness.ts';
+import type { Certificate } from './certificate.ts';
+import type { Handler } from './handler.ts';
+import { TCP_LIMITS, type TcpListener } from './tcp.ts';
+
+export const DOH_PATH = '/dns-query';
+const MEDIA_TYPE = 'application/dns-message';
+/** A query is a name and some options: more than this is none. */
+const MAX_QUERY_BYTES = 4_096;
+/** Queries at one time on one connection. */
+const MAX_STREAMS = 100;
+
+/** Answered with this status and text. */
+class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function listenHttps(
+  address: ListenAddress,
+  handle: Handler,
+  log: Log,
+  certificate: Certificate,
+): Promise<TcpListener> {
+  const server = createSecureServer(
+    {
+      ...certificate.current(),
+      allowHTTP1: true,
+      handshakeTimeout: TCP_LIMITS.idleMs,
+      settings: { maxConcurrentStreams: MAX_STREAMS },
+    },
+    (request, response) => {
+      answer(request, response, handle).catch((error: unknown) => refuse(response, error, log));
+    },
+  );
+  const open = new Set<Socket>();
+  server.maxConnections = TCP_LIMITS.connections;
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
+  server.on('session', (session) => session.setTimeout(TCP_LIMITS.idleMs, () => session.close()));
+  server.setTimeout(TCP_LIMITS.idleMs);
+  const unfollow = certificate.follow((pair) => server.setSecureContext(pair));
+  const bound = await listen(server, address);
+  server.on('error', (error) => log.error({ err: error }, 'HTTPS listener'));
+  return {
+    bound,
+    stop: () =>
+      new Promise((resolve) => {
+        unfollow();
+        server.close(() => resolve());
+        for (const socket of open) socket.destroy();
+      }),
+  };
+}
+
+async function answer(
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  handle: Handler,
+): Promise<void> {
+  const source = parseIp(request.socket.remoteAddress ?? '');
+  if (source === undefined) throw new Refusal(400, 'no address to answer to');
+  const query = await queryOf(request);
+  const bytes = handle(query, source, 'https');
+  if (bytes === undefined) throw new Refusal(400, 'not a DNS query');
+  // The handler's buffer is used again for the next query.
+  const body = Buffer.from(bytes);
+  response.writeHead(200, {
+    'content-type': MEDIA_TYPE,
+    'content-length': body.length,
+    'cache-control': `max-age=${freshnessOf(body)}`,
+  });
+  response.end(request.method === 'HEAD' ? '' : body);
+}
+
+/** RFC 8484 4.1: the `dns` parameter of a GET, or the body of a POST. */
+async function queryOf(request: Http2ServerRequest): Promise<Buffer> {
+  const url = new URL(request.url, 'https://dns-server');
+  if (url.pathname !== DOH_PATH) throw new Refusal(404, `queries go to ${DOH_PATH}`);
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+      return parameterOf(url);
+    case 'POST':
+      if (request.headers['content-type'] !== MEDIA_TYPE)
+        throw new Refusal(415, `a body of type ${MEDIA_TYPE}`);
+      return bodyOf(request);
+    default:
+      throw new Refusal(405, 'GET or POST');
+  }
+}
+
+function parameterOf(url: URL): Buffer {
+  const text = url.searchParams.get('dns') ?? '';
+  if (!/^[-_A-Za-z0-9]+$/.test(text)) throw new Refusal(400, 'the parameter dns: a query in base64url');
+  if (text.length > (MAX_QUERY_BYTES * 4) / 3) throw tooLong();
+  return Buffer.from(text, 'base64url');
+}
+
+async function bodyOf(request: Http2ServerRequest): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_QUERY_BYTES) throw tooLong();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLong(): Refusal {
+  return new Refusal(413, `at most ${MAX_QUERY_BYTES} bytes`);
+}
+
+function refuse(response: Http2ServerResponse, error: unknown, log: Log): void {
+  const status = error instanceof Refusal ? error.status : 500;
+  if (status === 500) log.error({ err: error }, 'a DNS query over HTTPS failed');
+  if (response.headersSent) return void response.stream.destroy();
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(`${error instanceof Error ? error.message : String(error)}\n`);
+}
