@@ -289,7 +289,7 @@ export const cdnDomain = {
     'A hostname that Weir serves: where its content comes from, how it is cached, and how clients are routed to edges.',
   spec,
   status,
-  conditionTypes: ['Accepted', 'Programmed', 'Ready'],
+  conditionTypes: ['Accepted', 'Programmed', 'Ready', 'Stalled'],
   columns: [
     { name: 'Hostname', jsonPath: '.spec.hostname', description: 'The name that clients ask for.' },
     { name: 'CNAME', jsonPath: '.status.cname', description: 'What to point a CNAME at.' },

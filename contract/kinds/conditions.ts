@@ -34,6 +34,7 @@ export const CONDITION_MEANINGS: Record<string, string> = {
   Complete: 'Every targeted node forgot the content, and said so.',
   Failed: 'The deadline passed first; `status.awaited` names the nodes whose ack is missing.',
   Ready: 'The sum of the others: it does what it is for.',
+  Stalled: 'Waiting does not help, somebody has to mend it. Tools that wait give up on it: Flux, Helm.',
 };
 
 /**

@@ -142,7 +142,7 @@ export const edgeNode = {
   description: 'One edge machine: its addresses, its region, and how its health is checked.',
   spec,
   status,
-  conditionTypes: ['Accepted', 'Connected', 'Healthy', 'UpToDate', 'Ready'],
+  conditionTypes: ['Accepted', 'Connected', 'Healthy', 'UpToDate', 'Ready', 'Stalled'],
   columns: [
     { name: 'Region', jsonPath: '.spec.region', description: 'The region it serves.' },
     { name: 'Addresses', jsonPath: '.spec.addresses', description: 'What DNS answers with.' },

@@ -129,7 +129,7 @@ export const purgeJob = {
   spec,
   status,
   immutableSpec: true,
-  conditionTypes: ['Complete', 'Failed', 'Ready'],
+  conditionTypes: ['Complete', 'Failed', 'Ready', 'Stalled'],
   columns: [
     { name: 'Domain', jsonPath: '.spec.domainRef.name', description: 'The CdnDomain.' },
     {

@@ -11,6 +11,7 @@ import { inParallel } from '../../lib/in-parallel.ts';
 import type { Log } from '../../lib/log.ts';
 import { resourceKey } from '../admit/snapshot.ts';
 import { hasStatus, type KubernetesApi } from '../kubernetes/api.ts';
+import { eventOf, eventsPath } from '../kubernetes/events.ts';
 import {
   type ApiObject,
   apiObject,
@@ -19,6 +20,7 @@ import {
   objectPath,
   refOfObject,
 } from '../kubernetes/objects.ts';
+import { announcements } from './announcements.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 import { changedRecords, type StatusStore } from './status-files.ts';
 
@@ -72,32 +74,47 @@ class KubernetesStatus implements StatusStore {
     // That a node has to revalidate is written before the end of the job that it missed. Ten thousand domains come last.
     for (const kind of ['EdgeNode', 'PurgeJob', 'CdnDomain']) {
       const rows = changed.filter(({ ref }) => ref.kind === kind);
-      await inParallel(rows, WRITES_AT_ONCE, (record) => this.#write(record));
+      await inParallel(rows, WRITES_AT_ONCE, async (record) => {
+        const isNew = await this.#write(record);
+        if (isNew) await this.#announce(before.get(resourceKey(record.ref)), record);
+      });
     }
     for (const [key, { uid }] of before) if (!after.has(key)) this.#written.delete(uid);
   }
 
-  async #write(record: StatusRecord): Promise<void> {
-    const { uid } = record;
-    try {
-      await this.#apply(record);
-    } catch (error) {
-      // Deleted meanwhile: the source will say so.
-      if (!hasStatus(error, 404)) throw error;
+  /** False when the object is gone, or another of its name is there now: the source will say so. */
+  async #write(record: StatusRecord): Promise<boolean> {
+    const isThere = await this.#apply(record).catch((error: unknown) => {
+      if (hasStatus(error, 404)) return false;
+      throw error;
+    });
+    this.#written.set(record.uid, { digest: digestOf(record), at: this.#options.clock.now() });
+    return isThere;
+  }
+
+  /** News are told once; one that can't be told is in the status all the same. */
+  async #announce(before: StatusRecord | undefined, { ref, uid, status }: StatusRecord): Promise<void> {
+    const { api, clock, log } = this.#options;
+    const known = before?.uid === uid ? before.status.conditions : undefined;
+    for (const news of announcements(known ?? [], status.conditions ?? [])) {
+      try {
+        await api.create(eventsPath(ref), eventOf(ref, uid, news, clock.now()));
+      } catch (error) {
+        log.warn({ err: error, ref, reason: news.reason }, 'an Event is not written');
+      }
     }
-    this.#written.set(uid, { digest: digestOf(record), at: this.#options.clock.now() });
   }
 
   /**
    * The uid of a `/status` is not compared by API servers, the resourceVersion is. Without it a job that was deleted and
    * made again under its name could be called Complete for what the one before it did.
    */
-  async #apply({ ref, uid, status }: StatusRecord): Promise<void> {
+  async #apply({ ref, uid, status }: StatusRecord): Promise<boolean> {
     const { api, mayWrite } = this.#options;
     const { kind, namespace, name } = ref;
     for (let tries = 1; ; tries++) {
       const { metadata } = apiObject.parse(await api.get(objectPath(ref)));
-      if (metadata.uid !== uid) return;
+      if (metadata.uid !== uid) return false;
       mayWrite();
       const { resourceVersion } = metadata;
       const place = { name, resourceVersion, ...(namespace !== '' && { namespace }) };
@@ -108,7 +125,7 @@ class KubernetesStatus implements StatusStore {
           metadata: place,
           status,
         });
-        return;
+        return true;
       } catch (error) {
         // Someone wrote to it between the two.
         if (!hasStatus(error, 409) || tries === MAX_TRIES) throw error;

@@ -142,7 +142,8 @@ function refusedRecord(ref: ObjectRef, problems: Problem[], input: StatusInput):
 
 /** Every condition of the kind is there from the first visit on (Kubernetes API conventions). */
 function refusedVerdicts(kind: KindName, acceptance: Verdict): Verdict[] {
-  return KINDS[kind].conditionTypes.map((type) =>
+  const types = KINDS[kind].conditionTypes.filter((type) => type !== 'Stalled');
+  return types.map((type) =>
     type === acceptance.type ? acceptance : fails(type, acceptance.reason, acceptance.message),
   );
 }

@@ -33,6 +33,17 @@ export function accepted(problems: readonly Problem[], inForce: boolean): Verdic
   return fails('Accepted', first.reason, `${texts.join('; ')}${rest}`.slice(0, 4_096));
 }
 
+/** What kstatus (Flux, Helm) tells a failure by: without it a tool waits for Ready until its own deadline. */
+function stalled(verdicts: readonly Verdict[]): Verdict {
+  const cause = verdicts.find(
+    ({ type, status }) =>
+      (type === 'Accepted' && status === 'False') || (type === 'Failed' && status === 'True'),
+  );
+  return cause
+    ? holds('Stalled', cause.reason, cause.message)
+    : fails('Stalled', 'NotStalled', 'nobody has to mend anything');
+}
+
 /** The rows after these verdicts: a transition's time moves only when the status does. `now` is RFC 3339. */
 export function toConditions(
   before: readonly Condition[] | undefined,
@@ -40,7 +51,7 @@ export function toConditions(
   observedGeneration: number,
   now: string,
 ): Condition[] {
-  return verdicts.reduce<Condition[]>(
+  return [...verdicts, stalled(verdicts)].reduce<Condition[]>(
     (rows, verdict) => setCondition(rows, { ...verdict, observedGeneration }, now),
     [...(before ?? [])],
   );

@@ -13,6 +13,7 @@ import { acceptedRevisions } from '../../operator/source/kubernetes/accepted-rev
 import { toDocument } from '../../operator/source/kubernetes/to-document.ts';
 import { kubernetesStatus } from '../../operator/status/kubernetes-status.ts';
 import type { StatusRecord } from '../../operator/status/record.ts';
+import { countingLog } from '../../operator/testing/counting-log.ts';
 import { loadedFrom, SETTINGS } from '../../operator/testing/manifests.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { type FaultyProxy, startProxy } from './proxy.ts';
@@ -199,6 +200,24 @@ describe('statuses', () => {
     const statuses = kubernetesStatus({ api, mayWrite: () => {}, clock: systemClock, log: silentLog });
     await statuses.save(new Map(), moment(record(uid, 'a.example.net')));
     expect(await statusOfVideo()).toEqual({ observedGeneration: -1 });
+  });
+
+  test('that are news are told in Events of the object', async () => {
+    const { uid } = (await createDomain('video')).metadata;
+    const accepted = {
+      type: 'Accepted',
+      status: 'False' as const,
+      reason: 'Conflict',
+      message: 'x'.repeat(2_000),
+      lastTransitionTime: '2026-11-22T04:00:00Z',
+    };
+    const row = record(uid, 'a.example.net');
+    const { log, lines } = countingLog();
+    const statuses = kubernetesStatus({ api: proxy.api, mayWrite: () => {}, clock: systemClock, log });
+    await statuses.save(new Map(), moment({ ...row, status: { ...row.status, conditions: [accepted] } }));
+    expect(lines).toEqual([]);
+    const text = await cluster.kubectl(['describe', 'cdn', 'video', '-n', 'demo']);
+    expect(text).toMatch(/Warning +Conflict +.*xxx/);
   });
 
   test('of an object that is gone, or is another now, go nowhere', async () => {

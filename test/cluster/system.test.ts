@@ -110,6 +110,19 @@ test('a PurgeJob is waited for by its condition, and every edge has forgotten', 
   expect(origin.count('/a')).toBe(before + 3);
 });
 
+test('what changed is told in Events, once', async () => {
+  const row = '{.type} {.reason} {.involvedObject.kind} {.involvedObject.name}';
+  const format = `jsonpath={range .items[*]}${row}{"\\n"}{end}`;
+  const told = (await cluster.kubectl(['get', 'events', '-n', 'demo', '-o', format])).trim().split('\n');
+  expect(told.sort()).toEqual([
+    'Normal Accepted CdnDomain video',
+    'Normal AllNodesAcked PurgeJob release-42',
+    'Normal Ready CdnDomain video',
+  ]);
+  const text = await cluster.kubectl(['describe', 'edge', 'zz-1']);
+  expect(text).toMatch(/Normal +Ready +/);
+});
+
 test('a PurgeJob that outlived its time is removed', async () => {
   const job = purgeJob('short', { everything: true, ttlSecondsAfterFinished: 0 });
   await cluster.kubectl(['create', '-f', '-'], [job]);
@@ -156,6 +169,8 @@ describe('a CdnDomain with a mistake', () => {
         observedGeneration: 1,
       });
     }, SOON);
+    // Tools that wait for it give up here, rather than at their own deadline.
+    await wait('cdn/rival', 'Stalled');
     expect(await conditionOf('Ready', 'cdn', 'video', '-n', 'demo')).toMatchObject({ status: 'True' });
     await cluster.kubectl(['delete', 'cdn', 'rival', '-n', 'demo']);
   }, 40_000);
