@@ -169,7 +169,8 @@ export async function startDnsServer(
     },
     log,
   );
-  const listeners = await startListeners(options.listen, service.handle, log, udp);
+  const onRefused = () => metrics.connectionRefused();
+  const listeners = await startListeners(options.listen, service.handle, log, udp, { onRefused });
   starting.defer(() => listeners.stop());
   const encrypted =
     options.tlsCertificate && options.tlsKey
@@ -180,7 +181,7 @@ export async function startDnsServer(
             doh: options.doh ?? [],
           },
           service.handle,
-          { clock, log, onRefused: () => metrics.connectionRefused() },
+          { clock, log, onRefused },
         )
       : undefined;
   starting.defer(() => encrypted?.stop());

@@ -2,7 +2,7 @@
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Handler } from './handler.ts';
-import { listenTcp, type TcpListener } from './tcp.ts';
+import { listenTcp, type TcpListener, type TcpOptions } from './tcp.ts';
 import { listenUdp, type UdpListener } from './udp.ts';
 
 export interface Listeners {
@@ -21,13 +21,14 @@ export async function startListeners(
   handle: Handler,
   log: Log,
   openUdp: OpenUdp = listenUdp,
+  tcpOptions: TcpOptions = {},
 ): Promise<Listeners> {
   const started: (UdpListener | TcpListener)[] = [];
   const bound: ListenAddress[] = [];
   const stop = async () => void (await Promise.all(started.map((listener) => listener.stop())));
   try {
     for (const address of addresses) {
-      const [udp, tcp] = await startPair(address, handle, log, openUdp);
+      const [udp, tcp] = await startPair(address, handle, log, openUdp, tcpOptions);
       started.push(udp, tcp);
       bound.push(udp.bound);
     }
@@ -43,11 +44,12 @@ async function startPair(
   handle: Handler,
   log: Log,
   openUdp: OpenUdp,
+  tcp: TcpOptions,
 ): Promise<[UdpListener, TcpListener]> {
   for (let attempt = 1; ; attempt++) {
     const udp = await openUdp(address, handle, log);
     try {
-      return [udp, await listenTcp(udp.bound, handle, log)];
+      return [udp, await listenTcp(udp.bound, handle, log, tcp)];
     } catch (error) {
       await udp.stop();
       if (address.port !== 0 || attempt === FREE_PORT_ATTEMPTS) throw error;
