@@ -32,10 +32,10 @@ let scores = new Float64Array(64);
 /** The best `count` nodes for a unit, best first. Weight 0 counts only where all have it. */
 export function rank<T extends Ranked>(among: readonly T[], unit: number, count = among.length): T[] {
   if (scores.length < among.length) scores = new Float64Array(2 * among.length);
-  let equal = true;
-  for (const { weight } of among) equal &&= weight === 0;
-  for (const [index, { node, weight }] of among.entries()) {
-    scores[index] = -(equal ? 1 : weight) / Math.log(drawn(unit, node.seed));
+  const equal = among.every(({ weight }) => weight === 0);
+  for (let index = 0; index < among.length; index++) {
+    const item = among[index];
+    if (item) scores[index] = -(equal ? 1 : item.weight) / Math.log(drawn(unit, item.node.seed));
   }
   const best: T[] = [];
   // By selection: of few nodes few are wanted, and sorting all costs more than the whole rest of an answer.
@@ -51,12 +51,11 @@ export function rank<T extends Ranked>(among: readonly T[], unit: number, count 
 }
 
 function isBetter(among: readonly Ranked[], index: number, than: number): boolean {
-  const [score, best] = [scores[index] ?? 0, than < 0 ? Number.NEGATIVE_INFINITY : (scores[than] ?? 0)];
+  const score = scores[index] ?? 0;
+  const best = than < 0 ? Number.NEGATIVE_INFINITY : (scores[than] ?? 0);
   if (score !== best) return score > best;
-  return (
-    score > Number.NEGATIVE_INFINITY &&
-    (among[index]?.node.spec.name ?? '') < (among[than]?.node.spec.name ?? '')
-  );
+  if (score === Number.NEGATIVE_INFINITY) return false;
+  return (among[index]?.node.spec.name ?? '') < (among[than]?.node.spec.name ?? '');
 }
 
 /** What a unit draws for a seed: above 0 and below 1, so that the logarithm is finite and not 0. */

@@ -2,7 +2,7 @@
  * The memory of one batch, laid out as recvmmsg(2) and sendmmsg(2) want it. Headers point at their parts once and for
  * all; per packet only lengths change.
  *
- *     header i ─> name i     the sender; an answer goes back to it
+ *     header i ─> name i     the sender; the answer has its header point to the same one
  *              ─> vector i ─> packet i
  */
 import type { Libc, Mapped } from './libc.ts';
@@ -28,12 +28,13 @@ export class BatchMemory {
   readonly #vectors: number;
   readonly #packets: number;
 
-  constructor(libc: Libc) {
+  /** `names` are those of another one's packets, to which these are answers; their own by default. */
+  constructor(libc: Libc, nameBytes: number, names?: BatchMemory) {
     this.#names = BATCH * HEADER.BYTES;
     this.#vectors = this.#names + BATCH * NAME_BYTES;
     this.#packets = this.#vectors + BATCH * VECTOR.BYTES;
     this.#memory = libc.map(this.#packets + BATCH * PACKET_BYTES);
-    for (let index = 0; index < BATCH; index++) this.#connect(index);
+    for (let index = 0; index < BATCH; index++) this.#connect(index, nameBytes, names ?? this);
   }
 
   get headers(): bigint {
@@ -60,30 +61,21 @@ export class BatchMemory {
     return Math.min(this.#memory.view.getUint32(index * HEADER.BYTES + HEADER.LENGTH, true), PACKET_BYTES);
   }
 
-  /** The kernel writes how long a sender's name is, and reads there how much room it has. */
-  makeRoom(index: number): void {
-    this.#memory.view.setUint32(index * HEADER.BYTES + HEADER.NAME_LENGTH, NAME_BYTES, true);
+  /** Packet `index` is to be sent with this length. */
+  setLength(index: number, length: number): void {
+    this.#memory.view.setUint32(this.#vectors + index * VECTOR.BYTES + VECTOR.LENGTH, length, true);
   }
 
-  /** Packet `index` has this length and goes to the sender of packet `from` in `received`. */
-  address(index: number, length: number, received: BatchMemory, from: number): void {
-    const { view, bytes } = this.#memory;
-    view.setUint32(this.#vectors + index * VECTOR.BYTES + VECTOR.LENGTH, length, true);
-    const nameLength = received.#memory.view.getUint32(from * HEADER.BYTES + HEADER.NAME_LENGTH, true);
-    view.setUint32(index * HEADER.BYTES + HEADER.NAME_LENGTH, nameLength, true);
-    const [name, source] = [this.nameAt(index), received.nameAt(from)];
-    for (let at = 0; at < nameLength; at++) bytes[name + at] = received.bytes[source + at] ?? 0;
-  }
-
-  #connect(index: number): void {
+  #connect(index: number, nameBytes: number, names: BatchMemory): void {
     const { view, at } = this.#memory;
     const [header, vector] = [index * HEADER.BYTES, this.#vectors + index * VECTOR.BYTES];
-    view.setBigUint64(header + HEADER.NAME, at + BigInt(this.nameAt(index)), true);
+    view.setBigUint64(header + HEADER.NAME, names.#memory.at + BigInt(names.nameAt(index)), true);
     view.setBigUint64(header + HEADER.VECTOR, at + BigInt(vector), true);
     view.setBigUint64(header + HEADER.VECTORS, 1n, true);
     view.setBigUint64(vector + VECTOR.BASE, at + BigInt(this.packetAt(index)), true);
     view.setBigUint64(vector + VECTOR.LENGTH, BigInt(PACKET_BYTES), true);
-    this.makeRoom(index);
+    // What the kernel writes there on receiving is the same again: all names of a socket have one length.
+    view.setUint32(header + HEADER.NAME_LENGTH, nameBytes, true);
   }
 }
 
@@ -95,11 +87,16 @@ export function addressIn(bytes: Uint8Array, name: number): readonly [number, nu
 const IN4 = [4, 4] as const;
 const IN6 = [8, 16] as const;
 
+/** The length of struct sockaddr_in and sockaddr_in6. */
+export function nameBytesOf(version: 4 | 6): number {
+  return version === 4 ? 16 : 28;
+}
+
 /** struct sockaddr_in or sockaddr_in6, for binding; returns its length. */
 export function writeSocketAddress(out: DataView, address: Uint8Array, port: number): number {
   const [offset, length] = address.length === 4 ? IN4 : IN6;
   out.setUint16(0, address.length === 4 ? AF_INET : AF_INET6, true);
   out.setUint16(2, port);
   for (let at = 0; at < length; at++) out.setUint8(offset + at, address[at] ?? 0);
-  return address.length === 4 ? 16 : 28;
+  return nameBytesOf(address.length === 4 ? 4 : 6);
 }

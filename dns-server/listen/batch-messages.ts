@@ -4,6 +4,7 @@ import type { BY_DOMAIN, FastTables, Slot } from '../fast/fast-path.ts';
 
 export interface BatchJob {
   fd: number;
+  version: 4 | 6;
   /** Raised after each message that was posted: a look at it is cheaper than one at the port. */
   mail: Int32Array;
 }

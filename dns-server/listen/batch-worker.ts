@@ -10,7 +10,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import { FastPath } from '../fast/fast-path.ts';
 import { createGate, type Gate, OPEN_GATE } from '../rate-limit/gate.ts';
-import { addressIn, BATCH, BatchMemory, NAME_BYTES } from './batch-memory.ts';
+import { addressIn, BATCH, BatchMemory, NAME_BYTES, nameBytesOf } from './batch-memory.ts';
 import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
 import { type Libc, loadLibc } from './libc.ts';
 
@@ -34,8 +34,9 @@ class Batches {
     this.#libc = libc;
     this.#job = job;
     this.#post = post;
-    this.#received = new BatchMemory(libc);
-    this.#sent = new BatchMemory(libc);
+    const nameBytes = nameBytesOf(job.version);
+    this.#received = new BatchMemory(libc, nameBytes);
+    this.#sent = new BatchMemory(libc, nameBytes, this.#received);
   }
 
   run(takeMail: () => ToBatch | undefined): void {
@@ -79,27 +80,30 @@ class Batches {
 
   #answer(count: number): void {
     const now = Date.now();
-    let answers = 0;
+    // Answers stand where their queries stood: those that are left to others part them into runs.
+    let run = 0;
     for (let index = 0; index < count; index++) {
-      const length = this.#answerOne(index, answers, now);
-      if (length > 0) this.#sent.address(answers++, length, this.#received, index);
-      this.#received.makeRoom(index);
+      const length = this.#answerOne(index, now);
+      this.#sent.setLength(index, length);
+      if (length > 0) continue;
+      this.#send(run, index);
+      run = index + 1;
     }
-    if (answers > 0) this.#send(answers);
+    this.#send(run, count);
     if (this.#asks.length === 0) return;
     this.#post({ kind: 'asks', asks: this.#asks });
     this.#asks = [];
   }
 
-  /** Bytes of the answer in place `to`; 0 when there is none to be sent from here. */
-  #answerOne(index: number, to: number, now: number): number {
+  /** Bytes of the answer; 0 when there is none to be sent from here. */
+  #answerOne(index: number, now: number): number {
     const received = this.#received;
     const { bytes } = received;
     const start = received.packetAt(index);
     const end = start + received.receivedLength(index);
     const source = this.#sourceOf(index);
     const out = this.#sent.bytes;
-    const at = this.#sent.packetAt(to);
+    const at = this.#sent.packetAt(index);
     const length = this.#fast.answer(bytes, start, end, source, out, at);
     if (length <= 0) {
       const name = received.nameAt(index);
@@ -130,10 +134,10 @@ class Batches {
   }
 
   /** An answer that can not be sent keeps those behind it from being sent: it is passed over. */
-  #send(count: number): void {
-    for (let from = 0; from < count; ) {
-      const sent = this.#libc.sendmmsg(this.#job.fd, this.#sent.headersAt(from), count - from, 0);
-      from += Math.max(1, sent);
+  #send(from: number, to: number): void {
+    for (let at = from; at < to; ) {
+      const sent = this.#libc.sendmmsg(this.#job.fd, this.#sent.headersAt(at), to - at, 0);
+      at += Math.max(1, sent);
     }
   }
 }

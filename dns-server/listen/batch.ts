@@ -8,7 +8,7 @@ import { formatListenAddress, type ListenAddress } from '../../lib/listen-addres
 import type { Log } from '../../lib/log.ts';
 import type { Follower, PreparedAnswers } from '../fast/prepared-answers.ts';
 import { parseIp } from '../geo/ip-address.ts';
-import { addressIn, NAME_BYTES, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
+import { addressIn, NAME_BYTES, nameBytesOf, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
 import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
 import type { Handler } from './handler.ts';
 import type { Libc, Mapped } from './libc.ts';
@@ -47,6 +47,7 @@ export async function listenBatch(
   await claim.stop();
   const { bound } = claim;
   const memory = options.libc.map(NAME_BYTES + PACKET_BYTES);
+  const version = bound.host.includes(':') ? 6 : 4;
   const sockets: number[] = [];
   const threads: BatchThread[] = [];
   const stop = async () => {
@@ -55,7 +56,7 @@ export async function listenBatch(
   };
   try {
     for (let index = 0; index < options.workers; index++) sockets.push(open(options.libc, bound, memory));
-    threads.push(...sockets.map((fd) => new BatchThread(fd, memory, handle, log, options)));
+    threads.push(...sockets.map((fd) => new BatchThread(fd, version, memory, handle, log, options)));
     await Promise.all(threads.map((thread) => thread.started));
   } catch (error) {
     await stop();
@@ -94,6 +95,7 @@ function open(libc: Libc, address: ListenAddress, memory: Mapped): number {
 class BatchThread {
   readonly started: Promise<void>;
   readonly #fd: number;
+  readonly #version: 4 | 6;
   readonly #memory: Mapped;
   readonly #handle: Handler;
   readonly #log: Log;
@@ -105,8 +107,9 @@ class BatchThread {
   #meters: (() => void)[] = [];
   #stopping = false;
 
-  constructor(fd: number, memory: Mapped, handle: Handler, log: Log, options: BatchOptions) {
+  constructor(fd: number, version: 4 | 6, memory: Mapped, handle: Handler, log: Log, options: BatchOptions) {
     this.#fd = fd;
+    this.#version = version;
     this.#memory = memory;
     this.#handle = handle;
     this.#log = log;
@@ -125,7 +128,7 @@ class BatchThread {
 
   #start(): Promise<void> {
     this.#mail = new Int32Array(new SharedArrayBuffer(4));
-    const job: BatchJob = { fd: this.#fd, mail: this.#mail };
+    const job: BatchJob = { fd: this.#fd, version: this.#version, mail: this.#mail };
     const worker = new Worker(new URL('./batch-worker.ts', import.meta.url), { workerData: job });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
@@ -193,7 +196,7 @@ class BatchThread {
       BigInt(response.length),
       0,
       at,
-      length === 4 ? 16 : 28,
+      nameBytesOf(length === 4 ? 4 : 6),
     );
   }
 }
