@@ -206,6 +206,23 @@ describe('commands', () => {
   });
 });
 
+test('a purge does not wait behind a prefetch', async () => {
+  const host = await startHost();
+  const fetched = Promise.withResolvers<{ objects: number; durationMs: number }>();
+  await start(host.url, {
+    onCommand: ({ type }) =>
+      type === 'prefetch' ? fetched.promise : Promise.resolve({ objects: 1, durationMs: 0 }),
+  });
+  await has(host, 'connect a 0.0');
+  const prefetch = { domain: 'd', urls: [], concurrency: 1, perSecond: 1 };
+  host.server.send('edge', { type: 'command', command: { type: 'prefetch', uid: 'slow', ...prefetch } }, 'a');
+  host.server.send('edge', { type: 'command', command: { type: 'revalidateAll', uid: 'quick' } }, 'a');
+  await vi.waitFor(() => expect(host.reports).toHaveLength(1), within);
+  fetched.resolve({ objects: 2, durationMs: 0 });
+  await vi.waitFor(() => expect(host.reports).toHaveLength(2), within);
+  expect(host.reports.map((report) => 'uid' in report && report.uid)).toEqual(['quick', 'slow']);
+});
+
 describe('the node table of a dns-server', () => {
   const row = (node: string, admitted = true) => ({
     node,

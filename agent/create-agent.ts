@@ -33,6 +33,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   readonly #plans = latest((published: unknown) => this.#takePlan(published));
   readonly #tables = latest((table: NodeTable) => this.#takeTable(table));
   #commands: Promise<void> = Promise.resolve();
+  #aside: Promise<unknown> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
   #held: PlanOf[R] | undefined;
   #table: NodeTable = EMPTY_TABLE;
@@ -105,7 +106,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#loop;
-    await Promise.all([this.#plans.idle(), this.#tables.idle(), this.#commands]);
+    await Promise.all([this.#plans.idle(), this.#tables.idle(), this.#commands, this.#aside]);
   }
 
   async #authorization(): Promise<string> {
@@ -173,7 +174,10 @@ class StreamingAgent<R extends Role> implements Agent<R> {
         this.#tables.offer(message.table);
         break;
       case 'command':
-        this.#commands = this.#commands.then(() => this.#run(message.command));
+        // A prefetch takes its time, and a purge must not wait behind it.
+        if (message.command.type === 'prefetch')
+          this.#aside = Promise.all([this.#aside, this.#run(message.command)]);
+        else this.#commands = this.#commands.then(() => this.#run(message.command));
         break;
       case 'hello':
       case 'heartbeat':

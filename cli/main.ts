@@ -1,7 +1,7 @@
 /**
  * The `weir` command: one file or folder for each of its commands.
  *
- *     weir standalone | get | explain | validate | compile | purge | force | dnssec
+ *     weir standalone | get | explain | validate | compile | purge | prefetch | force | dnssec
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain/command.ts';
 import { forceCommand } from './force.ts';
 import { getCommand } from './get/command.ts';
+import { prefetchCommand } from './prefetch/command.ts';
 import { purgeCommand } from './purge/command.ts';
 import { standaloneCommand } from './standalone/command.ts';
 import { validateCommand } from './validate.ts';
@@ -22,6 +23,7 @@ const COMMANDS = [
   getCommand,
   explainCommand,
   purgeCommand,
+  prefetchCommand,
   forceCommand,
   dnssecCommand,
   validateCommand,

@@ -13,6 +13,7 @@
 import { join } from 'node:path';
 import type { Agent, AgentOptions } from '../agent/agent.ts';
 import { createAgent } from '../agent/create-agent.ts';
+import type { Command } from '../contract/stream/messages.ts';
 import { startAdminServer } from '../lib/admin-server.ts';
 import { boundPort } from '../lib/bound-port.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -37,6 +38,7 @@ import { readOptions } from './options.ts';
 import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPlans } from './plan/plans.ts';
+import { createPrefetches } from './prefetch/prefetch.ts';
 
 export interface EdgeOptions {
   /** The EdgeNode's name. */
@@ -97,7 +99,6 @@ export async function startEdge(
       dropping.keepOnly(plan.byUid);
     },
   });
-  const commandParts = { store, fills, dropping, plans, metrics, log };
   const agent: Agent<'edge'> = openAgent({
     role: 'edge',
     node,
@@ -107,7 +108,9 @@ export async function startEdge(
     clock,
     log,
     prepare: (published) => health.during(() => plans.prepare(published)),
-    onCommand: (command) => health.during(() => applyCommand(command, commandParts)),
+    // A start waits for purges, not for prefetches.
+    onCommand: (command) =>
+      command.type === 'prefetch' ? apply(command) : health.during(() => apply(command)),
   });
   const health = createHealth({
     clock,
@@ -121,6 +124,9 @@ export async function startEdge(
   const hitForMiss = new HitForMiss(clock);
   const fetching = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
   const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetching, clock });
+  const prefetches = createPrefetches({ pipeline, plans, clock, metrics, log });
+  const commandParts = { store, fills, dropping, plans, prefetches, metrics, log };
+  const apply = (command: Command) => applyCommand(command, commandParts);
 
   const readyHits = hitsOfTest ?? createReadyHits({ plans, store, clock, teller });
 
@@ -149,6 +155,7 @@ export async function startEdge(
       stopLoadReports();
       health.drain();
       await listeners.drain();
+      prefetches.stop();
       await fills.stop();
       await agent.stop();
       await origin.close();

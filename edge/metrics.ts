@@ -36,6 +36,7 @@ export function createMetrics() {
     evictions: counter('evictions_total', 'Objects that had to make room, by tier.', ['tier']),
     commands: counter('commands_total', 'Commands applied.', ['type']),
     purgedObjects: counter('purged_objects_total', 'Objects that purges dropped.', []),
+    prefetches: counter('prefetched_urls_total', 'URLs of prefetches, by what came of them.', ['outcome']),
     storeErrors: counter('store_errors_total', 'Failed reads and writes of the disk tier.', ['operation']),
     planRevision: gauge('plan_revision', 'Revision of the plan in force.', ['part']),
     domains: gauge('domains', 'Domains that are served, those that linger included.', []),

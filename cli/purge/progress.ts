@@ -40,8 +40,10 @@ export function finalText(
     return `${name}: still running after ${seconds} s: ${progressText(view)}; it goes on, see \`weir get purgejobs\``;
   }
   const objects = view.status.objects ?? 0;
-  const done = textAt(view.spec, 'action') === 'SoftPurge' ? 'marked stale' : 'dropped';
+  const done = DONE[textAt(view.spec, 'action')] ?? 'dropped';
   const counts = `${progressText(view)}, ${objects} object${objects === 1 ? '' : 's'} ${done}`;
   if (outcome === 'Complete') return `${name}: Complete: ${counts}`;
   return `${name}: Failed: ${conditionOf(view, 'Failed')?.message ?? ''}${view.status.nodes ? ` (${counts})` : ''}`;
 }
+
+const DONE: Readonly<Record<string, string>> = { SoftPurge: 'marked stale', Prefetch: 'fetched' };

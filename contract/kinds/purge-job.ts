@@ -29,11 +29,12 @@ const spec = withRules(
       .strictObject({ name: dnsLabel.describe('Its name.') })
       .describe('The CdnDomain, in the same namespace.'),
     action: z
-      .enum(['Purge', 'SoftPurge'])
+      .enum(['Purge', 'SoftPurge', 'Prefetch'])
       .default('Purge')
       .describe(
         'Purge: the next request is a miss. SoftPurge: it is stale from now on, so that it is used again once the ' +
-          'origin has confirmed it, and as stale content where staleWhileRevalidate or staleIfError allow that.',
+          'origin has confirmed it, and as stale content where staleWhileRevalidate or staleIfError allow that. ' +
+          'Prefetch: the nodes fetch `urls`, and what playlists (HLS, DASH) among them name, unless they have it.',
       ),
     urls: z
       .array(httpUrl)
@@ -59,9 +60,14 @@ const spec = withRules(
           'counts for the cache key.',
       ),
     everything: z.literal(true).optional().describe('All of the domain.'),
-    nodes: labelSelector
+    prefetch: z
+      .strictObject({
+        concurrency: z.int().min(1).max(64).default(8).describe('URLs that a node fetches at the same time.'),
+        perSecond: z.int().min(1).max(1_000).default(50).describe('Fetches that a node begins in a second.'),
+      })
       .optional()
-      .describe('EdgeNodes that are to forget it, by their labels; all by default.'),
+      .describe('How hard a Prefetch may pull at the origin.'),
+    nodes: labelSelector.optional().describe('EdgeNodes that it is for, by their labels; all by default.'),
     activeDeadlineSeconds: z
       .int()
       .min(1)
@@ -83,6 +89,12 @@ const spec = withRules(
         [urls, prefixes, tags, pattern, everything].filter((target) => target !== undefined).length === 1,
       cel: '[has(self.urls), has(self.prefixes), has(self.tags), has(self.regex), has(self.everything)].filter(t, t).size() == 1',
       message: 'exactly one of urls, prefixes, tags, regex and everything',
+    },
+    {
+      holds: ({ action, urls, prefetch }) =>
+        action === 'Prefetch' ? urls !== undefined : prefetch === undefined,
+      cel: "self.action == 'Prefetch' ? has(self.urls) : !has(self.prefetch)",
+      message: 'a Prefetch has `urls`; `prefetch` is for a Prefetch alone',
     },
   ],
 );
@@ -112,7 +124,9 @@ const status = z.strictObject({
     .max(20)
     .optional()
     .describe('Nodes whose ack is missing; at most 20 are named.'),
-  objects: count.optional().describe('Stored objects that were dropped, or marked stale, over all nodes.'),
+  objects: count
+    .optional()
+    .describe('Stored objects that were dropped, marked stale or prefetched, over all nodes.'),
   startTime: z.string().max(40).optional().describe('When it was first sent to a node (RFC 3339).'),
   completionTime: z.string().max(40).optional().describe('When it ended (RFC 3339).'),
   conditions: conditions.optional(),

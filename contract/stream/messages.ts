@@ -45,12 +45,23 @@ const purge = z.strictObject({
   soft: z.literal(true).optional(),
 });
 
+/** URLs that the edge is to have stored. It takes its time, other commands do not wait for it, and it gates nothing. */
+const prefetch = z.strictObject({
+  type: z.literal('prefetch'),
+  uid: z.string(),
+  domain: z.string(),
+  urls: z.array(z.string()),
+  concurrency: z.int().min(1),
+  perSecond: z.int().min(1),
+});
+
 /** All that was stored before the command is applied is revalidated with the origin before it is served again. */
 const revalidateAll = z.strictObject({ type: z.literal('revalidateAll'), uid: z.string() });
 
-export const command = z.discriminatedUnion('type', [purge, revalidateAll]);
+export const command = z.discriminatedUnion('type', [purge, prefetch, revalidateAll]);
 export type Command = z.infer<typeof command>;
 export type PurgeCommand = z.infer<typeof purge>;
+export type PrefetchCommand = z.infer<typeof prefetch>;
 
 const hello = z.strictObject({ type: z.literal('hello'), contract: z.int(), epoch: z.int() });
 const heartbeat = z.strictObject({ type: z.literal('heartbeat') });

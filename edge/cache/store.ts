@@ -325,6 +325,11 @@ export class Store {
     return this.#disk.index.applied(uid);
   }
 
+  /** Remembers a command that did its work elsewhere. */
+  remember(uid: string, result: CommandResult): void {
+    this.#disk.index.durably(() => this.#remember(uid, result));
+  }
+
   #remember(uid: string, result: CommandResult): void {
     this.#disk.index.remember(uid, this.#options.clock.now(), result, REMEMBERED_COMMANDS);
   }

@@ -9,6 +9,7 @@ import { scopesOf } from '../cache/purge-scope.ts';
 import type { CommandResult, Store } from '../cache/store.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Plans } from '../plan/plans.ts';
+import type { Prefetches } from '../prefetch/prefetch.ts';
 import type { Dropping } from './dropping.ts';
 
 export interface CommandParts {
@@ -16,6 +17,7 @@ export interface CommandParts {
   fills: Fills;
   dropping: Dropping;
   plans: Plans;
+  prefetches: Prefetches;
   metrics: EdgeMetrics;
   log: Log;
 }
@@ -23,11 +25,25 @@ export interface CommandParts {
 export async function applyCommand(command: Command, parts: CommandParts): Promise<CommandResult> {
   const before = parts.store.applied(command.uid);
   if (before !== undefined) return before;
-  const result = command.type === 'purge' ? await purge(command, parts) : revalidateAll(command.uid, parts);
+  const result = await apply(command, parts);
   const type = command.type === 'purge' && command.soft ? 'softPurge' : command.type;
   parts.metrics.commands.inc({ type });
   parts.log.info({ command: command.type, uid: command.uid, ...result }, 'command applied');
   return result;
+}
+
+async function apply(command: Command, parts: CommandParts): Promise<CommandResult> {
+  switch (command.type) {
+    case 'purge':
+      return await purge(command, parts);
+    case 'revalidateAll':
+      return revalidateAll(command.uid, parts);
+    case 'prefetch': {
+      const result = await parts.prefetches.run(command);
+      parts.store.remember(command.uid, result);
+      return result;
+    }
+  }
 }
 
 async function purge(

@@ -344,6 +344,44 @@ describe('what a node acked', () => {
   });
 });
 
+describe('a prefetch', () => {
+  const prefetch = () =>
+    job('warm', {
+      everything: undefined,
+      action: 'Prefetch',
+      urls: ['http://video.example.com/a'],
+      activeDeadlineSeconds: 60,
+    });
+
+  test('is sent as one, with its pace', () => {
+    const leader = fleet('a');
+    expect(leader.snapshot(['a'], [prefetch()])).toContainEqual({
+      type: 'command',
+      node: 'a',
+      command: {
+        type: 'prefetch',
+        uid: 'uid-warm',
+        domain: 'uid-video',
+        urls: ['http://video.example.com/a'],
+        concurrency: 8,
+        perSecond: 50,
+      },
+    });
+  });
+
+  test('gates no node, and one that did not do it has nothing to revalidate', () => {
+    const leader = fleet('a');
+    leader.snapshot(['a'], [prefetch()]);
+    leader.disconnect('a');
+    expect(commandsTo('a', leader.connect('a'))).toEqual(['uid-warm']);
+    expect(leader.row('a')).toMatchObject(ADMITTED);
+    expect(leader.tick(3_600)).toEqual([]);
+    expect(leader.state.jobs.get('uid-warm')?.outcome?.reason).toBe('DeadlineExceeded');
+    expect(leader.row('a')).toMatchObject(ADMITTED);
+    expect(leader.state.nodes.get('a')?.revalidation).toBeUndefined();
+  });
+});
+
 test('a finished job expires once, after its time to live', () => {
   const leader = fleet('a');
   leader.snapshot(['a'], [job('all', { ttlSecondsAfterFinished: 60 })]);

@@ -13,6 +13,7 @@ import {
   awaitedNodes,
   dueRetries,
   isExpired,
+  isGating,
   isOverdue,
   isUnfinished,
   missedNodes,
@@ -30,6 +31,7 @@ import {
   commandDone,
   connectNode,
   followHealth,
+  gatesOf,
   markForRevalidation,
   planAcked,
   restoreNode,
@@ -143,7 +145,7 @@ function gateUnheard(state: DecideState): DecideState {
     ([name, { heard }]) => !heard && !state.rows.some(({ node }) => node === name),
   );
   return fresh.reduce((before, [name]) => {
-    const gates = new Set(commandsFor(before, name).map(({ uid }) => uid));
+    const gates = gatesOf(commandsFor(before, name));
     return withNode(before, name, (node) => ({ ...node, gates }));
   }, state);
 }
@@ -283,7 +285,8 @@ function tickJob(decision: Decision, job: JobState, now: number): Decision {
 
 /** A job ended without these nodes' acks: they revalidate all that they stored before they answer again. */
 function markMissed(decision: Decision, job: JobState, now: number): Decision {
-  return markNodes(decision, awaitedNodes(job), job.job.metadata.uid, now);
+  const missed = isGating(job.command) ? awaitedNodes(job) : [];
+  return markNodes(decision, missed, job.job.metadata.uid, now);
 }
 
 function markNodes(decision: Decision, names: readonly string[], missed: string, now: number): Decision {

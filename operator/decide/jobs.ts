@@ -34,13 +34,19 @@ export function startJob(
     expired: false,
   };
   if (state.outcome || targets.length > 0) return state;
-  const message = 'spec.nodes selects no EdgeNode, so nothing was purged';
+  const message = 'spec.nodes selects no EdgeNode, so there was nothing to do';
   return { ...state, outcome: { type: 'Failed', reason: 'NoNodeSelected', message, at: now } };
 }
 
-function commandOf({ metadata, spec }: PurgeJob, domain: string): PurgeCommand {
+const DEFAULT_PULL = { concurrency: 8, perSecond: 50 };
+
+function commandOf({ metadata, spec }: PurgeJob, domain: string): JobState['command'] {
+  const { uid } = metadata;
+  if (spec.action === 'Prefetch') {
+    return { type: 'prefetch', uid, domain, urls: spec.urls ?? [], ...(spec.prefetch ?? DEFAULT_PULL) };
+  }
   const soft = spec.action === 'SoftPurge';
-  return { type: 'purge', uid: metadata.uid, domain, target: targetOf(spec), ...(soft && { soft }) };
+  return { type: 'purge', uid, domain, target: targetOf(spec), ...(soft && { soft }) };
 }
 
 function targetOf({ urls, prefixes, tags, regex }: PurgeJobSpec): PurgeCommand['target'] {
@@ -66,6 +72,11 @@ function restoredOutcome({ conditions = [], completionTime }: PurgeJobStatus): J
 
 export function isAwaited({ nodes, outcome }: JobState, node: string): boolean {
   return outcome === undefined && nodes.get(node)?.acked === false;
+}
+
+/** A prefetch that a node has not done makes none of its answers wrong. */
+export function isGating({ type }: Command): boolean {
+  return type !== 'prefetch';
 }
 
 /** Nodes whose ack is missing. */

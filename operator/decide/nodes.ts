@@ -5,6 +5,7 @@ import type { ForcedState, NodeRow } from '../../contract/plans/node-table.ts';
 import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import type { Command } from '../../contract/stream/messages.ts';
 import { bitsPerSecond } from '../../lib/bandwidth.ts';
+import { isGating } from './jobs.ts';
 import { type LoadState, rampOf, UNLOADED } from './load.ts';
 import type { NodeState } from './state.ts';
 import type { Votes } from './votes.ts';
@@ -80,10 +81,14 @@ export function revalidationUid(node: string, now: number): string {
   return `revalidate-${node}-${now}`;
 }
 
+/** What has to be acked before the node may answer. */
+export function gatesOf(commands: readonly Command[]): ReadonlySet<string> {
+  return new Set(commands.filter(isGating).map(({ uid }) => uid));
+}
+
 /** A (re)connected node has to catch up with every purge that it has not acked before it may answer again. */
 export function connectNode(node: NodeState, held: Revision, pending: readonly Command[]): NodeState {
-  const gates = new Set(pending.map(({ uid }) => uid));
-  return { ...node, connected: true, heard: true, acked: held, retryAt: undefined, gates };
+  return { ...node, connected: true, heard: true, acked: held, retryAt: undefined, gates: gatesOf(pending) };
 }
 
 /**

@@ -47,6 +47,8 @@ const PURE_MODULES: Record<string, 'whole' | string[]> = {
   'node:buffer': 'whole',
   'node:net': ['isIP', 'isIPv4', 'isIPv6'],
   'node:crypto': ['createHash'],
+  // Switches V8's linear engine for regular expressions on.
+  'node:v8': ['setFlagsFromString'],
 };
 
 const IMPURE_CALL =
