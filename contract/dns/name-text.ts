@@ -7,8 +7,10 @@
 const MAX_LABEL = 63;
 const MAX_NAME = 255;
 
-/** The wire form; throws with what is allowed. Several labels without a dot at their end are refused: they are the
- * classic mistake, `www.example.com` meaning `www.example.com.cdn.example.net`. */
+/**
+ * The wire form; throws with what is allowed. Several labels without a dot at their end are refused: they are the
+ * classic mistake, `www.example.com` meaning `www.example.com.cdn.example.net`.
+ */
 export function wireOfText(text: string, zone: string): Buffer {
   if (text === '@') return wireOfLabels(labelsOf(zone));
   if (text === '.') return wireOfLabels([]);
@@ -31,7 +33,8 @@ function labelsOf(text: string): Buffer[] {
       const { byte, length } = unescaped(text, at);
       bytes.push(byte);
       at += length - 1;
-    } else bytes.push(character.charCodeAt(0));
+    } else if (/[!-~]/.test(character)) bytes.push(character.charCodeAt(0));
+    else throw new Error('a name is ASCII; write others as \\DDD or xn--…');
   }
   return [...labels, Buffer.from(bytes)];
 }
@@ -55,6 +58,5 @@ function wireOfLabels(labels: readonly Buffer[]): Buffer {
 }
 
 function lowerCase(byte: number): number {
-  if (byte > 0xff || Number.isNaN(byte)) throw new Error('a name is ASCII; write others as \\DDD or xn--…');
   return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
 }
