@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A validator that is not ours (delv of BIND) judges a running dns-server: the trust anchor is what `weir dnssec ds`
+# Validators that are not ours (delv of BIND; DNSViz, where it is installed) judge a running dns-server: the trust anchor is what `weir dnssec ds`
 # prints. Starts an operator and a dns-server of its own, on loopback; needs delv and dig.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -73,4 +73,19 @@ check a.b.nowhere.$zone MX 'negative response, fully validated'
 check nowhere-to.$zone A 'fully validated'
 check video.demo.$zone TXT 'negative response, fully validated'
 check sub.$zone DS 'negative response, fully validated'
+
+# A second opinion, by other code: DNSViz marks what is valid with [.], and what is not with [!], [-] or [?].
+if command -v dnsviz >/dev/null; then
+  dig @$address -p $port $zone DNSKEY +noall +answer >"$work/key"
+  dnsviz probe -A -x "$zone+:ns1.$zone=$address:$port" -R SOA,A,AAAA,TXT \
+    $zone www.$zone alias.$zone any.wild.$zone www.old.$zone video.demo.$zone demo.$zone nowhere.$zone \
+    >"$work/probe.json" 2>"$work/probe.log"
+  dnsviz print -t "$work/key" <"$work/probe.json" >"$work/dnsviz.txt"
+  if grep -q "^$zone \[\.\]" "$work/dnsviz.txt" && ! grep -nE '\[[!?-]\]|^ *[EW]:' "$work/dnsviz.txt"; then
+    printf 'ok    dnsviz: %s valid signatures and proofs\n' "$(grep -c '\[\.\]' "$work/dnsviz.txt")"
+  else
+    cat "$work/dnsviz.txt"
+    failed=1
+  fi
+fi
 exit $failed
