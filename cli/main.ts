@@ -1,7 +1,7 @@
 /**
  * The `weir` command: one file or folder for each of its commands.
  *
- *     weir standalone | get | explain | validate | compile | purge | prefetch | force | dnssec
+ *     weir standalone | get | explain | explain-url | validate | compile | purge | prefetch | force | dnssec
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { compileCommand } from './compile.ts';
 import { dnssecCommand } from './dnssec/command.ts';
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
 import { explainCommand } from './explain/command.ts';
+import { explainUrlCommand } from './explain-url/command.ts';
 import { forceCommand } from './force.ts';
 import { getCommand } from './get/command.ts';
 import { prefetchCommand } from './prefetch/command.ts';
@@ -22,6 +23,7 @@ const COMMANDS = [
   standaloneCommand,
   getCommand,
   explainCommand,
+  explainUrlCommand,
   purgeCommand,
   prefetchCommand,
   forceCommand,

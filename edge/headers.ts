@@ -60,3 +60,9 @@ export function fromRaw(raw: readonly string[]): Headers {
 export function toRaw(headers: Headers): string[] {
   return headers.flat();
 }
+
+/** `Name: value` to name and value; nothing where it is no field. */
+export function headerOf(line: string): string[] {
+  const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*?)\s*$/.exec(line) ?? [];
+  return name === undefined || value === undefined ? [] : [name, value];
+}

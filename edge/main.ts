@@ -29,6 +29,8 @@ import { HitForMiss } from './cache/hit-for-miss.ts';
 import { Store } from './cache/store.ts';
 import { applyCommand } from './commands/apply-command.ts';
 import { createDropping } from './commands/dropping.ts';
+import { EXPLAIN_PATH, explainUrl } from './explain-url.ts';
+import { headerOf } from './headers.ts';
 import { createHealth } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
 import { startListeners } from './listen/listeners.ts';
@@ -139,6 +141,14 @@ export async function startEdge(
     listen: options.admin,
     metrics: metrics.registry,
     notReady: () => health.reason(),
+    questions: {
+      [EXPLAIN_PATH]: (query) =>
+        explainUrl(
+          { teller, plans, store, clock },
+          query.get('url') ?? '',
+          query.getAll('header').flatMap(headerOf),
+        ),
+    },
   });
   const stopLoadReports = startLoadReports(
     clock,

@@ -12,6 +12,8 @@ export interface AdminOptions {
   metrics: Registry;
   /** The reason why the program is not ready, or nothing when it is. */
   notReady: () => string | undefined;
+  /** Further paths, each with the question that its query is; what they return is sent as JSON. */
+  questions?: Readonly<Record<string, (query: URLSearchParams) => unknown>>;
 }
 
 /** Answers the three paths; false for any other. For programs that have more on the same port. */
@@ -47,11 +49,18 @@ export async function startAdminServer({
   listen: address,
   metrics,
   notReady,
+  questions = {},
 }: AdminOptions): Promise<Server> {
   const server = createServer((request, response) => {
-    const path = request.url?.split('?')[0] ?? '/';
-    if (!answerAdmin(path, response, { metrics, notReady }))
-      reply(response, 404, 'paths here: /healthz /readyz /metrics\n');
+    const [path = '/', query] = (request.url ?? '/').split('?', 2);
+    if (answerAdmin(path, response, { metrics, notReady })) return;
+    const question = Object.hasOwn(questions, path) ? questions[path] : undefined;
+    if (question !== undefined) {
+      reply(response, 200, JSON.stringify(question(new URLSearchParams(query))), 'application/json');
+      return;
+    }
+    const paths = ['/healthz', '/readyz', '/metrics', ...Object.keys(questions)];
+    reply(response, 404, `paths here: ${paths.join(' ')}\n`);
   });
   await listen(server, address);
   return server;
