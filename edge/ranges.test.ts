@@ -52,7 +52,9 @@ describe.each(['stored', 'not stored yet'])('a range of what is %s', (state) => 
 test.each([
   ['bytes=700000-', 416],
   ['bytes=-0', 416],
-  ['bytes=0-1,5-6', 200],
+  ['bytes=5-1,7-8', 200],
+  [`bytes=${Array.from({ length: 17 }, (_, index) => `${index * 1_000}-${index * 1_000}`).join(',')}`, 200],
+  ['bytes=700000-,800000-', 416],
   ['bytes=5-1', 200],
   ['lines=1-2', 200],
 ])('%s -> %d', async (range, status) => {
@@ -137,4 +139,109 @@ test('a range of what is not for all is asked of the origin as it is', async () 
   }
   // Once to learn it, then two as they are.
   expect(origin.requests).toHaveLength(3);
+});
+
+describe('several ranges (RFC 9110 15.3.7.2):', () => {
+  /** The parts by their Content-Range. */
+  function partsOf({
+    body: whole,
+    headers,
+  }: {
+    body: Buffer;
+    headers: { 'content-type'?: string | undefined };
+  }) {
+    const boundary = /boundary=(.*)$/.exec(headers['content-type'] ?? '')?.[1] ?? '';
+    const [, ...parts] = `\r\n${whole.toString('latin1')}`.split(`\r\n--${boundary}`);
+    expect(parts.pop()).toBe('--\r\n');
+    return parts.map((part) => {
+      const [, head = '', content = ''] = /^\r\n([\s\S]*?)\r\n\r\n([\s\S]*)$/.exec(part) ?? [];
+      return { head, content: Buffer.from(content, 'latin1') };
+    });
+  }
+
+  test.each([
+    [
+      'in order',
+      'bytes=0-9,300000-300009,-10',
+      [
+        [0, 9],
+        [300_000, 300_009],
+        [699_990, 699_999],
+      ],
+    ],
+    [
+      'across blocks of the file',
+      'bytes=262100-262200,524200-524400',
+      [
+        [262_100, 262_200],
+        [524_200, 524_400],
+      ],
+    ],
+    [
+      'not in order, and overlapping: sorted and merged',
+      'bytes=5000-5009,0-9,5-20,1000-1009',
+      [
+        [0, 20],
+        [1000, 1009],
+        [5000, 5009],
+      ],
+    ],
+    [
+      'one that lies behind the end is left out',
+      'bytes=0-9,1000-1009,900000-',
+      [
+        [0, 9],
+        [1000, 1009],
+      ],
+    ],
+  ] satisfies [string, string, [number, number][]][])('%s', async (_name, range, expected) => {
+    await edge.get('/a');
+    const reply = await edge.get('/a', { headers: { range } });
+    expect(reply.status).toBe(206);
+    expect(reply.headers['content-type']).toMatch(/^multipart\/byteranges; boundary=/);
+    expect(reply.headers).not.toHaveProperty('content-range');
+    expect(reply.headers['content-length']).toBe(String(reply.body.length));
+    const parts = partsOf(reply);
+    expect(parts.map(({ head }) => head)).toEqual(
+      expected.map(([first, last]) => `Content-Range: bytes ${first}-${last}/700000`),
+    );
+    for (const [index, [first, last]] of expected.entries()) {
+      expect(parts[index]?.content.equals(body.subarray(first, last + 1))).toBe(true);
+    }
+    expect(origin.requests).toHaveLength(1);
+  });
+
+  test('of a small object in memory, with its type', async () => {
+    origin.answer((_request, response) =>
+      response.writeHead(200, { ...HEADERS, 'content-type': 'text/plain' }).end('0123456789'.repeat(100)),
+    );
+    await edge.get('/s');
+    const reply = await edge.get('/s', { headers: { range: 'bytes=0-3,500-503' } });
+    expect(partsOf(reply).map(({ head, content }) => [head, content.toString()])).toEqual([
+      ['Content-Type: text/plain\r\nContent-Range: bytes 0-3/1000', '0123'],
+      ['Content-Type: text/plain\r\nContent-Range: bytes 500-503/1000', '0123'],
+    ]);
+  });
+
+  test('two that touch are one range, and the whole is sent where that is shorter', async () => {
+    await edge.get('/a');
+    const touching = await edge.get('/a', { headers: { range: 'bytes=0-9,10-19' } });
+    expect(touching.headers['content-range']).toBe('bytes 0-19/700000');
+    expect(touching.body.equals(body.subarray(0, 20))).toBe(true);
+    const most = await edge.get('/a', { headers: { range: 'bytes=0-349900,350000-699999' } });
+    expect(most.status).toBe(200);
+    expect(most.body.equals(body)).toBe(true);
+  });
+
+  test('If-Range of another version: the whole', async () => {
+    await edge.get('/a');
+    const headers = { range: 'bytes=0-9,1000-1009', 'if-range': '"v2"' };
+    expect((await edge.get('/a', { headers })).status).toBe(200);
+  });
+
+  test('of what is still coming: the whole', async () => {
+    const reply = await edge.get('/a', { headers: { range: 'bytes=0-9,1000-1009' } });
+    expect(reply.status).toBe(200);
+    expect(reply.body.equals(body)).toBe(true);
+  });
 });

@@ -4,16 +4,26 @@
  */
 import type { ByteSource } from '../cache/byte-source.ts';
 import { clientHasIt, rangeStillHolds } from '../cache/conditional.ts';
-import { type ByteRange, parseRange, resolveRange } from '../cache/range.ts';
+import {
+  type ByteRange,
+  parseRange,
+  parseRanges,
+  type RangeSpec,
+  resolveRange,
+  resolveRanges,
+} from '../cache/range.ts';
 import type { ClientRequest } from '../exchange.ts';
 import { field, type Headers } from '../headers.ts';
 import { type AnswerBody, NO_BODY } from './answer.ts';
+import { type Multipart, multipart, multipartBytes, multipartSource } from './multipart.ts';
 
 export interface Representation {
   status: number;
   headers: Headers;
   /** Of the body; unknown while one of unknown length comes. */
   length: number | undefined;
+  /** The body can be read from anywhere, and again: several ranges can be served of it. */
+  anyOffset: boolean;
   /** Bytes are the whole body; a source is read from `first` on. */
   open(first: number): Promise<Buffer | ByteSource>;
 }
@@ -23,12 +33,14 @@ export interface Shape {
   headers: Headers;
   /** The bytes to send; nothing: no body. */
   range: { first: number; last: number | undefined } | undefined;
+  /** Several ranges as one body. */
+  parts?: Multipart;
 }
 
 /** Status, header and byte range of the answer. */
 export function shapeFor(
   request: ClientRequest,
-  { status, headers, length }: Omit<Representation, 'open'>,
+  { status, headers, length, anyOffset }: Omit<Representation, 'open'>,
 ): Shape {
   if (status === 200 && clientHasIt(request.headers, headers)) {
     return { status: 304, headers: headers.filter(([name]) => !OF_CONTENT.test(name)), range: undefined };
@@ -44,6 +56,8 @@ export function shapeFor(
       range: undefined,
     };
   }
+  const parts = status === 200 ? requestedParts(request, headers, length, anyOffset) : undefined;
+  if (parts !== undefined) return multipartShape(headers, parts);
   const bodiless = request.method === 'HEAD' || status === 204;
   if (range === undefined) {
     const sized = length === undefined || status === 204 ? [] : [['content-length', String(length)] as const];
@@ -80,7 +94,7 @@ function requestedRange(
   length: number | undefined,
 ): ByteRange | 'unsatisfiable' | undefined {
   if (method !== 'GET' || length === undefined || request.range === undefined) return undefined;
-  const spec = parseRange(request.range);
+  const spec = parseRange(request.range) ?? onlyOne(request.range, length);
   const ifRange = request['if-range'];
   if (spec === undefined || !rangeStillHolds(typeof ifRange === 'string' ? ifRange : undefined, stored)) {
     return undefined;
@@ -88,8 +102,53 @@ function requestedRange(
   return resolveRange(spec, length);
 }
 
-export async function bodyFor({ open }: Pick<Representation, 'open'>, { range }: Shape): Promise<AnswerBody> {
+/** A set of which one range is left, or none: answered as a single one. */
+function onlyOne(header: string, length: number): RangeSpec | undefined {
+  const specs = parseRanges(header);
+  if (specs === undefined) return undefined;
+  const ranges = resolveRanges(specs, length);
+  return ranges.length > 1 ? undefined : (ranges[0] ?? { suffix: 0 });
+}
+
+/** Several ranges; nothing where the whole is the shorter answer, or the only one that can be given. */
+function requestedParts(
+  { method, headers: request }: ClientRequest,
+  stored: Headers,
+  length: number | undefined,
+  anyOffset: boolean,
+): Multipart | undefined {
+  const specs = method === 'GET' && anyOffset ? parseRanges(request.range) : undefined;
+  const ifRange = request['if-range'];
+  if (specs === undefined || length === undefined) return undefined;
+  if (!rangeStillHolds(typeof ifRange === 'string' ? ifRange : undefined, stored)) return undefined;
+  const parts = multipart(resolveRanges(specs, length), length, field(stored, 'content-type'));
+  return parts.length < length ? parts : undefined;
+}
+
+function multipartShape(headers: Headers, parts: Multipart): Shape {
+  const type = `multipart/byteranges; boundary=${parts.boundary}`;
+  return {
+    status: 206,
+    headers: [
+      ...headers.filter(([name]) => name !== 'content-type'),
+      ['content-type', type],
+      ['content-length', String(parts.length)],
+    ],
+    range: { first: 0, last: parts.length - 1 },
+    parts,
+  };
+}
+
+export async function bodyFor(
+  { open }: Pick<Representation, 'open'>,
+  { range, parts }: Shape,
+): Promise<AnswerBody> {
   if (range === undefined || range.last === -1) return NO_BODY;
+  if (parts !== undefined) {
+    const whole = await open(0);
+    if (Buffer.isBuffer(whole)) return { kind: 'bytes', bytes: multipartBytes(parts, whole) };
+    return { kind: 'source', source: multipartSource(parts, whole), ...range };
+  }
   const body = await open(range.first);
   if (!Buffer.isBuffer(body)) return { kind: 'source', source: body, ...range };
   return { kind: 'bytes', bytes: body.subarray(range.first, (range.last ?? body.length - 1) + 1) };

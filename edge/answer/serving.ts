@@ -28,13 +28,14 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
   async function answer(
     exchange: Exchange,
     object: StoredObject,
-    representation: Pick<Representation, 'length' | 'open'>,
+    representation: Pick<Representation, 'length' | 'open' | 'anyOffset'>,
     forward: Forward | undefined,
   ): Promise<Answer> {
     const head = storedHead(exchange, object, {
       now: clock.now(),
       teller,
       length: representation.length,
+      anyOffset: representation.anyOffset,
       forward,
     });
     const { shape } = head;
@@ -49,7 +50,12 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
 
   return {
     stored: (exchange, object, forward) =>
-      answer(exchange, object, { length: object.size, open: () => store.body(object) }, forward),
+      answer(
+        exchange,
+        object,
+        { length: object.size, anyOffset: true, open: () => store.body(object) },
+        forward,
+      ),
 
     async filling(exchange, { object, length, body }, forward) {
       // Held from here on, so that bytes which pass while the head is made are still there for us.
@@ -64,7 +70,7 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
         if (further === undefined) throw new Error('the fill was given up');
         return further;
       };
-      const result = await answer(exchange, object, { length, open }, forward);
+      const result = await answer(exchange, object, { length, anyOffset: false, open }, forward);
       if (!used) await reader.close();
       return result;
     },
@@ -75,15 +81,22 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
 export function storedHead(
   { request, rule }: Pick<Exchange, 'request' | 'rule'>,
   object: StoredObject,
-  about: { now: number; teller: Teller; length: number | undefined; forward?: Forward | undefined },
+  about: {
+    now: number;
+    teller: Teller;
+    length: number | undefined;
+    /** Its body can be read from anywhere. */
+    anyOffset?: boolean;
+    forward?: Forward | undefined;
+  },
 ): { status: number; headers: Headers; shape: Shape } {
-  const { now, teller, length, forward } = about;
+  const { now, teller, length, anyOffset = false, forward } = about;
   const { ttl, browserTtl } = rule.rule;
   const left = Math.floor(freshLeftMs(object, ttl, now) / 1_000);
   const note: CacheNote =
     forward === undefined ? { hit: true, ttl: left } : { hit: false, ...forward, ttl: left };
   const told = withBrowserTtl(withAge(object.headers, ageMs(object, now)), object.status, browserTtl);
-  const shape = shapeFor(request, { status: object.status, headers: told, length });
+  const shape = shapeFor(request, { status: object.status, headers: told, length, anyOffset });
   return { status: shape.status, headers: clientHeaders(shape.headers, teller, note), shape };
 }
 
