@@ -45,6 +45,10 @@ const MAX_LOGGED_FAILURES = 10;
 /** Timers hold no more than 2^31 ms; a clock that is set anew is noticed within the hour. */
 const MAX_TIMER_MS = 3_600_000;
 
+/** A view of so many domains takes long to make: after one, changes of health wait a millisecond per hundred domains. */
+const MANY_DOMAINS = 10_000;
+const DOMAINS_PER_MS = 100;
+
 export class Service {
   readonly #metrics: DnsMetrics;
   readonly #log: Log;
@@ -57,6 +61,9 @@ export class Service {
   readonly #clock: Clock;
   readonly #signers: Signers;
   #missingKeys: string[] = [];
+  #cancelSwap: (() => void) | undefined;
+  /** Changes of health wait until then. */
+  #restUntil = 0;
   #plan: PreparedPlan | undefined;
   #table: NodeTable = EMPTY_TABLE;
   #health: HealthReport['nodes'] = [];
@@ -122,7 +129,7 @@ export class Service {
   useHealth(health: HealthReport['nodes']): void {
     this.#health = health;
     this.#metrics.nodeHealth(health);
-    this.#swap();
+    this.#swapSoon();
   }
 
   readonly handle: Handler = (message, source, transport) => {
@@ -149,8 +156,19 @@ export class Service {
     }
   };
 
+  /** A thousand probes that end one by one must not make a thousand views where each takes long: answers come first. */
+  #swapSoon(): void {
+    const now = this.#clock.now();
+    if (now >= this.#restUntil) this.#swap();
+    else this.#cancelSwap ??= this.#clock.after(this.#restUntil - now, () => this.#swap());
+  }
+
   #swap(): void {
+    this.#cancelSwap?.();
+    this.#cancelSwap = undefined;
     if (this.#plan === undefined) return;
+    const count = this.#plan.domains.length;
+    if (count >= MANY_DOMAINS) this.#restUntil = this.#clock.now() + count / DOMAINS_PER_MS;
     const view = createView(this.#plan, this.#table, this.#health, this.#clock.now());
     this.#responder.view = view;
     this.prepared.useView(view);
@@ -169,6 +187,7 @@ export class Service {
 
   /** No view is made any more. */
   stop(): void {
+    this.#cancelSwap?.();
     this.#cancelBoundary();
   }
 
