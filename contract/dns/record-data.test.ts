@@ -48,7 +48,7 @@ describe('what is written is what another implementation reads', () => {
     ],
     [
       'DS',
-      '4711 13 2 ' + 'ab'.repeat(32),
+      `4711 13 2 ${'ab'.repeat(32)}`,
       { keyTag: 4_711, algorithm: 13, digestType: 2, digest: Buffer.alloc(32, 0xab) },
     ],
   ])('%s %s', (type, text, data) => {
