@@ -36,6 +36,8 @@ import { standBy } from './stand-by.ts';
 
 /** Deadlines, retries and times to live are looked at this often. */
 const TICK_MS = 1_000;
+/** What is not written within this when the operator stops is the next one's to write. */
+const WRITE_OUT_MS = 3_000;
 
 interface CommonOptions {
   /** What must survive; where a Kubernetes API holds that, the token and keys that it does not hold. */
@@ -125,11 +127,13 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       await stopKeys();
       await source.stop();
       await server.stop();
-      await reconciler.idle();
+      await Promise.race([reconciler.idle(), pause(clock, WRITE_OUT_MS)]);
       await backing.stop();
     },
   };
 }
+
+const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
 
 /** Tokens travel in the clear until there is TLS. */
 function refuseOpenAddress(listen: ListenAddress): void {

@@ -104,6 +104,8 @@ export class Leadership {
   /** Gives the Lease back, so that another replica need not wait. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    // Whatever is still to be written is the next leader's.
+    this.#renewedAt = Number.NEGATIVE_INFINITY;
     this.#cancelNext();
     await this.#inTurn(async () => {
       if (this.holder() === this.#options.identity) await this.#put({ holderIdentity: '' });

@@ -14,7 +14,7 @@ const said = (before: Condition[], now: Condition[]) =>
 
 test('a domain from its first visit to Ready', () => {
   const waiting = [row('Accepted', 'True', 'Accepted'), row('Ready', 'False', 'WaitingForNodes')];
-  expect(said([], waiting)).toEqual(['Normal Accepted']);
+  expect(said([], waiting)).toEqual([]);
   const ready = [row('Accepted', 'True', 'Accepted'), row('Ready', 'True', 'Ready')];
   expect(said(waiting, ready)).toEqual(['Normal Ready']);
   expect(said(ready, ready)).toEqual([]);
@@ -22,6 +22,7 @@ test('a domain from its first visit to Ready', () => {
 
 test('a mistake, another one, and its mending', () => {
   const bad = [row('Accepted', 'False', 'Invalid')];
+  expect(said([], bad)).toEqual(['Warning Invalid']);
   const other = [row('Accepted', 'False', 'Conflict')];
   expect(said([row('Accepted', 'True', 'Accepted')], bad)).toEqual(['Warning Invalid']);
   expect(said(bad, other)).toEqual(['Warning Conflict']);

@@ -16,7 +16,8 @@ type Row = Condition | undefined;
 const NEWS: Record<string, (now: Condition, before: Row) => Announcement['type'] | undefined> = {
   Accepted: (now, before) => {
     if (now.status === before?.status && now.reason === before.reason) return undefined;
-    return now.status === 'True' ? 'Normal' : 'Warning';
+    if (now.status === 'False') return 'Warning';
+    return before ? 'Normal' : undefined;
   },
   Ready: (now, before) => {
     if (now.status === before?.status) return undefined;

@@ -113,9 +113,9 @@ class KubernetesStatus implements StatusStore {
     const { api, mayWrite } = this.#options;
     const { kind, namespace, name } = ref;
     for (let tries = 1; ; tries++) {
+      mayWrite();
       const { metadata } = apiObject.parse(await api.get(objectPath(ref)));
       if (metadata.uid !== uid) return false;
-      mayWrite();
       const { resourceVersion } = metadata;
       const place = { name, resourceVersion, ...(namespace !== '' && { namespace }) };
       try {

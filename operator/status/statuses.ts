@@ -28,6 +28,9 @@ export interface StatusInput {
 export function statuses(input: StatusInput): Statuses {
   const { admission, before } = input;
   const problems = problemsByResource(admission.problems);
+  const routed = input.publication.routing?.plan.domains ?? [];
+  // Looked up by each of ten thousand domains.
+  const cnames = new Map(routed.map(({ uid, cname }) => [uid, cname] as const));
   const records = new Map<string, StatusRecord>();
   for (const [key, { resource, current }] of admission.accepted.resources) {
     const own = problems.get(key) ?? [];
@@ -35,7 +38,7 @@ export function statuses(input: StatusInput): Statuses {
     const acceptance = accepted(current ? [] : own.length > 0 ? own : unreadable(admission.problems), true);
     // People compare what was observed with the generation of the manifest that they see, refused or not.
     const generation = admission.observed?.get(key)?.generation ?? resource.metadata.generation;
-    const status = statusFor(resource, generation, acceptance, input);
+    const status = statusFor(resource, generation, acceptance, { ...input, cnames });
     records.set(key, record(resource, generation, status, before.get(key)));
   }
   for (const [key, own] of problems) {
@@ -62,10 +65,10 @@ function statusFor(
   resource: Resource,
   generation: number,
   acceptance: Verdict,
-  input: StatusInput,
+  input: StatusInput & { cnames: ReadonlyMap<string, string> },
 ): StatusOf[KindName] {
   const { uid, name } = resource.metadata;
-  const { publication, state, admission, before, now } = input;
+  const { publication, state, admission, before, now, cnames } = input;
   const old = before.get(resourceKey(refOf(resource)));
   const conditions = (verdicts: Verdict[]) =>
     toConditions(old?.status.conditions, verdicts, generation, new Date(now).toISOString());
@@ -75,7 +78,7 @@ function statusFor(
       acceptance,
       generation,
       history: publication.history.get(uid),
-      cname: publication.routing?.plan.domains.find((row) => row.uid === uid)?.cname,
+      cname: cnames.get(uid),
       state,
       before: statusOf(old, 'CdnDomain'),
     });

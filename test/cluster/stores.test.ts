@@ -83,6 +83,7 @@ describe('the Lease', () => {
     expect(await state(b.led)).toBe('no');
     expect(b.mayWrite).toThrow('another replica may lead');
     await a.stop();
+    expect(a.mayWrite).toThrow();
     await until(clocks[1], async () => expect(await state(b.led)).toBe('yes'));
     expect(await b.epoch.read()).toBe(7);
     expect(await direct.get(LEASE)).toMatchObject({ spec: { holderIdentity: 'b', leaseTransitions: 2 } });
@@ -200,6 +201,16 @@ describe('statuses', () => {
     const statuses = kubernetesStatus({ api, mayWrite: () => {}, clock: systemClock, log: silentLog });
     await statuses.save(new Map(), moment(record(uid, 'a.example.net')));
     expect(await statusOfVideo()).toEqual({ observedGeneration: -1 });
+  });
+
+  test('are not even looked at while another may lead: ten thousand of them must not hold up a stop', async () => {
+    const { uid } = (await createDomain('video')).metadata;
+    const mayWrite = () => {
+      throw new Error('another replica may lead');
+    };
+    const statuses = kubernetesStatus({ api: proxy.api, mayWrite, clock: systemClock, log: silentLog });
+    await expect(statuses.save(new Map(), moment(record(uid, 'a.example.net')))).rejects.toThrow('may lead');
+    expect(proxy.seen).toEqual([]);
   });
 
   test('that are news are told in Events of the object', async () => {
