@@ -1,7 +1,7 @@
 /**
  * The `weir` command: one file or folder for each of its commands.
  *
- *     weir standalone | get | explain | explain-url | validate | compile | purge | prefetch | force | dnssec
+ *     weir standalone | get | explain | explain-url | validate | compile | purge | prefetch | force | what-if | dnssec
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import { prefetchCommand } from './prefetch/command.ts';
 import { purgeCommand } from './purge/command.ts';
 import { standaloneCommand } from './standalone/command.ts';
 import { validateCommand } from './validate.ts';
+import { whatIfCommand } from './what-if/command.ts';
 
 const COMMANDS = [
   standaloneCommand,
@@ -27,6 +28,7 @@ const COMMANDS = [
   purgeCommand,
   prefetchCommand,
   forceCommand,
+  whatIfCommand,
   dnssecCommand,
   validateCommand,
   compileCommand,

@@ -12,13 +12,21 @@ import { exactPlaces } from './geo/compile.ts';
 import { embeddedAsnTables, embeddedGeoDatabases } from './geo/embedded-data.ts';
 import { openGeoDatabase } from './geo/geo-database.ts';
 import { readGeoFiles } from './geo/geo-files.ts';
-import { geoRulesOf } from './geo/geo-sources.ts';
-import { buildRegionTable } from './geo/region-table.ts';
+import { type GeoData, type GeoRules, geoRulesOf } from './geo/geo-sources.ts';
+import { buildRegionTable, type Places } from './geo/region-table.ts';
 import { preparePlan } from './plan/prepare.ts';
 import type { Family } from './plan/prepared-address.ts';
 import type { PreparedPlan } from './plan/prepared-plan.ts';
 
-export interface ExplainRequest {
+/** Those that come along where nothing is said. */
+export interface GeoFileChoice {
+  geoDatabases?: readonly string[] | undefined;
+  asnTables?: readonly string[] | undefined;
+  /** CSV files `prefix,region,asn`. */
+  geoNetworks?: readonly string[] | undefined;
+}
+
+export interface ExplainRequest extends GeoFileChoice {
   published: PublishedRoutingPlan;
   table: NodeTable;
   /** As one dns-server sees the nodes. */
@@ -31,10 +39,6 @@ export interface ExplainRequest {
   family?: Family;
   /** Milliseconds since the epoch. */
   now: number;
-  geoDatabases?: readonly string[] | undefined;
-  asnTables?: readonly string[] | undefined;
-  /** CSV files `prefix,region,asn`. */
-  geoNetworks?: readonly string[] | undefined;
 }
 
 export type { Explanation };
@@ -54,7 +58,11 @@ export async function explainDomain(request: ExplainRequest): Promise<Explanatio
 }
 
 /** The plan with the regions that dns-servers compile: found for one client, that takes no time. */
-async function placed(plan: PreparedPlan, request: ExplainRequest): Promise<PreparedPlan> {
+export async function placed(
+  plan: PreparedPlan,
+  request: GeoFileChoice,
+  placesOf: (data: GeoData, rules: GeoRules) => Places = exactPlaces,
+): Promise<PreparedPlan> {
   const rules = geoRulesOf(plan.published.plan);
   const { data, faults } = await readGeoFiles(
     {
@@ -67,7 +75,7 @@ async function placed(plan: PreparedPlan, request: ExplainRequest): Promise<Prep
   const [fault] = faults;
   if (fault) throw new Error(`${fault.file}: ${fault.message}`);
   const table = buildRegionTable(rules.regions, rules.defaultRegion, data.networks);
-  return { ...plan, regions: { ...table, places: exactPlaces(data, rules) } };
+  return { ...plan, regions: { ...table, places: placesOf(data, rules) } };
 }
 
 function readClient(text: string): Client {

@@ -1,22 +1,13 @@
 /** `weir explain HOSTNAME --client IP`: why this client gets this answer, by the code that answers. */
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { RoutingView } from '../../contract/stream/operator-api.ts';
 import { clientFromText } from '../../dns-server/answer/client.ts';
 import { explainDomain } from '../../dns-server/explain-domain.ts';
-import { majorityHealth } from '../../dns-server/health/majority.ts';
-import { readFileIfThere } from '../../lib/atomic-file.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import {
-  addStateOptions,
-  askOrRead,
-  type InstallationState,
-  openState,
-  type StateOptions,
-} from '../installation-state.ts';
+import { addStateOptions, openState, type StateOptions } from '../installation-state.ts';
 import { printLines, printValue } from '../print.ts';
 import { explanationText } from './format.ts';
-import { routingOnDisk } from './view.ts';
+import { geoFiles, oneView, routingOf } from './routing.ts';
 
 interface ExplainOptions extends StateOptions {
   client: string;
@@ -52,11 +43,7 @@ async function explain(hostname: string, options: ExplainOptions): Promise<void>
     );
   }
   const installation = await openState(options);
-  const view = await askOrRead(
-    installation,
-    (operator) => operator.routing(),
-    () => routingOnDisk(installation.state),
-  );
+  const view = await routingOf(installation);
   const explanation = await explainDomain({
     ...oneView(view),
     ...(await geoFiles(installation)),
@@ -70,27 +57,7 @@ async function explain(hostname: string, options: ExplainOptions): Promise<void>
   else printLines(explanationText(explanation));
 }
 
-/** Each dns-server has eyes of its own; where others vote, the first one's answer is as good as another's. */
-function oneView({ published, table, health }: RoutingView) {
-  const [first = ''] = Object.keys(health).sort();
-  const own = health[first] ?? [];
-  // What one left on the disk has no name among the voters: alone, it goes by its own view.
-  const votes = table.voters?.includes(first) === true;
-  return { published, table, health: votes ? majorityHealth(own, first, table) : own };
-}
-
 function unknownHostname(hostname: string, { published }: RoutingView): string {
   const known = published.plan.domains.flatMap(({ hostnames }) => hostnames).slice(0, 20);
   return `no domain has the name ${hostname}; there is ${known.join(', ') || 'no domain at all'}`;
-}
-
-/** Of one's own, named relative to weir.yaml; those that Weir brings along when there are none. */
-async function geoFiles({ config, state }: InstallationState) {
-  const folder = (await readFileIfThere(state.folder))?.trim() ?? '';
-  const absolute = (paths: readonly string[] | undefined) => paths?.map((path) => resolve(folder, path));
-  return {
-    geoDatabases: absolute(config?.geo?.databases),
-    asnTables: absolute(config?.geo?.asn),
-    geoNetworks: absolute(config?.geo?.networks),
-  };
 }
