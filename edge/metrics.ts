@@ -25,6 +25,13 @@ export function createMetrics() {
       'domain',
       'answer',
     ]),
+    answerSeconds: new Histogram({
+      name: 'weir_edge_answer_seconds',
+      help: 'Time from a request’s head to its answer’s; hits of the fast path are not timed.',
+      labelNames: ['domain', 'result'],
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
     originSeconds: new Histogram({
       name: 'weir_edge_origin_head_seconds',
       help: 'Time until an origin’s answer began.',

@@ -233,3 +233,10 @@ test('Warning is not kept (RFC 9111 5.5)', async () => {
   await edge.get('/a');
   expect((await edge.get('/a')).headers).not.toHaveProperty('warning');
 });
+
+test('answers are timed, by domain and by what the cache did', async () => {
+  says('max-age=10');
+  await edge.get('/a');
+  expect(await edge.metric('answer_seconds_count', '{domain="demo/video",result="miss"}')).toBe(1);
+  expect(await edge.metric('answer_seconds_bucket', '{le="30",domain="demo/video",result="miss"}')).toBe(1);
+});

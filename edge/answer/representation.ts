@@ -56,7 +56,8 @@ export function shapeFor(
       range: undefined,
     };
   }
-  const parts = status === 200 ? requestedParts(request, headers, length, anyOffset) : undefined;
+  const parts =
+    status === 200 && range === undefined ? requestedParts(request, headers, length, anyOffset) : undefined;
   if (parts !== undefined) return multipartShape(headers, parts);
   const bodiless = request.method === 'HEAD' || status === 204;
   if (range === undefined) {

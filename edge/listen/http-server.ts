@@ -57,6 +57,7 @@ export function createHttpServer({ pipeline, readyHits, metrics, log }: HttpServ
   });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const begin = performance.now();
     const answer = await pipeline(clientRequest(request, response)).catch((error: unknown) => {
       if (response.destroyed) return undefined;
       log.error({ err: error, url: request.url, host: request.headers.host }, 'request failed');
@@ -65,6 +66,7 @@ export function createHttpServer({ pipeline, readyHits, metrics, log }: HttpServ
     if (answer === undefined) return;
     const { domain, result } = answer;
     metrics.requests.inc({ domain, result });
+    metrics.answerSeconds.observe({ domain, result }, (performance.now() - begin) / 1_000);
     await send(response, answer, (bytes) => {
       metrics.clientBytes.inc({ domain }, bytes);
       if (answer.body.kind === 'stream') metrics.originBytes.inc({ domain }, bytes);
