@@ -46,8 +46,10 @@ const MAX_LOGGED_FAILURES = 10;
 const MAX_TIMER_MS = 3_600_000;
 
 /** A view of so many domains takes long to make: after one, changes of health wait a millisecond per hundred domains. */
-const MANY_DOMAINS = 10_000;
-const DOMAINS_PER_MS = 100;
+const LARGE = 20_000;
+const SIZE_PER_MS = 100;
+/** What a node costs, in domains; with a thousand nodes their probes end all the time. */
+const DOMAINS_PER_NODE = 100;
 
 export class Service {
   readonly #metrics: DnsMetrics;
@@ -167,8 +169,8 @@ export class Service {
     this.#cancelSwap?.();
     this.#cancelSwap = undefined;
     if (this.#plan === undefined) return;
-    const count = this.#plan.domains.length;
-    if (count >= MANY_DOMAINS) this.#restUntil = this.#clock.now() + count / DOMAINS_PER_MS;
+    const size = this.#plan.domains.length + DOMAINS_PER_NODE * this.#plan.nodes.length;
+    if (size >= LARGE) this.#restUntil = this.#clock.now() + size / SIZE_PER_MS;
     const view = createView(this.#plan, this.#table, this.#health, this.#clock.now());
     this.#responder.view = view;
     this.prepared.useView(view);
