@@ -57,6 +57,14 @@ describe('an unfinished job is sent', () => {
     expect(leader.outcome('some')).toBe('Complete');
   });
 
+  test('to parents too, whatever its selector names', () => {
+    const leader = fleet('a', 'p');
+    const parent = node('p');
+    const nodes = [node('a'), { ...parent, spec: { ...parent.spec, tier: 'Parent' as const } }];
+    const effects = leader.snapshot(nodes, [job('some', { nodes: { matchLabels: { site: 'new' } } })]);
+    expect([commandsTo('a', effects), commandsTo('p', effects)]).toEqual([[], ['uid-some']]);
+  });
+
   test('again by a new leader, to those that acked too: it has not seen it', () => {
     const leader = successor({ a: { acked } }, { 'uid-all': unfinished });
     leader.snapshot(['a'], ['all']);

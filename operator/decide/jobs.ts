@@ -21,7 +21,10 @@ export function startJob(
   status: PurgeJobStatus | undefined,
   now: number,
 ): JobState {
-  const targets = nodes.filter(({ metadata }) => selects(job.spec.nodes, metadata.labels));
+  // An edge that forgot would get the old content back from a parent that did not.
+  const targets = nodes.filter(
+    ({ metadata, spec }) => spec.tier === 'Parent' || selects(job.spec.nodes, metadata.labels),
+  );
   const state: JobState = {
     job,
     command: commandOf(job, domain?.metadata.uid ?? ''),
