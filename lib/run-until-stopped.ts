@@ -17,7 +17,9 @@ export interface Running {
 export async function runUntilStopped(log: Log, start: () => Promise<Running>): Promise<void> {
   const told = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-    if (process.channel) process.once('disconnect', () => resolve('the parent is gone'));
+    process.once('disconnect', () => resolve('the parent is gone'));
+    // It may have gone while our modules were loading; without a channel from the start this is undefined.
+    if (process.connected === false) resolve('the parent is gone');
   });
   try {
     const running = await Promise.race([start(), told.then(() => undefined)]);
