@@ -24,7 +24,8 @@ import { compiledPlaces } from './geo/compile.ts';
 import { embeddedAsnTables, embeddedGeoDatabases } from './geo/embedded-data.ts';
 import { geoDatabase } from './geo/geo-database.ts';
 import { geoRulesOf } from './geo/geo-sources.ts';
-import { GeoTables } from './geo/geo-tables.ts';
+import { compileInThread, GeoTables } from './geo/geo-tables.ts';
+import { remembering } from './geo/table-cache.ts';
 import { keepHealthNotes } from './health/health-notes.ts';
 import { Judgement } from './health/judgement.ts';
 import { probe } from './health/probe.ts';
@@ -37,6 +38,9 @@ import { readOptions } from './options.ts';
 import { keepLowerSince } from './plan/merge.ts';
 import { preparePlan } from './plan/prepare.ts';
 import { Service } from './service.ts';
+
+/** Compiled geo tables, in the server's own folder. */
+const GEO_FILE = 'geo-tables.bin';
 
 export interface DnsServerOptions {
   name: string;
@@ -91,6 +95,7 @@ export async function startDnsServer(
     clock,
     log,
     onCompiled: (outcome) => metrics.geoCompiled(outcome),
+    compile: remembering(join(options.state, GEO_FILE), compileInThread, log),
   });
   const service = new Service({ name: options.name, geo: geoDatabase([]), metrics, log, clock });
   starting.defer(() => service.stop());

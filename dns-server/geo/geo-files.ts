@@ -1,5 +1,5 @@
 /** Reads the files that clients are placed by; one that cannot be read is told of, and the others are taken. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { isMmdb } from './asn-table.ts';
 import type { GeoData, GeoRules } from './geo-sources.ts';
 import { mmdbSources } from './mmdb-source.ts';
@@ -66,4 +66,15 @@ async function readMmdb(path: string): Promise<Buffer> {
   // Throws on what is no MMDB file.
   mmdbSources(file, () => 0);
   return file;
+}
+
+/** Sizes and times of all files; one that is not there has none. */
+export async function stampOf({ databases, asn, networks }: GeoFiles): Promise<string> {
+  const stamps = await Promise.all(
+    [...databases, ...asn, ...networks].map(async (file) => {
+      const found = await stat(file).catch(() => undefined);
+      return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : 'missing';
+    }),
+  );
+  return stamps.join('\n');
 }

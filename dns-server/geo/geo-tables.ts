@@ -2,13 +2,12 @@
  * The geo tables in force and how they come about: compiled in a thread of their own when rules or files change, so that
  * no query waits for it. A file that changed and can not be read changes nothing: the tables from before stay.
  */
-import { stat } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { CompiledGeo } from './compile.ts';
-import type { GeoFiles } from './geo-files.ts';
+import { type GeoFiles, stampOf } from './geo-files.ts';
 import type { GeoRules } from './geo-sources.ts';
 import type { GeoJob, GeoOutcome } from './geo-worker.ts';
 
@@ -104,19 +103,8 @@ export class GeoTables {
   }
 }
 
-/** Sizes and times of all files; one that is not there has none. */
-async function stampOf({ databases, asn, networks }: GeoFiles): Promise<string> {
-  const stamps = await Promise.all(
-    [...databases, ...asn, ...networks].map(async (file) => {
-      const found = await stat(file).catch(() => undefined);
-      return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : 'missing';
-    }),
-  );
-  return stamps.join('\n');
-}
-
 /** One job, one thread: what compiling needed of memory goes with it. */
-function compileInThread(job: GeoJob): Promise<GeoOutcome> {
+export function compileInThread(job: GeoJob): Promise<GeoOutcome> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./geo-worker.ts', import.meta.url), { workerData: job });
     worker.once('message', resolve);
