@@ -1,0 +1,57 @@
+/** An agent said something: what of it the state keeps. Pure. */
+import type { Report } from '../../contract/stream/messages.ts';
+import { nodeAcked, nodeFailed } from './jobs.ts';
+import { afterLoad, type LoadReport, utilisation } from './load.ts';
+import { commandDone, planAcked, revalidationFailed } from './nodes.ts';
+import type { DecideState, Decision, NodeState } from './state.ts';
+import { quiet, withDnsServer, withJob, withNode } from './steps.ts';
+
+export function edgeReported(state: DecideState, name: string, report: Report, now: number): Decision {
+  switch (report.type) {
+    case 'ack':
+      return quiet(withNode(state, name, (node) => planAcked(node, report.revision)));
+    case 'nack': {
+      const { revision, fault, message } = report;
+      return quiet(withNode(state, name, (node) => ({ ...node, nack: { revision, fault, message } })));
+    }
+    case 'done': {
+      const acked = withJob(state, report.uid, (job) => nodeAcked(job, name, report.objects, now));
+      return quiet(withNode(acked, name, (node) => commandDone(node, report.uid)));
+    }
+    case 'failed': {
+      const failed = withJob(state, report.uid, (job) => nodeFailed(job, name, report.message, now));
+      return quiet(withNode(failed, name, (node) => revalidationFailed(node, report.uid, now)));
+    }
+    case 'load':
+      return quiet(withNode(state, name, (node) => loadReported(node, report, now)));
+    case 'health':
+      return quiet(state);
+  }
+}
+
+export function dnsServerReported(
+  state: DecideState,
+  name: string,
+  report: Report,
+  now: number,
+): DecideState {
+  switch (report.type) {
+    case 'ack':
+      return withDnsServer(state, name, { acked: report.revision, nack: undefined });
+    case 'nack': {
+      const { revision, fault, message } = report;
+      return withDnsServer(state, name, { nack: { revision, fault, message } });
+    }
+    case 'health':
+      return withDnsServer(state, name, { health: report.nodes, healthAt: now });
+    case 'done':
+    case 'failed':
+    case 'load':
+      return state;
+  }
+}
+
+function loadReported(node: NodeState, report: LoadReport, now: number): NodeState {
+  const load = afterLoad(node.load, utilisation(report, node.capacity), now);
+  return load === node.load ? node : { ...node, load };
+}
