@@ -1,10 +1,10 @@
 /** CdnDomain: a customer's hostname that Weir serves. */
 import { z } from 'zod';
 import { revision } from '../plans/revision.ts';
-import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
 import { dnsLabel, duration, hostname, httpUrl, moment, textLike, withRules } from './scalars.ts';
+import { readyColumn, reasonColumn, statusSchema } from './status.ts';
 
 const origin = z.strictObject({
   name: dnsLabel.describe('The name by which status and logs speak of this origin.'),
@@ -263,20 +263,13 @@ const spec = withRules(
   ],
 );
 
-const status = z.strictObject({
-  observedGeneration: z
-    .int()
-    .min(-1)
-    .max(2 ** 52)
-    .optional()
-    .describe('The generation of the spec that this status speaks of.'),
+const status = statusSchema({
   cname: z
     .string()
     .max(253)
     .optional()
     .describe('What to point a CNAME at; there when all connected dns-servers answer for it.'),
   since: revision.optional().describe('Revision of the first edge plan that has this domain.'),
-  conditions: conditions.optional(),
 });
 
 export const cdnDomain = {
@@ -293,12 +286,8 @@ export const cdnDomain = {
   columns: [
     { name: 'Hostname', jsonPath: '.spec.hostname', description: 'The name that clients ask for.' },
     { name: 'CNAME', jsonPath: '.status.cname', description: 'What to point a CNAME at.' },
-    {
-      name: 'Ready',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      description: 'Whether it serves.',
-    },
-    { name: 'Reason', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why.' },
+    readyColumn('Whether it serves.'),
+    reasonColumn,
   ],
 } satisfies KindDefinition;
 

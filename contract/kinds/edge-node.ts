@@ -1,7 +1,6 @@
 /** EdgeNode: one edge machine with its addresses. */
 import { z } from 'zod';
 import { revision } from '../plans/revision.ts';
-import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
 import {
   asSet,
@@ -14,6 +13,7 @@ import {
   textLike,
   withRules,
 } from './scalars.ts';
+import { readyColumn, reasonColumn, statusSchema } from './status.ts';
 
 const healthCheck = withRules(
   z.strictObject({
@@ -103,13 +103,7 @@ const spec = z.strictObject({
   healthCheck: healthCheck.prefault({}).describe('How dns-servers probe the node, each address on its own.'),
 });
 
-const status = z.strictObject({
-  observedGeneration: z
-    .int()
-    .min(-1)
-    .max(2 ** 52)
-    .optional()
-    .describe('The generation of the spec that this status speaks of.'),
+const status = statusSchema({
   acked: revision.optional().describe('The edge plan that the node last said it serves.'),
   mustRevalidate: z
     .boolean()
@@ -130,7 +124,6 @@ const status = z.strictObject({
     })
     .optional()
     .describe('Set by `weir force`: dns-servers go by it, not by their probes.'),
-  conditions: conditions.optional(),
 });
 
 export const edgeNode = {
@@ -147,12 +140,8 @@ export const edgeNode = {
     { name: 'Region', jsonPath: '.spec.region', description: 'The region it serves.' },
     { name: 'Addresses', jsonPath: '.spec.addresses', description: 'What DNS answers with.' },
     { name: 'Schedulable', jsonPath: '.spec.schedulable', description: 'false when drained.' },
-    {
-      name: 'Ready',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      description: 'Whether it answers.',
-    },
-    { name: 'Reason', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why.' },
+    readyColumn('Whether it answers.'),
+    reasonColumn,
   ],
 } satisfies KindDefinition;
 

@@ -1,10 +1,10 @@
 /** PurgeJob: stored content that every targeted edge is to forget, and the proof that it did. */
 import { z } from 'zod';
 import { isLinearRegExp } from '../../lib/linear-regexp.ts';
-import { conditions } from './conditions.ts';
 import type { KindDefinition } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
 import { asSet, dnsLabel, httpUrl, textLike, withRules } from './scalars.ts';
+import { reasonColumn, statusSchema } from './status.ts';
 
 const count = z
   .int()
@@ -99,13 +99,7 @@ const spec = withRules(
   ],
 );
 
-const status = z.strictObject({
-  observedGeneration: z
-    .int()
-    .min(-1)
-    .max(2 ** 52)
-    .optional()
-    .describe('The generation of the spec that this status speaks of.'),
+const status = statusSchema({
   nodes: z
     .strictObject({
       targeted: count.describe('Nodes that are to forget it.'),
@@ -129,7 +123,6 @@ const status = z.strictObject({
     .describe('Stored objects that were dropped, marked stale or prefetched, over all nodes.'),
   startTime: z.string().max(40).optional().describe('When it was first sent to a node (RFC 3339).'),
   completionTime: z.string().max(40).optional().describe('When it ended (RFC 3339).'),
-  conditions: conditions.optional(),
 });
 
 export const purgeJob = {
@@ -164,7 +157,7 @@ export const purgeJob = {
       jsonPath: '.status.conditions[?(@.type=="Complete")].status',
       description: 'Whether all acked.',
     },
-    { name: 'Reason', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why.' },
+    reasonColumn,
   ],
 } satisfies KindDefinition;
 
