@@ -30,42 +30,17 @@ import { keepHealthNotes } from './health/health-notes.ts';
 import { Judgement } from './health/judgement.ts';
 import { probe } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
-import { type BatchMode, chooseUdp } from './listen/choose-udp.ts';
+import { chooseUdp } from './listen/choose-udp.ts';
 import { startEncrypted } from './listen/encrypted.ts';
 import { startListeners } from './listen/listeners.ts';
 import { DnsMetrics } from './metrics.ts';
-import { readOptions } from './options.ts';
+import { type DnsServerOptions, readOptions } from './options.ts';
 import { keepLowerSince } from './plan/merge.ts';
 import { preparePlan } from './plan/prepare.ts';
 import { Service } from './service.ts';
 
 /** Compiled geo tables, in the server's own folder. */
 const GEO_FILE = 'geo-tables.bin';
-
-export interface DnsServerOptions {
-  name: string;
-  /** `http://127.0.0.1:8700` */
-  operator: string;
-  tokenFile: string;
-  /** Its own folder. */
-  state: string;
-  listen: ListenAddress[];
-  /** Whether UDP is answered in batches, by threads of their own. */
-  batch?: BatchMode;
-  /** Threads for each address; by default one less than there are cores. */
-  workers?: number;
-  admin: ListenAddress;
-  /** PEM files; with both of them it listens for DNS over TLS and over HTTPS too. */
-  tlsCertificate?: string;
-  tlsKey?: string;
-  dot?: ListenAddress[];
-  doh?: ListenAddress[];
-  /** The folder with the zones' keys and the cookies' secret. */
-  secrets?: string;
-  geoDatabase?: string[];
-  geoAsn?: string[];
-  geoNetworks?: string[];
-}
 
 export interface DnsServer {
   /** Where it answers, UDP and TCP. */

@@ -1,8 +1,33 @@
 /** The dns-server's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
+import type { BatchMode } from './listen/choose-udp.ts';
 import { BATCH_MODES } from './listen/choose-udp.ts';
-import type { DnsServerOptions } from './main.ts';
+
+export interface DnsServerOptions {
+  name: string;
+  /** `http://127.0.0.1:8700` */
+  operator: string;
+  tokenFile: string;
+  /** Its own folder. */
+  state: string;
+  listen: ListenAddress[];
+  /** Whether UDP is answered in batches, by threads of their own. */
+  batch?: BatchMode;
+  /** Threads for each address; by default one less than there are cores. */
+  workers?: number;
+  admin: ListenAddress;
+  /** PEM files; with both of them it listens for DNS over TLS and over HTTPS too. */
+  tlsCertificate?: string;
+  tlsKey?: string;
+  dot?: ListenAddress[];
+  doh?: ListenAddress[];
+  /** The folder with the zones' keys and the cookies' secret. */
+  secrets?: string;
+  geoDatabase?: string[];
+  geoAsn?: string[];
+  geoNetworks?: string[];
+}
 
 /** Not commander's default: that one would be the first of those that are given. */
 const LISTEN: ListenAddress = { host: '127.0.0.1', port: 5_300 };

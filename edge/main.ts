@@ -36,26 +36,11 @@ import { createHttpServer } from './listen/http-server.ts';
 import { startListeners } from './listen/listeners.ts';
 import { startLoadReports } from './load/load-reports.ts';
 import { createMetrics } from './metrics.ts';
-import { readOptions } from './options.ts';
+import { type EdgeOptions, readOptions } from './options.ts';
 import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPlans } from './plan/plans.ts';
 import { createPrefetches } from './prefetch/prefetch.ts';
-
-export interface EdgeOptions {
-  /** The EdgeNode's name. */
-  node: string;
-  /** `http://127.0.0.1:8700` */
-  operator: string;
-  tokenFile: string;
-  /** Its own folder. */
-  state: string;
-  listen: ListenAddress[];
-  admin: ListenAddress;
-  /** Bytes of the memory tier and of the disk tier. */
-  memory: number;
-  disk: number;
-}
 
 /** What tests put in place of the real thing. */
 export interface EdgeSurroundings {

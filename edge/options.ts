@@ -2,7 +2,21 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
-import type { EdgeOptions } from './main.ts';
+
+export interface EdgeOptions {
+  /** The EdgeNode's name. */
+  node: string;
+  /** `http://127.0.0.1:8700` */
+  operator: string;
+  tokenFile: string;
+  /** Its own folder. */
+  state: string;
+  listen: ListenAddress[];
+  admin: ListenAddress;
+  /** Bytes of the memory tier and of the disk tier. */
+  memory: number;
+  disk: number;
+}
 
 const EXAMPLE = `
 Example:
