@@ -1,8 +1,7 @@
 /** The dns-server's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
-import type { BatchMode } from './listen/choose-udp.ts';
-import { BATCH_MODES } from './listen/choose-udp.ts';
+import { BATCH_MODES, type BatchMode } from './listen/choose-udp.ts';
 
 export interface DnsServerOptions {
   name: string;
