@@ -11,7 +11,6 @@
 import type { NodeTable } from '../contract/plans/node-table.ts';
 import type { PublishedEdgePlan, PublishedRoutingPlan } from '../contract/plans/published-plan.ts';
 import type { Command, Report, Role } from '../contract/stream/messages.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 
 export interface PlanOf {
@@ -28,7 +27,6 @@ export interface AgentOptions<R extends Role> {
   tokenFile: string;
   /** The agent's own folder, for its plan and table. */
   folder: string;
-  clock: Clock;
   log: Log;
   /** A stream on which nothing came for this long is opened anew; three heartbeats by default. */
   silenceMs?: number;

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NodeTable } from '../contract/plans/node-table.ts';
 import type { Command } from '../contract/stream/messages.ts';
-import { systemClock } from '../lib/clock.ts';
 import { listen } from '../lib/listen.ts';
 import { silentLog } from '../lib/log.ts';
 import { ndjsonLine } from '../lib/ndjson.ts';
@@ -245,7 +244,6 @@ describe('the node table of a dns-server', () => {
       operator: host.url,
       tokenFile,
       folder: join(folder, 'dns'),
-      clock: systemClock,
       log: silentLog,
       prepare: async () => () => {},
       onTable: (given) => void tables.push(given),

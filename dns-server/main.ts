@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { createAgent } from '../agent/create-agent.ts';
 import { AGENT_FILES } from '../contract/state-folder.ts';
 import { startAdminServer } from '../lib/admin-server.ts';
+import { boundPort } from '../lib/bound-port.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
@@ -102,7 +103,6 @@ export async function startDnsServer(
     operator: options.operator,
     tokenFile: options.tokenFile,
     folder: options.state,
-    clock,
     log,
     merge: keepLowerSince,
     prepare: async (published) => {
@@ -178,7 +178,7 @@ export async function startDnsServer(
   return {
     bound: listeners.bound,
     encrypted: { dot: encrypted?.dot ?? [], doh: encrypted?.doh ?? [] },
-    admin: { ...options.admin, port: portOf(admin) },
+    admin: { ...options.admin, port: boundPort(admin) },
     stop: () => running.disposeAsync(),
   };
 }
@@ -186,11 +186,6 @@ export async function startDnsServer(
 function closeServer(server: Server): void {
   server.close();
   server.closeAllConnections();
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 if (import.meta.main) {

@@ -92,7 +92,6 @@ export async function startEdge(
     operator: options.operator,
     tokenFile: options.tokenFile,
     folder: state,
-    clock,
     log,
     prepare: (published) => health.during(() => plans.prepare(published)),
     // A start waits for purges, not for prefetches.

@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EdgePlan } from '../../contract/plans/edge-plan.ts';
 import { type PublishedEdgePlan, planDigest } from '../../contract/plans/published-plan.ts';
-import { systemClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
 import type { Agent, AgentOptions } from '../agent.ts';
 import { createAgent } from '../create-agent.ts';
@@ -32,7 +31,6 @@ export async function probeEdge(
     operator,
     tokenFile,
     folder: join(folder, 'edge'),
-    clock: systemClock,
     log: silentLog,
     prepare: async ({ revision, plan }) => {
       const names = plan.domains.map(({ name }) => name);

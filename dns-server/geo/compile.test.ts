@@ -2,10 +2,11 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RoutingRegion } from '../../contract/plans/routing-plan.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { mmdbOf } from '../testing/mmdb.ts';
 import { compiledPlaces, compileGeo, exactPlaces } from './compile.ts';
 import type { GeoData, GeoRules } from './geo-sources.ts';
@@ -198,26 +199,17 @@ describe('tables that follow their files', () => {
       () => rules,
       (compiled) => void changes.push(regionOf(compiled)),
     );
-    const look = async (times: number) => {
-      for (let i = 0; i < times; i++) {
+    /** A file is read once it stood still between two looks; looks that find nothing new do nothing. */
+    const lookUntil = (check: () => void) =>
+      eventually(() => {
         clock.advance(LOOK_INTERVAL_MS);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    };
+        check();
+      });
     await write('half a file', 2);
-    await vi.waitFor(async () => {
-      await look(2);
-      expect(faults).toEqual([0, 1]);
-    });
+    await lookUntil(() => expect(faults).toEqual([0, 1]));
     expect(changes).toEqual([]);
     await write(mmdbOf({ '60.0.0.0/8': flat('US') }), 3);
-    await vi.waitFor(
-      async () => {
-        await look(2);
-        expect(changes).toEqual(['west']);
-      },
-      { timeout: 5_000 },
-    );
+    await lookUntil(() => expect(changes).toEqual(['west']));
     expect(regionOf(await tables.for(rules))).toBe('west');
     tables.stop();
   }, 15_000);

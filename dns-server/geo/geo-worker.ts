@@ -19,5 +19,5 @@ export async function runGeoJob({ files, rules }: GeoJob): Promise<GeoOutcome> {
   return { compiled: compileGeo(data, rules), faults };
 }
 
-// Written by geo-compiler.ts.
+// `workerData` is the job that geo-tables.ts gave this thread.
 if (parentPort) parentPort.postMessage(await runGeoJob(workerData as GeoJob));
