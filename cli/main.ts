@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
+import { CODE_ROOT } from '../lib/code-files.ts';
 import { compileCommand } from './compile.ts';
 import { dnssecCommand } from './dnssec/command.ts';
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
@@ -19,6 +20,9 @@ import { purgeCommand } from './purge/command.ts';
 import { standaloneCommand } from './standalone/command.ts';
 import { validateCommand } from './validate.ts';
 import { whatIfCommand } from './what-if/command.ts';
+
+/** What it was called as: by itself, or by kubectl as its plugin. */
+export type CommandName = 'weir' | 'kubectl weir';
 
 const COMMANDS = [
   standaloneCommand,
@@ -34,20 +38,21 @@ const COMMANDS = [
   compileCommand,
 ];
 
-export async function main(argv: readonly string[]): Promise<void> {
+/** Under the name that people typed. */
+export async function main(argv: readonly string[], name: CommandName = 'weir'): Promise<void> {
   // A reader that has seen enough (`weir get | head`) is no fault of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(EXIT.ok);
   });
-  const code = await weir(argv);
+  const code = await weir(argv, name);
   // Once all that was printed before has gone out: a pipe takes its time on some systems.
   process.stdout.write('', () => process.exit(code));
 }
 
 /** Runs one command; resolves with its exit code. */
-export async function weir(argv: readonly string[]): Promise<number> {
-  const program = new Command('weir')
+export async function weir(argv: readonly string[], name: CommandName = 'weir'): Promise<number> {
+  const program = new Command(name)
     .description('A private CDN: DNS that knows where clients are, and caching edges near them.')
     .version(packageVersion(), '-v, --version')
     .showHelpAfterError('(--help shows what there is)')
@@ -66,7 +71,7 @@ export async function weir(argv: readonly string[]): Promise<number> {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8');
+  const text = readFileSync(join(CODE_ROOT, 'package.json'), 'utf8');
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 

@@ -9,7 +9,7 @@ import type { Program } from './programs.ts';
 
 const program = (...hostsAndPorts: [string, number][]): Program => ({
   name: 'edge zz-1',
-  script: 'edge/main.ts',
+  module: 'edge/main',
   args: [],
   places: hostsAndPorts.map(([host, port]) => ({
     address: { host, port },

@@ -9,8 +9,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '../../lib/backoff.ts';
+import { codeFile } from '../../lib/code-files.ts';
 import type { Log } from '../../lib/log.ts';
-import { type Program, scriptPath } from './programs.ts';
+import type { Program } from './programs.ts';
 
 /** No jitter: nothing on one machine comes back in a herd. */
 const NO_JITTER = () => 1;
@@ -88,7 +89,7 @@ export class Child {
     this.#restarting = false;
     // In a group of its own, so that Ctrl-C in a terminal reaches us alone and we end things in order. When we die,
     // the channel breaks, and the programs stop by that.
-    const child = spawn(process.execPath, [scriptPath(this.#program), ...this.#program.args], {
+    const child = spawn(process.execPath, [codeFile(this.#program.module), ...this.#program.args], {
       stdio: ['ignore', logTo, logTo, 'ipc'],
       detached: true,
       env,

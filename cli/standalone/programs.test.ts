@@ -22,23 +22,23 @@ const installation: Installation = {
 };
 
 test('the table has one row for each program, in the order in which they start', () => {
-  const table = programs(installation).map(({ name, script, args, readyUrl }) => [
-    `${name}: ${script} ${args.join(' ')}`,
+  const table = programs(installation).map(({ name, module, args, readyUrl }) => [
+    `${name}: ${module} ${args.join(' ')}`,
     readyUrl,
   ]);
   expect(table).toEqual([
     [
-      'operator: operator/main.ts --folder /srv/cdn --state /var/lib/weir --listen 127.0.0.1:8700',
+      'operator: operator/main --folder /srv/cdn --state /var/lib/weir --listen 127.0.0.1:8700',
       'http://127.0.0.1:8700/readyz',
     ],
     [
-      'dns-server: dns-server/main.ts --name dns-1 --operator http://127.0.0.1:8700 ' +
+      'dns-server: dns-server/main --name dns-1 --operator http://127.0.0.1:8700 ' +
         '--token-file /var/lib/weir/token --state /var/lib/weir/dns-server --listen 127.0.0.1:5300 --batch auto --admin 127.0.0.1:8702 ' +
         '--secrets /var/lib/weir/secrets',
       'http://127.0.0.1:8702/readyz',
     ],
     [
-      'edge zz-1: edge/main.ts --node zz-1 --operator http://127.0.0.1:8700 --token-file /var/lib/weir/token ' +
+      'edge zz-1: edge/main --node zz-1 --operator http://127.0.0.1:8700 --token-file /var/lib/weir/token ' +
         '--state /var/lib/weir/edges/zz-1 --listen 127.0.2.1:8080 --listen [::1]:8080 --admin 127.0.2.1:8701 ' +
         '--memory 64MiB --disk 1GiB',
       'http://127.0.2.1:8701/readyz',

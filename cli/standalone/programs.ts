@@ -2,7 +2,7 @@
  * What `weir standalone` runs, as one table: made from the settings and the edges that are on this machine. Pure; a
  * program whose row changes is started anew.
  */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { StateFolder } from '../../contract/state-folder.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../../lib/listen-address.ts';
@@ -32,8 +32,8 @@ export interface Place {
 
 export interface Program {
   name: string;
-  /** Relative to the root of the repository. */
-  script: string;
+  /** Its main module, without the extension (lib/code-files.ts). */
+  module: string;
   args: string[];
   places: Place[];
   /**
@@ -61,7 +61,7 @@ function sampleOrigin(
 ): Program {
   return {
     name: 'sample origin',
-    script: 'cli/sample-origin/main.ts',
+    module: 'cli/sample-origin/main',
     args: ['--listen', listen, '--seed', String(seed), '--folder', state.sampleOrigin],
     places: [tcp(listen, 'weir.yaml: sampleOrigin.listen')],
     stage: 0,
@@ -72,7 +72,7 @@ function sampleOrigin(
 function operator({ folder, state, config: { listen } }: Installation): Program {
   return {
     name: 'operator',
-    script: 'operator/main.ts',
+    module: 'operator/main',
     args: ['--folder', folder, '--state', state.root, '--listen', listen.operator],
     places: [tcp(listen.operator, 'weir.yaml: listen.operator')],
     stage: 0,
@@ -87,7 +87,7 @@ function dnsServer({ folder, state, config }: Installation): Program {
     paths.flatMap((path) => [flag, resolve(folder, path)]);
   return {
     name: 'dns-server',
-    script: 'dns-server/main.ts',
+    module: 'dns-server/main',
     args: [
       '--name',
       'dns-1',
@@ -126,7 +126,7 @@ function edgeProgram(
   const admin = formatListenAddress({ host: first, port: config.listen.edgeAdminPort });
   return {
     name: `edge ${name}`,
-    script: 'edge/main.ts',
+    module: 'edge/main',
     args: [
       '--node',
       name,
@@ -170,9 +170,4 @@ function tcp(text: string, setting: string): Place {
   const address = parseListenAddress(text);
   if (!address) throw new Error(`${setting}: ${text} passed the schema and is no address`);
   return { address, protocol: 'tcp', setting };
-}
-
-/** The file that runs a program, wherever the command was started. */
-export function scriptPath({ script }: Program): string {
-  return join(import.meta.dirname, '../..', script);
 }

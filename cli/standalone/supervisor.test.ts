@@ -28,7 +28,7 @@ afterEach(() => supervisor.stop());
 
 const program = (name: string, behaviour: string): Program => ({
   name,
-  script: 'cli/standalone/testing/program.ts',
+  module: 'cli/standalone/testing/program',
   args: [notes, behaviour],
   places: [],
   stage: 0,

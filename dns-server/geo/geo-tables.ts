@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { codeFile } from '../../lib/code-files.ts';
 import type { Log } from '../../lib/log.ts';
 import type { CompiledGeo } from './compile.ts';
 import { type GeoFiles, stampOf } from './geo-files.ts';
@@ -106,7 +107,7 @@ export class GeoTables {
 /** One job, one thread: what compiling needed of memory goes with it. */
 export function compileInThread(job: GeoJob): Promise<GeoOutcome> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./geo-worker.ts', import.meta.url), { workerData: job });
+    const worker = new Worker(codeFile('dns-server/geo/geo-worker'), { workerData: job });
     worker.once('message', resolve);
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`the geo thread ended with code ${code}`)));

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import { codeFile } from '../../lib/code-files.ts';
 import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Follower, PreparedAnswers } from '../fast/prepared-answers.ts';
@@ -129,7 +130,7 @@ class BatchThread {
   #start(): Promise<void> {
     this.#mail = new Int32Array(new SharedArrayBuffer(4));
     const job: BatchJob = { fd: this.#fd, version: this.#version, mail: this.#mail };
-    const worker = new Worker(new URL('./batch-worker.ts', import.meta.url), { workerData: job });
+    const worker = new Worker(codeFile('dns-server/listen/batch-worker'), { workerData: job });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       worker.once('message', () => {

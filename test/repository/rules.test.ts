@@ -1,6 +1,7 @@
 /** Rules of this repository that a machine can check. */
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { ENTRIES } from '../../scripts/build.ts';
 import { importsOf, read, sourceFiles } from './sources.ts';
 
 const texts = sourceFiles('ts', 'mjs', 'md', 'yaml', 'json', 'sh').filter(
@@ -24,6 +25,18 @@ test('nothing is left to be done later in a comment', () => {
 
 test('no path of one person’s machine', () => {
   expect(linesWith(/(^|[\s'"`(=:])\/(home|root|work|Users)\/\w/)).toEqual([]);
+});
+
+test('what is started by its path is built: programs and threads', () => {
+  const started = sourceFiles('ts')
+    .filter((path) => !/\.test\.ts$|\/testing\//.test(path))
+    .flatMap((path) => [...read(path).matchAll(/(?:codeFile\(|\bmodule: )'([^']+)'/g)])
+    .map(([, module]) => module);
+  expect(started).toContain('edge/main');
+  expect(ENTRIES).toEqual(expect.arrayContaining(started));
+  // The bundle has another path for what is named relative to a source.
+  const threads = texts.filter((path) => /new Worker\((?!codeFile\()/.test(read(path)));
+  expect(threads.filter((path) => /^(lib|agent|operator|dns-server|edge|cli)\//.test(path))).toEqual([]);
 });
 
 describe('dependencies', () => {
