@@ -22,7 +22,7 @@ export interface AgentOptions<R extends Role> {
   role: R;
   /** The EdgeNode's name, or any stable name of a dns-server. */
   node: string;
-  /** `http://127.0.0.1:8700` */
+  /** `http://127.0.0.1:8700`; several replicas separated by commas, of which any will do. */
   operator: string;
   tokenFile: string;
   /** The agent's own folder, for its plan and table. */

@@ -59,7 +59,7 @@ const HELLO = ndjsonLine({ type: 'hello', contract: 1, epoch: 1 });
 describe('an agent whose operator went away', () => {
   test('goes on with what it holds, and finds the next one by itself', async () => {
     const first = await startHost();
-    first.plan = published(1, ['video']);
+    first.publish(published(1, ['video']));
     const { agent, inForce } = await start(first.url).then((probe) => ({
       ...probe,
       inForce: () => probe.inForce,
@@ -93,6 +93,52 @@ describe('an agent whose operator went away', () => {
     await start(host.url, { tokenFile });
     await writeFile(tokenFile, TOKEN);
     await has(host, 'connect a 0.0');
+  });
+});
+
+describe('an agent that is sent to the leader', () => {
+  /** A replica that stands by. */
+  const replica = async (leader: () => string) =>
+    fakeOperator((request, response) => {
+      asked += 1;
+      request.resume();
+      response.writeHead(307, { location: `${leader()}${request.url}` }).end('standing by\n');
+    });
+  let asked = 0;
+  beforeEach(() => {
+    asked = 0;
+  });
+
+  test('goes there with its reports too, and when nobody answers there asks where it was told to ask', async () => {
+    const hosts = [await startHost(), await startHost()] as const;
+    let leader = hosts[0];
+    const { url } = await replica(() => leader.url);
+    const { agent } = await start(url);
+    await has(hosts[0], 'connect a 0.0');
+    agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
+    await has(hosts[0], 'done a');
+    expect(asked).toBe(1);
+    await hosts[0].stop();
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(1), within);
+    leader = hosts[1];
+    await has(hosts[1], 'connect a 0.0');
+    expect(hosts[1].reports).toEqual([]);
+  });
+
+  test('finds one of several replicas that lives', async () => {
+    const host = await startHost();
+    const { url } = await replica(() => host.url);
+    await start(`http://127.0.0.1:1, http://127.0.0.1:2, ${url}`);
+    await has(host, 'connect a 0.0');
+  });
+
+  test('does not go in a circle', async () => {
+    const there: { url: string } = await replica(() => here.url);
+    const here = await replica(() => there.url);
+    const host = await startHost();
+    await start(`${here.url},${host.url}`);
+    await has(host, 'connect a 0.0');
+    expect(asked % 3).toBe(0);
   });
 });
 
@@ -194,7 +240,7 @@ describe('commands', () => {
     });
     await has(host, 'connect a 0.0');
     for (const uid of ['one', 'bad', 'two'])
-      host.server.send('edge', { type: 'command', command: command(uid) }, 'a');
+      host.switchboard.command({ role: 'edge', node: 'a' }, command(uid));
     await vi.waitFor(() => expect(host.reports).toHaveLength(3), within);
     expect(order).toEqual(['one 1', 'bad 1', 'two 1']);
     expect(host.reports).toEqual([
@@ -214,8 +260,8 @@ test('a purge does not wait behind a prefetch', async () => {
   });
   await has(host, 'connect a 0.0');
   const prefetch = { domain: 'd', urls: [], concurrency: 1, perSecond: 1 };
-  host.server.send('edge', { type: 'command', command: { type: 'prefetch', uid: 'slow', ...prefetch } }, 'a');
-  host.server.send('edge', { type: 'command', command: { type: 'revalidateAll', uid: 'quick' } }, 'a');
+  host.switchboard.command({ role: 'edge', node: 'a' }, { type: 'prefetch', uid: 'slow', ...prefetch });
+  host.switchboard.command({ role: 'edge', node: 'a' }, { type: 'revalidateAll', uid: 'quick' });
   await vi.waitFor(() => expect(host.reports).toHaveLength(1), within);
   fetched.resolve({ objects: 2, durationMs: 0 });
   await vi.waitFor(() => expect(host.reports).toHaveLength(2), within);
@@ -258,7 +304,7 @@ describe('the node table of a dns-server', () => {
   test('keeps rows that a newer one leaves out, is durable, and does not go back', async () => {
     const host = await startHost();
     const { agent, tables } = await startDns(host);
-    const send = (given: NodeTable) => host.server.send('dns-server', { type: 'table', table: given });
+    const send = (given: NodeTable) => host.switchboard.table(given);
     send(table(2, [row('a'), row('b')]));
     await vi.waitFor(() => expect(agent.table().version.seq).toBe(2), within);
     send(table(3, [row('b', false)]));

@@ -16,6 +16,7 @@ import { type Agent, type AgentOptions, LocalFault, type PlanOf } from './agent.
 import { checkPublished, heldFiles } from './held-files.ts';
 import { type Reporter, reporter } from './reporter.ts';
 import { openStream } from './stream.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 /** Reconnects spread over up to 0.5 s at first and 10 s at most: an operator that restarts is found again quickly. */
 const RECONNECT_BASE_MS = 500;
@@ -28,6 +29,7 @@ export function createAgent<R extends Role>(options: AgentOptions<R>): Agent<R> 
 class StreamingAgent<R extends Role> implements Agent<R> {
   readonly #options: AgentOptions<R>;
   readonly #files: ReturnType<typeof heldFiles<R>>;
+  readonly #operator: Whereabouts;
   readonly #reports: Reporter;
   readonly #ending = new AbortController();
   readonly #plans = latest((published: unknown) => this.#takePlan(published));
@@ -42,12 +44,13 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   #hangUp = () => {};
 
   constructor(options: AgentOptions<R>) {
-    const { role, node, operator, folder, log } = options;
+    const { role, node, folder, log } = options;
     this.#options = options;
     this.#files = heldFiles(role, folder, log);
+    this.#operator = new Whereabouts(options.operator);
     this.#reports = reporter({
       identity: { role, node },
-      operator,
+      operator: this.#operator,
       authorization: () => this.#authorization(),
       signal: this.#ending.signal,
     });
@@ -117,23 +120,25 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   }
 
   async #follow(): Promise<void> {
-    const { operator, log } = this.#options;
+    const { log } = this.#options;
     const wait = backoff(RECONNECT_BASE_MS, RECONNECT_CAP_MS);
     while (!this.#ending.signal.aborted) {
       try {
         await this.#connectOnce(() => wait.reset());
-        log.warn({ operator }, 'the operator ended the stream');
+        log.warn({ operator: this.#operator.current() }, 'the operator ended the stream');
       } catch (error) {
         if (this.#ending.signal.aborted) return;
+        const operator = this.#operator.current();
         log.warn({ operator, reason: messageOf(error) }, 'no stream to the operator; serving what is held');
       }
       this.#connected = false;
+      this.#operator.lost();
       await sleep(wait.next(), undefined, { signal: this.#ending.signal }).catch(() => {});
     }
   }
 
   async #connectOnce(opened: () => void): Promise<void> {
-    const { operator, role, node, silenceMs = 3 * HEARTBEAT_MS, log } = this.#options;
+    const { role, node, silenceMs = 3 * HEARTBEAT_MS, log } = this.#options;
     // What waited goes first, so that the operator does not send a command again whose ack lay here.
     await this.#reports.flush();
     const held = this.#held?.revision ?? NO_REVISION;
@@ -144,7 +149,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     const signal = AbortSignal.any([this.#ending.signal, line.signal]);
     const run = this.#held?.run ?? '';
     for await (const message of openStream({
-      operator,
+      operator: this.#operator,
       role,
       node,
       held,
@@ -159,7 +164,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
         this.#connected = true;
         // What was added since the flush above.
         this.#flush();
-        log.info({ operator, epoch: message.epoch }, 'connected to the operator');
+        log.info({ operator: this.#operator.current(), epoch: message.epoch }, 'connected to the operator');
       }
       this.#receive(message);
     }

@@ -39,7 +39,8 @@ const nack = () =>
 
 describe('a plan', () => {
   test('is on disk before it is in force, and in force before it is acked', async () => {
-    host.plan = published(1, ['video']);
+    const plan = published(1, ['video']);
+    host.publish(plan);
     const steps: string[] = [];
     const probe = await start({
       prepare: async ({ revision }) => {
@@ -50,22 +51,22 @@ describe('a plan', () => {
     });
     await seen('ack a 3.1');
     expect(steps).toEqual(['prepare', 'commit true false']);
-    expect(probe.agent.held()).toEqual(host.plan);
-    expect(onDisk()).toEqual(host.plan);
+    expect(probe.agent.held()).toEqual(plan);
+    expect(onDisk()).toEqual(plan);
   });
 
   test('equal in content gets its new revision written down, and is not prepared again', async () => {
-    host.plan = published(1, ['video']);
+    host.publish(published(1, ['video']));
     const probe = await start();
     await seen('ack a 3.1');
-    host.server.offerPlan('edge', published(2, ['video']));
+    host.publish(published(2, ['video']));
     await seen('ack a 3.2');
     expect(probe.committed).toEqual(['3.1']);
     expect(onDisk().revision).toEqual({ epoch: 3, seq: 2 });
   });
 
   test('that comes while one is prepared waits, and of many only the newest is prepared', async () => {
-    host.plan = published(1, ['one']);
+    host.publish(published(1, ['one']));
     const slow: (() => void)[] = [];
     const probe = await start({
       prepare: async ({ plan }) => {
@@ -74,7 +75,7 @@ describe('a plan', () => {
       },
     });
     await eventually(() => expect(slow).toHaveLength(1));
-    for (const seq of [2, 3, 4]) host.server.offerPlan('edge', published(seq, [`plan-${seq}`]));
+    for (const seq of [2, 3, 4]) host.publish(published(seq, [`plan-${seq}`]));
     slow[0]?.();
     await eventually(() => expect(slow).toHaveLength(2));
     slow[1]?.();
@@ -84,7 +85,7 @@ describe('a plan', () => {
   });
 
   test('is merged with the one held before it is written', async () => {
-    host.plan = published(1, ['video']);
+    host.publish(published(1, ['video']));
     await start({
       merge: (held, newer) => ({
         ...newer,
@@ -92,7 +93,7 @@ describe('a plan', () => {
       }),
     });
     await seen('ack a 3.1');
-    host.server.offerPlan('edge', published(2, ['www']));
+    host.publish(published(2, ['www']));
     await seen('ack a 3.2');
     expect(onDisk().plan.domains.map(({ name }: { name: string }) => name)).toEqual(['video', 'www']);
   });
@@ -112,10 +113,10 @@ describe('a plan is refused, and the one held stays,', () => {
   ];
 
   test.each(cases)('%s (%s)', async (_why, fault, bad, message) => {
-    host.plan = good;
+    host.publish(good);
     const probe = await start();
     await seen('ack a 3.1');
-    host.server.offerPlan('edge', bad);
+    host.publish(bad);
     expect(await nack()).toMatchObject({
       fault,
       revision: bad.revision,
@@ -129,7 +130,7 @@ describe('a plan is refused, and the one held stays,', () => {
     ['Local', new LocalFault('no memory')],
     ['Local', Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' })],
   ] as const)('when it can not be prepared (%s)', async (fault, error) => {
-    host.plan = good;
+    host.publish(good);
     let failing = false;
     const probe = await start({
       prepare: async () => {
@@ -139,7 +140,7 @@ describe('a plan is refused, and the one held stays,', () => {
     });
     await seen('ack a 3.1');
     failing = true;
-    host.server.offerPlan('edge', published(2, ['www']));
+    host.publish(published(2, ['www']));
     expect(await nack()).toMatchObject({ fault, message: error.message });
     expect([probe.agent.held(), onDisk()]).toEqual([good, good]);
   });
@@ -147,7 +148,7 @@ describe('a plan is refused, and the one held stays,', () => {
   test('when it can not be written (Local), and it is taken when the disk is well again', async () => {
     // Root may write anywhere, so a folder that stands where the file belongs is the broken disk.
     await mkdir(join(folder, 'edge', 'plan.json'), { recursive: true });
-    host.plan = good;
+    host.publish(good);
     const probe = await start();
     expect(await nack()).toMatchObject({ fault: 'Local', revision: good.revision });
     expect([probe.inForce, probe.agent.held()]).toEqual([[], undefined]);
@@ -167,7 +168,7 @@ describe('an agent that is ended', () => {
   }
 
   test('while it prepares finds the plan that it held', async () => {
-    host.plan = published(1, ['video']);
+    host.publish(published(1, ['video']));
     let prepared = 0;
     await start({
       prepare: async () => {
@@ -177,20 +178,20 @@ describe('an agent that is ended', () => {
       },
     });
     await seen('ack a 3.1');
-    host.server.offerPlan('edge', published(2, ['www']));
+    host.publish(published(2, ['www']));
     await eventually(() => expect(prepared).toBe(2));
     expect((await restarted()).inForce).toEqual(['video']);
     release();
   });
 
   test('between the write and the ack finds the new plan, and says so when it connects', async () => {
-    host.plan = published(1, ['video']);
+    host.publish(published(1, ['video']));
     let after: Promise<Probe> | undefined;
     await start({
       // The swap comes behind the write and before the ack.
       prepare: async () => () => {
         after ??= restarted();
-        host.server.end('edge', 'a');
+        host.switchboard.end({ role: 'edge', node: 'a' });
       },
     });
     await eventually(() => expect(after).toBeDefined());
@@ -214,7 +215,7 @@ describe('with no operator, an agent', () => {
   }
 
   test('starts from its disk', async () => {
-    host.plan = published(4, ['video']);
+    host.publish(published(4, ['video']));
     await start();
     await seen('ack a 3.4');
     const probe = await alone();
@@ -227,7 +228,7 @@ describe('with no operator, an agent', () => {
     async (text) => {
       await mkdir(join(folder, 'edge'));
       await writeFile(join(folder, 'edge', 'plan.json'), text);
-      host.plan = published(4, ['video']);
+      host.publish(published(4, ['video']));
       const probe = await start();
       await seen('ack a 3.4');
       expect(host.seen[0]).toBe('connect a 0.0');
@@ -236,7 +237,7 @@ describe('with no operator, an agent', () => {
   );
 
   test('does not take a plan whose content was changed on disk', async () => {
-    host.plan = published(4, ['video']);
+    host.publish(published(4, ['video']));
     await start();
     await seen('ack a 3.4');
     const path = join(folder, 'edge', 'plan.json');

@@ -2,8 +2,8 @@
  * Reports on their way to the operator. A report stays queued until the operator took it; an ack or a health view that
  * a newer one replaced is dropped.
  */
-import { request } from 'undici';
 import { REPORTS_PATH, type Report, type Reports } from '../contract/stream/messages.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 /** Small enough for one request, large enough that a thousand `done` go in one. */
 const BATCH = 1_000;
@@ -28,7 +28,7 @@ export interface Reporter {
 
 interface ReporterOptions {
   identity: Pick<Reports, 'role' | 'node'>;
-  operator: string;
+  operator: Whereabouts;
   authorization: () => Promise<string>;
   signal: AbortSignal;
 }
@@ -48,7 +48,7 @@ export function reporter({ identity, operator, authorization, signal }: Reporter
 
   /** Throws when it should be tried again; returns the operator's words when it never will take these. */
   const post = async (body: Reports): Promise<string | undefined> => {
-    const response = await request(`${operator}${REPORTS_PATH}`, {
+    const response = await operator.ask(REPORTS_PATH, {
       method: 'POST',
       headers: { authorization: await authorization(), 'content-type': 'application/json' },
       body: JSON.stringify(body),

@@ -1,5 +1,4 @@
 /** One connection to the operator: opened, read until it ends. Reconnecting is the caller's. */
-import { request } from 'undici';
 import type { Revision } from '../contract/plans/revision.ts';
 import {
   CONTRACT_VERSIONS,
@@ -9,9 +8,10 @@ import {
   streamMessage,
 } from '../contract/stream/messages.ts';
 import { readNdjson } from '../lib/ndjson.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 interface StreamOptions {
-  operator: string;
+  operator: Whereabouts;
   role: Role;
   node: string;
   held: Revision;
@@ -26,7 +26,7 @@ interface StreamOptions {
 
 /** Yields the operator's messages. Throws when it refuses, falls silent, or breaks the contract. */
 export async function* openStream(options: StreamOptions): AsyncGenerator<StreamMessage> {
-  const response = await request(`${options.operator}${STREAM_PATH}`, {
+  const response = await options.operator.ask(STREAM_PATH, {
     query: {
       role: options.role,
       node: options.node,

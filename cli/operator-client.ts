@@ -1,5 +1,5 @@
 /** Asks a running operator. An operator that does not answer is a normal thing: callers have another place to look. */
-import { type Dispatcher, request } from 'undici';
+import { Whereabouts } from '../agent/whereabouts.ts';
 import {
   FORCE_PATH,
   type ForceRequest,
@@ -22,10 +22,11 @@ const TIMEOUT_MS = 2_000;
 
 /** Each call throws when there is no answer, or another one than what was asked for. */
 export function operatorClient(url: string, tokenFile: string): OperatorClient {
-  const ask = async (path: string, body?: unknown): Promise<Dispatcher.ResponseData> => {
+  const operator = new Whereabouts(url);
+  const ask = async (path: string, body?: unknown) => {
     const token = (await readFileIfThere(tokenFile))?.trim();
     if (!token) throw new Error(`there is no token in ${tokenFile}`);
-    const response = await request(`${url}${path}`, {
+    const response = await operator.ask(path, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -34,7 +35,9 @@ export function operatorClient(url: string, tokenFile: string): OperatorClient {
       signal: AbortSignal.timeout(2 * TIMEOUT_MS),
     });
     if (response.statusCode < 300) return response;
-    throw new Error(`${url}${path} answered ${response.statusCode} ${(await response.body.text()).trim()}`);
+    throw new Error(
+      `${operator.current()}${path} answered ${response.statusCode} ${(await response.body.text()).trim()}`,
+    );
   };
   const get = async (path: string): Promise<unknown> => (await ask(path)).body.json();
   return {

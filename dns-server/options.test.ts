@@ -24,6 +24,12 @@ test('has a default for each place', () => {
   });
 });
 
+test('takes the URLs of several replicas', () => {
+  expect(read('--operator=http://127.0.0.1:8700/, https://operator.example').operator).toBe(
+    'http://127.0.0.1:8700,https://operator.example',
+  );
+});
+
 test('takes options that are repeated, and replaces the default by them', () => {
   const { listen, geoDatabase, geoAsn } = read(
     ...'--listen 127.0.0.1:53 --listen [::1]:53'.split(' '),

@@ -1,5 +1,6 @@
 /** The dns-server's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { operatorUrls } from '../agent/whereabouts.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 import { BATCH_MODES, type BatchMode } from './listen/choose-udp.ts';
 
@@ -41,7 +42,11 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
   const command = new Command('dns-server')
     .description('Answers DNS queries for the zones and domains of the plan that the operator publishes.')
     .requiredOption('--name <name>', 'a stable name of this dns-server', 'dns-1')
-    .addOption(new Option('--operator <url>', 'where the operator is').argParser(url).makeOptionMandatory())
+    .addOption(
+      new Option('--operator <urls>', 'where the operator is; its replicas separated by commas')
+        .argParser(urls)
+        .makeOptionMandatory(),
+    )
     .requiredOption('--token-file <file>', 'file with the token for the operator')
     .requiredOption('--state <folder>', 'folder of its own, for plan, node table and health')
     .addOption(
@@ -112,10 +117,10 @@ function count(text: string): number {
   return number;
 }
 
-function url(text: string): string {
-  const parsed = URL.parse(text);
-  if (!parsed || !/^https?:$/.test(parsed.protocol)) {
-    throw new InvalidArgumentError('A URL such as http://127.0.0.1:8700.');
+function urls(text: string): string {
+  const parsed = operatorUrls(text);
+  if (parsed === undefined) {
+    throw new InvalidArgumentError('URLs such as http://127.0.0.1:8700, separated by commas.');
   }
-  return parsed.origin;
+  return parsed.join(',');
 }

@@ -1,5 +1,6 @@
 /** The edge's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { operatorUrls } from '../agent/whereabouts.ts';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 
@@ -30,7 +31,11 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
       'Serves the domains of the plan that the operator publishes, from its cache and their origins.',
     )
     .requiredOption('--node <name>', 'the EdgeNode that this edge is')
-    .addOption(new Option('--operator <url>', 'where the operator is').argParser(url).makeOptionMandatory())
+    .addOption(
+      new Option('--operator <urls>', 'where the operator is; its replicas separated by commas')
+        .argParser(urls)
+        .makeOptionMandatory(),
+    )
     .requiredOption('--token-file <file>', 'file with the token for the operator')
     .requiredOption('--state <folder>', 'folder of its own, for plan and cache')
     .addOption(
@@ -76,10 +81,10 @@ function size(text: string): number {
   return byteSize(text);
 }
 
-function url(text: string): string {
-  const parsed = URL.parse(text);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    throw new InvalidArgumentError('A URL such as http://127.0.0.1:8700.');
+function urls(text: string): string {
+  const parsed = operatorUrls(text);
+  if (parsed === undefined) {
+    throw new InvalidArgumentError('URLs such as http://127.0.0.1:8700, separated by commas.');
   }
-  return parsed.origin;
+  return parsed.join(',');
 }

@@ -19,6 +19,6 @@ export interface Election {
   led: Promise<void>;
   /** Resolves when another does after this one did. */
   lost: Promise<Error>;
-  /** Who leads, as far as it is known. */
-  holder(): string;
+  /** Who leads, as far as it is known, and the URL where agents reach it. */
+  leader(): { holder: string; address: string | undefined };
 }

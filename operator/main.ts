@@ -1,17 +1,14 @@
 #!/usr/bin/env node
 /**
- * The operator, in the order in which things start and hand on:
+ * One replica of the operator, in the order in which things start and hand on:
  *
- *     backing: a folder and a state folder, or a Kubernetes API (and there, wait until this replica leads)
- *     backing's stores ──> memory (accepted forms, statuses, epoch + 1)
- *     backing's source ──loaded──> reconciler: admit ─> compile ─> publish ─> decide ─> status ──> backing's stores
- *     stream server <──plans, tables, commands── reconciler
- *     stream server ──connect, disconnect, report──> reconciler
- *     clock ──tick──> reconciler
- *     zones' keys in the state folder <── keepKeys <── plan, clock
+ *     backing: a folder and a state folder, or a Kubernetes API (and there one replica leads)
+ *     agents ──streams, reports──> stream server ──> sessions, which follow the leader:
+ *         this replica stands by: they are answered with the leader's address
+ *         this replica leads: sessions ──> switchboard ──> reconciler (lead.ts)
  */
 import { Command, Option } from 'commander';
-import { Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { stateFolder } from '../contract/state-folder.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import {
@@ -22,22 +19,16 @@ import {
 } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
-import { keepKeys } from './dnssec/keep-keys.ts';
-import { keyFiles, makeCookieSecret } from './dnssec/key-files.ts';
-import { askForDs, parentResolver } from './dnssec/parent-ds.ts';
-import { agentEvents } from './publish/agent-events.ts';
+import { type Leader, lead } from './lead.ts';
 import { operatorMetrics } from './publish/metrics.ts';
+import { Sessions } from './publish/sessions.ts';
 import { StreamServer } from './publish/stream-server.ts';
 import { readOrMakeToken } from './publish/token-file.ts';
-import { notReadyReason, Reconciler } from './reconcile.ts';
+import { turnAway } from './relay/relay.ts';
+import type { Switchboard } from './relay/switchboard.ts';
 import { folderBacking } from './source/folder/folder-backing.ts';
 import { kubernetesBacking } from './source/kubernetes/kubernetes-backing.ts';
-import { standBy } from './stand-by.ts';
-
-/** Deadlines, retries and times to live are looked at this often. */
-const TICK_MS = 1_000;
-/** What is not written within this when the operator stops is the next one's to write. */
-const WRITE_OUT_MS = 3_000;
+import { elsewhere, type Post, refusing, starting } from './stand-by.ts';
 
 interface CommonOptions {
   /** What must survive; where a Kubernetes API holds that, the token and keys that it does not hold. */
@@ -55,6 +46,8 @@ interface KubernetesOptions extends CommonOptions {
   /** The path of weir.yaml. */
   config: string;
   kubeconfig?: string;
+  /** The URL at which agents and people reach this replica; by default where it listens, unless that is every address. */
+  advertise?: string;
 }
 
 export type OperatorOptions = FolderOptions | KubernetesOptions;
@@ -67,6 +60,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const { clock = systemClock, log = createLog('operator') } = options;
   refuseOpenAddress(options.listen);
   const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
   const state = stateFolder(options.state);
   const token = await readOrMakeToken(state.token);
 
@@ -76,64 +70,70 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       : await kubernetesBacking({
           kubeconfig: options.kubeconfig,
           config: options.config,
+          advertise: options.advertise ?? urlOf(options.listen),
           metrics,
           clock,
           log,
         });
-  const { source, stores, election } = backing;
-  if (election) await standBy(election, options.listen, metrics);
-
-  const reconciler = await Reconciler.open({
-    stores,
-    outbox: {
-      plan: (role, plan) => server.offerPlan(role, plan),
-      table: (table) => server.send('dns-server', { type: 'table', table }),
-      command: (node, command) => server.send('edge', { type: 'command', command }, node),
-      dismiss: (node) => server.end('edge', node),
-      expire: (ref, uid) => backing.expire(ref, uid),
-    },
-    clock,
-    log,
-  });
-  operatorMetrics(metrics, reconciler);
-  const server: StreamServer = new StreamServer({
+  const { election } = backing;
+  const sessions = new Sessions(clock);
+  const refusal = election ? () => elsewhere(election) : starting;
+  sessions.follow(turnAway(sessions, refusal));
+  let post: Post = refusing(refusal);
+  let leader: Leader | undefined;
+  const server = new StreamServer({
     listen: options.listen,
     token,
-    events: agentEvents(reconciler),
+    sessions,
+    views: () => post.views,
     metrics,
-    notReady: () => notReadyReason(reconciler),
+    notReady: () => post.notReady(),
     clock,
     log,
   });
-
-  source.start((loaded) => void reconciler.loaded(loaded));
   const address = await server.start();
-  await makeCookieSecret(state);
-  const stopKeys = keepKeys({
-    store: keyFiles(state),
-    plan: () => reconciler.routing()?.published.plan,
-    askForDs: (zone) => askForDs(zone, parentResolver(reconciler.admission()?.config?.dnssec.resolver)),
-    clock,
-    log,
-  });
-  const stopTicking = clock.every(TICK_MS, () => reconciler.event({ type: 'tick' }));
+
+  const takeTheLead = async () => {
+    post = refusing(starting);
+    sessions.follow(turnAway(sessions, starting));
+    const onOpen = (switchboard: Switchboard) => sessions.follow(switchboard.attach(sessions));
+    leader = await lead({ backing, state, onOpen, clock, log });
+    operatorMetrics(metrics, leader.reconciler);
+    post = leader;
+  };
+  const leading = (election?.led ?? Promise.resolve()).then(takeTheLead);
+  // Alone, it is up when it leads; among others it may be long before it does.
+  if (!election) await leading;
   log.info({ listen: formatListenAddress(address), state: options.state }, 'operator is up');
 
   return {
     address,
-    ...(election && { failed: election.lost }),
+    failed: Promise.race([failureOf(leading), ...(election ? [election.lost] : [])]),
     async stop() {
-      stopTicking();
-      await stopKeys();
-      await source.stop();
       await server.stop();
-      await Promise.race([reconciler.idle(), pause(clock, WRITE_OUT_MS)]);
+      await leader?.stop();
       await backing.stop();
     },
   };
 }
 
-const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
+const failureOf = (work: Promise<unknown>) =>
+  new Promise<Error>((resolve) => {
+    work.catch((error: unknown) => resolve(error instanceof Error ? error : new Error(String(error))));
+  });
+
+/** Where a replica is reached that listens at one address. */
+function urlOf({ host, port }: ListenAddress): string | undefined {
+  const everywhere = host === '0.0.0.0' || host === '::';
+  return everywhere || port === 0 ? undefined : `http://${formatListenAddress({ host, port })}`;
+}
+
+/** An address to which paths are appended. */
+function baseUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  const plain = url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '';
+  return plain ? url.origin : undefined;
+}
 
 /** Tokens travel in the clear until there is TLS. */
 function refuseOpenAddress(listen: ListenAddress): void {
@@ -161,13 +161,17 @@ if (import.meta.main) {
       '--state <dir>',
       'folder: where what must survive is kept; kubernetes: where the agents’ token and keys lie',
     )
+    .option(
+      '--advertise <url>',
+      'kubernetes: where this replica is reached while it leads; by default where it listens',
+    )
     .option('--listen <address>', 'address and port of the plan stream; loopback only', '127.0.0.1:8700')
     .addHelpText('after', '\nExample:\n  node operator/main.ts --folder examples/quickstart --state .weir\n');
   const flags = program.parse().opts<Flags>();
   const usage = (message: string) => program.error(message, { exitCode: 2 });
   const listen =
     parseListenAddress(flags.listen) ?? usage(`--listen ${flags.listen}: an IP address and a port`);
-  const { state, folder, config, kubeconfig } = flags;
+  const { state, folder, config, kubeconfig, advertise } = flags;
   const options: OperatorOptions =
     flags.source === 'folder'
       ? { state, listen, folder: folder ?? usage('--folder is needed with --source folder') }
@@ -176,6 +180,10 @@ if (import.meta.main) {
           listen,
           config: config ?? usage('--config is needed with --source kubernetes'),
           ...(kubeconfig !== undefined && { kubeconfig }),
+          ...(advertise !== undefined && {
+            advertise:
+              baseUrl(advertise) ?? usage(`--advertise ${advertise}: an http or https URL without a path`),
+          }),
         };
   await runUntilStopped(createLog('operator'), () => startOperator(options));
 }
@@ -185,6 +193,7 @@ interface Flags {
   folder?: string;
   config?: string;
   kubeconfig?: string;
+  advertise?: string;
   state: string;
   listen: string;
 }

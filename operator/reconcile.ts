@@ -24,7 +24,7 @@ import { decide } from './decide/decide.ts';
 import { type DecideEvent, type DecideState, type Effect, initialState } from './decide/state.ts';
 import type { EpochStore } from './publish/epoch-file.ts';
 import { isForeign, type Publication, publish, raiseEpoch, startPublication } from './publish/publication.ts';
-import type { AgentIdentity } from './publish/session.ts';
+import type { Caller } from './relay/relay.ts';
 import type { AcceptedStore } from './source/folder/accepted-files.ts';
 import type { Loaded } from './source/source.ts';
 import type { Statuses } from './status/record.ts';
@@ -112,7 +112,7 @@ export class Reconciler {
   }
 
   /** Resolves with the epoch to greet an agent with. One that met an operator we know nothing of makes us rise above it. */
-  connecting({ role, node, run, seen }: AgentIdentity & { seen: number; run: string }): Promise<number> {
+  connecting({ role, node, run, seen }: Caller): Promise<number> {
     const name = `${role}/${node}`;
     return this.#inTurn(async () => {
       const met = this.#met.has(name);

@@ -1,16 +1,40 @@
-/** A replica that does not lead: alive, not ready, and saying who leads. */
-import type { Registry } from 'prom-client';
-import { startAdminServer } from '../lib/admin-server.ts';
-import type { ListenAddress } from '../lib/listen-address.ts';
+/**
+ * A replica that does not lead: it answers with the leader's address, so that agents and people find it at any replica.
+ * It is ready once it knows that address; before, there is nothing that it could do for them.
+ */
 import type { Election } from './backing.ts';
+import { Refusal } from './publish/refusal.ts';
+import type { Views } from './publish/stream-server.ts';
 
-/** Resolves when this replica leads; the port is free again. */
-export async function standBy(election: Election, listen: ListenAddress, metrics: Registry): Promise<void> {
-  const notReady = () => `standing by: ${election.holder() || 'nobody'} leads`;
-  const server = await startAdminServer({ listen, metrics, notReady });
-  await election.led;
-  await new Promise((resolve) => {
-    server.close(resolve);
-    server.closeAllConnections();
-  });
+/** What a replica is to those who ask it, at the moment. */
+export interface Post {
+  views: Views;
+  /** The reason why it is of no use yet. */
+  notReady(): string | undefined;
+}
+
+/** 307: the same request, at the leader. */
+export function elsewhere(election: Election): Refusal {
+  const { holder, address } = election.leader();
+  const words = `standing by: ${holder || 'nobody'} leads`;
+  return address === undefined
+    ? new Refusal(503, words)
+    : new Refusal(307, `${words}, at ${address}`, address);
+}
+
+/** The leader, before it has read anything. */
+export const starting = (): Refusal => new Refusal(503, 'the manifests have not been read yet');
+
+/** Whatever people ask, this is the answer. */
+export function refusing(refusal: () => Refusal): Post {
+  const refuse = () => {
+    throw refusal();
+  };
+  return {
+    views: { force: async () => refuse(), resources: refuse, routing: refuse },
+    notReady() {
+      const { location, message } = refusal();
+      return location === undefined ? message : undefined;
+    },
+  };
 }

@@ -17,12 +17,15 @@ const RENEW_WITHIN_MS = 10_000;
 const RETRY_MS = 2_000;
 const NAME = 'weir-operator';
 const EPOCH = `${GROUP}/epoch`;
+const ADDRESS = `${GROUP}/address`;
 
 interface LeadershipOptions {
   api: KubernetesApi;
   namespace: string;
   /** This process, and no other before or after it. */
   identity: string;
+  /** Where agents reach this replica when it leads. */
+  address: string | undefined;
   clock: Clock;
   log: Log;
 }
@@ -80,6 +83,12 @@ export class Leadership {
     return this.#lease?.spec.holderIdentity ?? '';
   }
 
+  /** And the URL where agents reach it, if it has one. */
+  leader(): { holder: string; address: string | undefined } {
+    const holder = this.holder();
+    return { holder, address: holder === '' ? undefined : this.#lease?.metadata.annotations?.[ADDRESS] };
+  }
+
   /** Throws while another may have become the leader without our having heard of it. */
   mayWrite = (): void => {
     const { clock } = this.#options;
@@ -96,8 +105,7 @@ export class Leadership {
     },
     write: (epoch) =>
       this.#inTurn(async () => {
-        const annotations = { ...this.#lease?.metadata.annotations, [EPOCH]: String(epoch) };
-        await this.#put({ holderIdentity: this.#options.identity }, annotations);
+        await this.#put({ holderIdentity: this.#options.identity }, { [EPOCH]: String(epoch) });
       }),
   };
 
@@ -164,15 +172,17 @@ export class Leadership {
   }
 
   /** Writes the Lease over the one that we know: the API server refuses it when that is not the newest. */
-  async #put(spec: { holderIdentity: string }, annotations?: Record<string, string>): Promise<void> {
-    const { api, namespace, clock } = this.#options;
+  async #put(spec: { holderIdentity: string }, noted: Record<string, string> = {}): Promise<void> {
+    const { api, namespace, address, clock } = this.#options;
     const before = this.#lease;
+    const { [ADDRESS]: _, ...kept } = before?.metadata.annotations ?? {};
+    const annotations = { ...kept, ...noted, ...(address !== undefined && { [ADDRESS]: address }) };
     const now = new Date(clock.now()).toISOString().replace('Z', '000Z');
     const passed = before?.spec.holderIdentity !== spec.holderIdentity && spec.holderIdentity !== '';
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { ...(before?.metadata ?? { name: NAME, namespace }), ...(annotations && { annotations }) },
+      metadata: { ...(before?.metadata ?? { name: NAME, namespace }), annotations },
       spec: {
         ...before?.spec,
         ...spec,

@@ -1,39 +1,47 @@
-/** What an agent's requests lead to: events for the reconciler, and what a new session is sent first. */
+/** What agents say, as events for the reconciler; and what people ask of it over the same port. */
 import { compareRevisions } from '../../contract/plans/revision.ts';
 import type { Reconciler } from '../reconcile.ts';
-import { Refusal, type StreamEvents } from './stream-server.ts';
+import type { Desk } from '../relay/switchboard.ts';
+import { Refusal } from './refusal.ts';
+import type { Views } from './stream-server.ts';
 
-export function agentEvents(reconciler: Reconciler): StreamEvents {
+export function agentEvents(reconciler: Reconciler): Desk {
   return {
     async connecting(agent) {
       const { role, node } = agent;
       const epoch = await reconciler.connecting(agent);
-      if (!reconciler.admission()) throw new Refusal(503, 'the manifests have not been read yet');
       if (role === 'edge' && !reconciler.hasNode(node))
         throw new Refusal(404, `no EdgeNode is called ${node}`);
       return epoch;
     },
-    connected(session, held) {
-      const { role, node } = session.identity;
+    connected({ role, node }, held) {
       // Commands that the node missed go out before the plan: it must not serve on with what it should forget.
       reconciler.event({ type: 'connect', role, node, held });
-      if (role === 'dns-server') session.send({ type: 'table', table: reconciler.table() });
       const plan = reconciler.plan(role);
-      if (!plan) return;
-      session.offer(plan);
       // It holds just this plan: nothing will be sent, so nothing would be acked.
-      if (compareRevisions(plan.revision, held) === 0) {
+      if (plan && compareRevisions(plan.revision, held) === 0) {
         reconciler.event({ type: 'report', role, node, report: { type: 'ack', revision: held } });
       }
     },
     disconnected: ({ role, node }) => reconciler.event({ type: 'disconnect', role, node }),
     reported: ({ role, node }, report) => reconciler.event({ type: 'report', role, node, report }),
+    plan: (role) => reconciler.plan(role),
+    table: () => reconciler.table(),
+  };
+}
+
+export function views(reconciler: Reconciler): Views {
+  return {
     async force({ node, state, until }) {
       if (!reconciler.hasNode(node)) throw new Refusal(404, `no EdgeNode is called ${node}`);
       const forced = state === 'Auto' ? undefined : { state, ...(until !== undefined && { until }) };
       await reconciler.force(node, forced);
     },
     resources: () => reconciler.resources(),
-    routing: () => reconciler.routing(),
+    routing() {
+      const view = reconciler.routing();
+      if (!view) throw new Refusal(503, 'no plan has been published yet');
+      return view;
+    },
   };
 }

@@ -1,9 +1,8 @@
 /** What the people who run the operator watch. Read from the reconciler's values when asked for. */
-import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { Reconciler } from '../reconcile.ts';
 
 export function operatorMetrics(registry: Registry, reconciler: Reconciler): void {
-  collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,

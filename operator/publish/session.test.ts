@@ -18,7 +18,7 @@ function session(held: number) {
     if (message.type === 'plan') sent.push((message.published as PublishedEdgePlan).revision.seq);
   };
   const wire = { send, end: () => {} };
-  return { session: new Session({ role: 'edge', node: 'a' }, at(held), wire), sent };
+  return { session: new Session({ role: 'edge', node: 'a' }, { held: at(held), run: '' }, wire), sent };
 }
 
 describe('a session', () => {

@@ -4,20 +4,15 @@
  */
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
-import type { Report, Role, StreamMessage } from '../../contract/stream/messages.ts';
-
-type Verdict = Extract<Report, { type: 'ack' | 'nack' }>;
-
-export interface AgentIdentity {
-  role: Role;
-  node: string;
-}
+import type { StreamMessage } from '../../contract/stream/messages.ts';
+import type { AgentIdentity, Verdict } from '../relay/relay.ts';
 
 export class Session {
   readonly identity: AgentIdentity;
   readonly #send: (message: StreamMessage) => void;
   readonly #end: () => void;
   #held: Revision;
+  #run: string;
   #unacked: PublishedPlan | undefined;
   /** Refused for a fault of the agent's machine, which may pass. */
   #refused: PublishedPlan | undefined;
@@ -25,13 +20,24 @@ export class Session {
 
   constructor(
     identity: AgentIdentity,
-    held: Revision,
+    { held, run }: { held: Revision; run: string },
     wire: { send: (message: StreamMessage) => void; end: () => void },
   ) {
     this.identity = identity;
     this.#held = held;
+    this.#run = run;
     this.#send = wire.send;
     this.#end = wire.end;
+  }
+
+  /** The plan that the agent said it serves. */
+  get held(): Revision {
+    return this.#held;
+  }
+
+  /** The operator's run that published it. */
+  get run(): string {
+    return this.#run;
   }
 
   send(message: StreamMessage): void {
@@ -54,6 +60,7 @@ export class Session {
     if (verdict.type === 'ack') this.#held = verdict.revision;
     // A verdict that waited for a connection may be on an older plan.
     if (!this.#unacked || compareRevisions(verdict.revision, this.#unacked.revision) !== 0) return;
+    if (verdict.type === 'ack') this.#run = this.#unacked.run;
     if (verdict.type === 'nack' && verdict.fault === 'Local') this.#refused = this.#unacked;
     this.#unacked = undefined;
     const next = this.#waiting;

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EMPTY_TABLE } from '../../contract/plans/node-table.ts';
 import { HEARTBEAT_MS } from '../../contract/stream/messages.ts';
 import { readNdjson } from '../../lib/ndjson.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
@@ -97,7 +98,7 @@ describe('a stream', () => {
     await first.next();
     await expect(first.next()).resolves.toBeUndefined();
     for (const { next } of [second, other]) await next();
-    host.server.send('edge', { type: 'heartbeat' }, 'a');
+    host.clock.advance(HEARTBEAT_MS);
     expect(await second.next()).toEqual({ type: 'heartbeat' });
     expect(host.seen).toEqual(['connect a 1.2', 'connect b 1.2', 'connect a 1.2']);
     second.end();
@@ -109,12 +110,14 @@ describe('a stream', () => {
     const [edge, dns] = [await open(), await open({ ...QUERY, role: 'dns-server' })];
     for (const { next } of [edge, dns]) await next();
     const command = { type: 'revalidateAll' as const, uid: 'x' };
-    host.server.send('edge', { type: 'command', command }, 'b');
-    host.server.send('dns-server', { type: 'command', command });
-    host.server.send('edge', { type: 'heartbeat' });
+    host.switchboard.command({ role: 'edge', node: 'b' }, command);
+    const table = { version: { epoch: 3, seq: 1 }, rows: [] };
+    expect(await dns.next()).toEqual({ type: 'table', table: EMPTY_TABLE });
+    host.switchboard.table(table);
+    host.switchboard.command({ role: 'edge', node: 'a' }, command);
     expect([await edge.next(), await dns.next()]).toEqual([
-      { type: 'heartbeat' },
       { type: 'command', command },
+      { type: 'table', table },
     ]);
     edge.end();
     dns.end();
@@ -134,8 +137,7 @@ describe('a stream', () => {
       reason: 'Admitted',
     };
     const table = { version: { epoch: 1, seq: 1 }, rows: [row] };
-    for (let megabytes = 0; megabytes < 100; megabytes++)
-      host.server.send('dns-server', { type: 'table', table });
+    for (let megabytes = 0; megabytes < 100; megabytes++) host.switchboard.table(table);
     await eventually(() => expect(host.seen.at(-1)).toBe('disconnect a'));
     socket.destroy();
   });
@@ -143,7 +145,7 @@ describe('a stream', () => {
   test('ends when the node’s EdgeNode is gone', async () => {
     const { next } = await open();
     await next();
-    host.server.end('edge', 'a');
+    host.switchboard.end({ role: 'edge', node: 'a' });
     expect(await next()).toBeUndefined();
   });
 });

@@ -6,18 +6,13 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { z } from 'zod';
-import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
-import type { Revision } from '../../contract/plans/revision.ts';
 import {
   CONTRACT_VERSIONS,
   HEARTBEAT_MS,
   REPORTS_PATH,
-  type Report,
-  type Role,
   reports,
   role,
   STREAM_PATH,
-  type StreamMessage,
 } from '../../contract/stream/messages.ts';
 import {
   FORCE_PATH,
@@ -34,42 +29,29 @@ import { listen } from '../../lib/listen.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
-import { type AgentIdentity, Session } from './session.ts';
+import { Refusal } from './refusal.ts';
+import type { Sessions } from './sessions.ts';
 
 const MAX_REPORT_BYTES = 16 * 2 ** 20;
 /** An agent that reads no more is cut off when this lies in wait for it, and begins anew: tables must not pile up. */
 const MAX_BACKLOG_BYTES = 64 * 2 ** 20;
 
-/** What the agents' requests lead to. */
-export interface StreamEvents {
-  /** The epoch to greet with; a refusal is thrown. Resolves before anything else is sent to the agent. */
-  connecting(agent: AgentIdentity & { seen: number; run: string }): Promise<number>;
-  connected(session: Session, held: Revision): void;
-  disconnected(agent: AgentIdentity): void;
-  reported(agent: AgentIdentity, report: Report): void;
+/** What people ask for. Each may throw a Refusal. */
+export interface Views {
   /** Resolves when it is durable. */
   force(request: ForceRequest): Promise<void>;
   resources(): ResourcesView;
-  /** Nothing before the first plan. */
-  routing(): RoutingView | undefined;
+  routing(): RoutingView;
 }
 
 export interface StreamServerOptions extends Pick<AdminOptions, 'metrics' | 'notReady'> {
   listen: ListenAddress;
   token: string;
-  events: StreamEvents;
+  sessions: Sessions;
+  /** Of the moment: a replica comes to lead. */
+  views: () => Views;
   clock: Clock;
   log: Log;
-}
-
-/** Refused with this status and text. */
-export class Refusal extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
 }
 
 const streamQuery = z.object({
@@ -85,7 +67,6 @@ const streamQuery = z.object({
 export class StreamServer {
   readonly #options: StreamServerOptions;
   readonly #server: Server;
-  readonly #sessions = new Map<string, Session>();
   #stopHeartbeat = () => {};
 
   constructor(options: StreamServerOptions) {
@@ -97,38 +78,17 @@ export class StreamServer {
 
   async start(): Promise<ListenAddress> {
     const bound = await listen(this.#server, this.#options.listen);
-    this.#stopHeartbeat = this.#options.clock.every(HEARTBEAT_MS, () => {
-      for (const session of this.#sessions.values()) {
-        session.send({ type: 'heartbeat' });
-        session.retry();
-      }
-    });
+    this.#stopHeartbeat = this.#options.clock.every(HEARTBEAT_MS, () => this.#options.sessions.beat());
     return bound;
   }
 
   async stop(): Promise<void> {
     this.#stopHeartbeat();
-    for (const session of this.#sessions.values()) session.end();
+    this.#options.sessions.endAll();
     await new Promise((resolve) => {
       this.#server.close(resolve);
       this.#server.closeAllConnections();
     });
-  }
-
-  offerPlan(to: Role, plan: PublishedPlan): void {
-    for (const session of this.#sessions.values()) if (session.identity.role === to) session.offer(plan);
-  }
-
-  /** To all agents of a role, or to one of them; an agent that is not connected hears it when it is. */
-  send(to: Role, message: StreamMessage, node?: string): void {
-    for (const session of this.#sessions.values()) {
-      const { identity } = session;
-      if (identity.role === to && (node === undefined || identity.node === node)) session.send(message);
-    }
-  }
-
-  end(role: Role, node: string): void {
-    this.#sessions.get(`${role}/${node}`)?.end();
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -141,15 +101,12 @@ export class StreamServer {
       case `POST ${REPORTS_PATH}`:
         return this.#takeReports(request, response);
       case `POST ${FORCE_PATH}`:
-        await this.#options.events.force(await readBody(request, forceRequest));
+        await this.#options.views().force(await readBody(request, forceRequest));
         return void response.writeHead(204).end();
       case `GET ${RESOURCES_PATH}`:
-        return sendJson(response, this.#options.events.resources());
-      case `GET ${ROUTING_PATH}`: {
-        const view = this.#options.events.routing();
-        if (!view) throw new Refusal(503, 'no plan has been published yet');
-        return sendJson(response, view);
-      }
+        return sendJson(response, this.#options.views().resources());
+      case `GET ${ROUTING_PATH}`:
+        return sendJson(response, this.#options.views().routing());
       default:
         throw new Refusal(404, `no ${request.method} ${url.pathname} here`);
     }
@@ -163,7 +120,7 @@ export class StreamServer {
     }
   }
 
-  async #openStream(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #openStream(url: URL, request: IncomingMessage, response: ServerResponse): void {
     const query = streamQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) throw new Refusal(400, z.prettifyError(query.error));
     const { role: agentRole, node, epoch, seq, seen, run, contract } = query.data;
@@ -174,43 +131,25 @@ export class StreamServer {
         `contract versions here: ${CONTRACT_VERSIONS.join(', ')}; the agent speaks ${contract.join(', ')}`,
       );
     }
-    const identity = { role: agentRole, node };
-    const held = { epoch, seq };
-    const greeting = await this.#options.events.connecting({ ...identity, seen, run });
-    if (request.socket.destroyed) return;
-    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-    const session = new Session(identity, held, {
+    const caller = { role: agentRole, node, held: { epoch, seq }, seen, run };
+    const session = this.#options.sessions.open(caller, {
+      greet: (greeting) => {
+        response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+        response.write(ndjsonLine({ type: 'hello', contract: spoken, epoch: greeting }));
+      },
+      refuse: (refusal) => this.#fail(request, response, refusal),
       send: (message) => {
         if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
         else response.write(ndjsonLine(message));
       },
       end: () => void response.end(),
     });
-    this.#join(session, response);
-    session.send({ type: 'hello', contract: spoken, epoch: greeting });
-    this.#options.events.connected(session, held);
-  }
-
-  /** A second stream of one agent takes the place of the first: its machine rebooted, or its network cut it off. */
-  #join(session: Session, response: ServerResponse): void {
-    const key = `${session.identity.role}/${session.identity.node}`;
-    const before = this.#sessions.get(key);
-    this.#sessions.set(key, session);
-    before?.end();
-    response.on('close', () => {
-      if (this.#sessions.get(key) !== session) return;
-      this.#sessions.delete(key);
-      this.#options.events.disconnected(session.identity);
-    });
+    response.once('close', () => this.#options.sessions.close(session));
   }
 
   async #takeReports(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { role: agentRole, node, reports: told } = await readBody(request, reports);
-    const session = this.#sessions.get(`${agentRole}/${node}`);
-    for (const report of told) {
-      if (report.type === 'ack' || report.type === 'nack') session?.judged(report);
-      this.#options.events.reported({ role: agentRole, node }, report);
-    }
+    await this.#options.sessions.report({ role: agentRole, node }, told);
     response.writeHead(204).end();
   }
 
@@ -225,7 +164,9 @@ export class StreamServer {
     }
     if (response.headersSent) return void response.destroy();
     const status = error instanceof Refusal ? error.status : 500;
-    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+    const there = error instanceof Refusal ? error.location : undefined;
+    const location = there !== undefined && { location: `${there}${request.url}` };
+    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...location });
     response.end(`${error instanceof Error ? error.message : String(error)}\n`);
   }
 }

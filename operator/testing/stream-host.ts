@@ -1,24 +1,30 @@
 /** For tests: a stream server on a free port that writes down what agents do, and offers them what the test says. */
 import { Registry } from 'prom-client';
+import { EMPTY_TABLE } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { Report } from '../../contract/stream/messages.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Refusal, StreamServer } from '../publish/stream-server.ts';
+import { Refusal } from '../publish/refusal.ts';
+import { Sessions } from '../publish/sessions.ts';
+import { StreamServer } from '../publish/stream-server.ts';
+import { Switchboard } from '../relay/switchboard.ts';
+import { refusing } from '../stand-by.ts';
 
 export const TOKEN = 'a-token-for-tests';
 
 export interface StreamHost {
   url: string;
   port: number;
-  server: StreamServer;
+  /** What agents are told. */
+  switchboard: Switchboard;
   clock: FakeClock;
   /** `connect a 1.2`, `ack a 1.3`, `disconnect a`, in the order of arrival. */
   seen: string[];
   reports: Report[];
-  /** What an agent that connects is offered. */
-  plan: PublishedPlan | undefined;
+  /** Edges are offered it, also those that connect later. */
+  publish(plan: PublishedPlan): void;
   stop(): Promise<void>;
 }
 
@@ -26,44 +32,51 @@ export async function startStreamHost({ port = 0, nodes = ['a', 'b'] } = {}): Pr
   const clock = new FakeClock();
   const seen: string[] = [];
   const reports: Report[] = [];
-  const server = new StreamServer({
-    listen: { host: '127.0.0.1', port },
-    token: TOKEN,
-    metrics: new Registry(),
-    notReady: () => 'this is a test',
-    clock,
-    log: silentLog,
-    events: {
+  const sessions = new Sessions(clock);
+  const switchboard = new Switchboard(
+    {
       async connecting({ node }) {
         if (!nodes.includes(node)) throw new Refusal(404, `no EdgeNode is called ${node}`);
         return 3;
       },
-      connected(session, held) {
-        seen.push(`connect ${session.identity.node} ${text(held)}`);
-        if (host.plan) session.offer(host.plan);
-      },
+      connected: ({ node }, held) => void seen.push(`connect ${node} ${text(held)}`),
       disconnected: ({ node }) => void seen.push(`disconnect ${node}`),
       reported({ node }, report) {
         reports.push(report);
         seen.push(`${report.type} ${node} ${'revision' in report ? text(report.revision) : ''}`.trim());
       },
+      plan: () => undefined,
+      table: () => EMPTY_TABLE,
+    },
+    silentLog,
+  );
+  sessions.follow(switchboard.attach(sessions));
+  const nothing = refusing(() => new Refusal(503, 'no plan has been published yet'));
+  const server = new StreamServer({
+    listen: { host: '127.0.0.1', port },
+    token: TOKEN,
+    sessions,
+    views: () => ({
+      ...nothing.views,
       force: async ({ node, state }) => void seen.push(`force ${node} ${state}`),
       resources: () => ({ resources: [] }),
-      routing: () => undefined,
-    },
+    }),
+    metrics: new Registry(),
+    notReady: () => 'this is a test',
+    clock,
+    log: silentLog,
   });
   const bound = await server.start();
-  const host: StreamHost = {
+  return {
     url: `http://127.0.0.1:${bound.port}`,
     port: bound.port,
-    server,
+    switchboard,
     clock,
     seen,
     reports,
-    plan: undefined,
+    publish: (plan) => switchboard.plan('edge', plan),
     stop: () => server.stop(),
   };
-  return host;
 }
 
 const text = ({ epoch, seq }: Revision) => `${epoch}.${seq}`;

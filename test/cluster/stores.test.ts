@@ -60,7 +60,14 @@ const writes = () => proxy.seen.filter((line) => !line.startsWith('GET '));
 
 describe('the Lease', () => {
   const replica = (identity: string, clock: FakeClock) =>
-    new Leadership({ api: proxy.api, namespace: 'demo', identity, clock, log: silentLog });
+    new Leadership({
+      api: proxy.api,
+      namespace: 'demo',
+      identity,
+      address: `http://${identity}`,
+      clock,
+      log: silentLog,
+    });
   const state = async (promise: Promise<unknown>) =>
     Promise.race([promise.then(() => 'yes'), new Promise((resolve) => setImmediate(resolve, 'no'))]);
   /** Rounds follow each other in time that the test moves; each needs the API server's answer first. */
@@ -79,7 +86,7 @@ describe('the Lease', () => {
     await a.led;
     await a.epoch.write((await a.epoch.read()) + 6);
     b.start();
-    await until(clocks[1], () => expect(b.holder()).toBe('a'));
+    await until(clocks[1], () => expect(b.leader()).toEqual({ holder: 'a', address: 'http://a' }));
     expect(await state(b.led)).toBe('no');
     expect(b.mayWrite).toThrow('another replica may lead');
     await a.stop();

@@ -1,5 +1,6 @@
 /** The whole of Weir with its resources in a Kubernetes API, driven by kubectl as people do. */
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -208,7 +209,7 @@ describe('an edge that stops', () => {
   }, 60_000);
 });
 
-test('a second operator stands by, says who leads, and takes over when that one stops', async () => {
+test('a second operator sends those who ask to the leader, and takes over when that one stops', async () => {
   const port = await freePort('127.0.0.1');
   const flags = {
     source: 'kubernetes',
@@ -225,10 +226,20 @@ test('a second operator stands by, says who leads, and takes over when that one 
   };
   try {
     await vi.waitFor(async () => {
-      expect(await readiness()).toEqual([503, expect.stringMatching(/^standing by: .+_.+ leads/)]);
+      const authorization = `Bearer ${(await readFile(system.state.token, 'utf8')).trim()}`;
+      const answer = await request(`http://127.0.0.1:${port}/v1/resources`, { headers: { authorization } });
+      expect([answer.statusCode, await answer.body.text()]).toEqual([
+        307,
+        expect.stringMatching(/^standing by: .+_.+ leads/),
+      ]);
+      expect(answer.headers.location).toBe(`http://127.0.0.1:${system.ports.operator}/v1/resources`);
     }, SOON);
     await system.programs.get('operator')?.stop();
-    await vi.waitFor(async () => expect(await readiness()).toEqual([200, 'ok\n']), SOON);
+    await vi.waitFor(async () => {
+      const metrics = await request(`http://127.0.0.1:${port}/metrics`);
+      expect(await metrics.body.text()).toMatch(/^weir_operator_plan_epoch [1-9]/m);
+    }, SOON);
+    expect(await readiness()).toEqual([200, 'ok\n']);
     system.startOperator();
   } finally {
     expect(await second.stop()).toBe(0);

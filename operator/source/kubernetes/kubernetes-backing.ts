@@ -24,6 +24,8 @@ interface KubernetesBackingOptions {
   kubeconfig: string | undefined;
   /** The path of weir.yaml. */
   config: string;
+  /** Where agents reach this replica when it leads. */
+  advertise: string | undefined;
   metrics: Registry;
   clock: Clock;
   log: Log;
@@ -38,6 +40,7 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
     api,
     namespace,
     identity: `${hostname()}_${randomUUID()}`,
+    address: options.advertise,
     clock,
     log,
   });

@@ -1,0 +1,85 @@
+/**
+ * What only the leader runs:
+ *
+ *     stores ──> memory (accepted forms, statuses, epoch + 1)
+ *     source ──loaded──> reconciler: admit ─> compile ─> publish ─> decide ─> status ──> stores
+ *     switchboard ──connect, disconnect, report──> reconciler ──plans, tables, commands──> switchboard
+ *     clock ──tick──> reconciler
+ *     zones' keys in the state folder <── keepKeys <── plan, clock
+ */
+import type { StateFolder } from '../contract/state-folder.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Backing } from './backing.ts';
+import { keepKeys } from './dnssec/keep-keys.ts';
+import { keyFiles, makeCookieSecret } from './dnssec/key-files.ts';
+import { askForDs, parentResolver } from './dnssec/parent-ds.ts';
+import { agentEvents, views } from './publish/agent-events.ts';
+import { notReadyReason, Reconciler } from './reconcile.ts';
+import { Switchboard } from './relay/switchboard.ts';
+import type { Post } from './stand-by.ts';
+
+/** Deadlines, retries and times to live are looked at this often. */
+const TICK_MS = 1_000;
+/** What is not written within this when the operator stops is the next one's to write. */
+const WRITE_OUT_MS = 3_000;
+
+interface LeadOptions {
+  backing: Backing;
+  state: StateFolder;
+  /** Agents can be let in: the manifests have been read. */
+  onOpen: (switchboard: Switchboard) => void;
+  clock: Clock;
+  log: Log;
+}
+
+export interface Leader extends Post {
+  reconciler: Reconciler;
+  stop(): Promise<void>;
+}
+
+export async function lead({ backing, state, onOpen, clock, log }: LeadOptions): Promise<Leader> {
+  const reconciler = await Reconciler.open({
+    stores: backing.stores,
+    outbox: {
+      plan: (role, plan) => switchboard.plan(role, plan),
+      table: (table) => switchboard.table(table),
+      command: (node, command) => switchboard.command({ role: 'edge', node }, command),
+      dismiss: (node) => switchboard.end({ role: 'edge', node }),
+      expire: (ref, uid) => backing.expire(ref, uid),
+    },
+    clock,
+    log,
+  });
+  const switchboard: Switchboard = new Switchboard(agentEvents(reconciler), log);
+  let open = false;
+  backing.source.start((loaded) => {
+    void reconciler.loaded(loaded).then(() => {
+      if (!open) onOpen(switchboard);
+      open = true;
+    });
+  });
+  await makeCookieSecret(state);
+  const stopKeys = keepKeys({
+    store: keyFiles(state),
+    plan: () => reconciler.routing()?.published.plan,
+    askForDs: (zone) => askForDs(zone, parentResolver(reconciler.admission()?.config?.dnssec.resolver)),
+    clock,
+    log,
+  });
+  const stopTicking = clock.every(TICK_MS, () => reconciler.event({ type: 'tick' }));
+
+  return {
+    reconciler,
+    views: views(reconciler),
+    notReady: () => notReadyReason(reconciler),
+    async stop() {
+      stopTicking();
+      await stopKeys();
+      await backing.source.stop();
+      await Promise.race([reconciler.idle(), pause(clock, WRITE_OUT_MS)]);
+    },
+  };
+}
+
+const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));

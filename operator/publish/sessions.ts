@@ -1,0 +1,158 @@
+/**
+ * The agents' streams that this replica holds, and what it knows to send them. What they say goes up the link to the
+ * leader; what comes down goes to the session that it names.
+ */
+import { randomUUID } from 'node:crypto';
+import type { NodeTable } from '../../contract/plans/node-table.ts';
+import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
+import type { Command, Report, Role, StreamMessage } from '../../contract/stream/messages.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { AgentIdentity, Caller, Downlink, Uplink, Verdict } from '../relay/relay.ts';
+import { turnAway } from '../relay/relay.ts';
+import { Refusal } from './refusal.ts';
+import { Session } from './session.ts';
+
+/** An agent that no leader greets within this is sent away, to try again. */
+const GREET_WITHIN_MS = 5_000;
+
+/** One agent's connection. */
+export interface Wire {
+  greet(epoch: number): void;
+  /** Before the greeting. */
+  refuse(refusal: Refusal): void;
+  send(message: StreamMessage): void;
+  end(): void;
+}
+
+interface Stream {
+  caller: Caller;
+  wire: Wire;
+  session: Session;
+  stage: 'ringing' | 'greeted' | 'settled';
+  stopWaiting: () => void;
+}
+
+export class Sessions implements Downlink {
+  readonly #clock: Clock;
+  readonly #streams = new Map<string, Stream>();
+  readonly #plans = new Map<Role, PublishedPlan>();
+  #table: NodeTable | undefined;
+  #uplink: Uplink = turnAway(this, () => new Refusal(503, 'the operator is starting'));
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** From now on this is the way to the leader; it is told of every stream that is open. */
+  follow(uplink: Uplink): void {
+    this.#uplink = uplink;
+    this.announce();
+  }
+
+  /** For a leader that knows nothing of them, or may have missed something. */
+  announce(): void {
+    for (const [id, { caller, session, stage }] of this.#streams) {
+      const { held, run } = session;
+      this.#uplink.connect({ ...caller, held, run, session: id, resumed: stage !== 'ringing' });
+    }
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Returns the name of the session, to close it by. */
+  open(caller: Caller, wire: Wire): string {
+    const id = randomUUID();
+    const { role, node } = caller;
+    const session = new Session({ role, node }, caller, wire);
+    const stopWaiting = this.#clock.after(GREET_WITHIN_MS, () =>
+      this.refuse(id, new Refusal(503, 'no leader answers')),
+    );
+    this.#streams.set(id, { caller, wire, session, stage: 'ringing', stopWaiting });
+    this.#uplink.connect({ ...caller, session: id, resumed: false });
+    return id;
+  }
+
+  /** The connection is gone, whoever ended it. */
+  close(id: string): void {
+    const stream = this.#streams.get(id);
+    if (!stream) return;
+    stream.stopWaiting();
+    this.#streams.delete(id);
+    this.#uplink.disconnect(id, stream.session.identity);
+  }
+
+  report(agent: AgentIdentity, reports: Report[]): Promise<void> {
+    return this.#uplink.report(agent, reports);
+  }
+
+  /** Shows every agent that its stream is alive, and tries again what one could not take. */
+  beat(): void {
+    for (const { session, stage } of this.#streams.values()) {
+      if (stage === 'ringing') continue;
+      session.send({ type: 'heartbeat' });
+      session.retry();
+    }
+  }
+
+  /** Of this replica, not of the agents: the leader is not told that they went away. */
+  endAll(): void {
+    this.#uplink = turnAway(this, () => new Refusal(503, 'the operator is stopping'));
+    for (const { session } of this.#streams.values()) session.end();
+  }
+
+  plan(role: Role, plan: PublishedPlan): void {
+    this.#plans.set(role, plan);
+    for (const { session, stage } of this.#streams.values()) {
+      if (stage === 'settled' && session.identity.role === role) session.offer(plan);
+    }
+  }
+
+  table(table: NodeTable): void {
+    this.#table = table;
+    for (const { session, stage } of this.#streams.values()) {
+      if (stage === 'settled' && session.identity.role === 'dns-server') {
+        session.send({ type: 'table', table });
+      }
+    }
+  }
+
+  greet(id: string, epoch: number): void {
+    const stream = this.#streams.get(id);
+    if (stream?.stage !== 'ringing') return;
+    stream.stopWaiting();
+    stream.stage = 'greeted';
+    stream.wire.greet(epoch);
+  }
+
+  refuse(id: string, refusal: Refusal): void {
+    const stream = this.#streams.get(id);
+    if (!stream) return;
+    if (stream.stage === 'ringing') stream.wire.refuse(refusal);
+    else stream.session.end();
+  }
+
+  command(id: string, command: Command): void {
+    this.#streams.get(id)?.session.send({ type: 'command', command });
+  }
+
+  settle(id: string): void {
+    const stream = this.#streams.get(id);
+    if (!stream) return;
+    stream.stage = 'settled';
+    const { session } = stream;
+    const { role } = session.identity;
+    if (role === 'dns-server' && this.#table) session.send({ type: 'table', table: this.#table });
+    const plan = this.#plans.get(role);
+    if (plan) session.offer(plan);
+  }
+
+  judge(id: string, verdict: Verdict): void {
+    this.#streams.get(id)?.session.judged(verdict);
+  }
+
+  end(id: string): void {
+    this.#streams.get(id)?.session.end();
+  }
+}
