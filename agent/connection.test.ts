@@ -1,5 +1,5 @@
 /** An agent's line to the operator: lost and found again, silent, refused; and what waits in the meantime. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { silentLog } from '../lib/log.ts';
 import { ndjsonLine } from '../lib/ndjson.ts';
 import { type StreamHost, startStreamHost, TOKEN } from '../operator/testing/stream-host.ts';
 import { createAgent } from './create-agent.ts';
+import { readHeldTable } from './held-files.ts';
 import { type Probe, probeEdge, published } from './testing/probe-edge.ts';
 
 let folder: string;
@@ -208,7 +209,7 @@ describe('a stream', () => {
 
   test.each([
     ['begins with something else than hello', ndjsonLine({ type: 'heartbeat' })],
-    ['speaks another contract', ndjsonLine({ type: 'hello', contract: 2, epoch: 1 })],
+    ['speaks another contract', ndjsonLine({ type: 'hello', contract: 99, epoch: 1 })],
     ['is no JSON', '<html>\n'],
   ])('that %s is left', async (_what, line) => {
     let streams = 0;
@@ -280,14 +281,14 @@ describe('the node table of a dns-server', () => {
     rows,
   });
 
-  async function startDns(host: StreamHost) {
+  async function startDns(operator: string) {
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, TOKEN);
     const tables: NodeTable[] = [];
     const agent = createAgent<'dns-server'>({
       role: 'dns-server',
       node: 'a',
-      operator: host.url,
+      operator,
       tokenFile,
       folder: join(folder, 'dns'),
       log: silentLog,
@@ -297,25 +298,48 @@ describe('the node table of a dns-server', () => {
     endings.push(() => agent.stop());
     await agent.load();
     agent.connect();
-    await has(host, 'connect a 0.0');
+    await vi.waitFor(() => expect(agent.connected()).toBe(true), within);
     return { agent, tables };
   }
 
   test('keeps rows that a newer one leaves out, is durable, and does not go back', async () => {
     const host = await startHost();
-    const { agent, tables } = await startDns(host);
+    const { agent, tables } = await startDns(host.url);
     const send = (given: NodeTable) => host.switchboard.table(given);
     send(table(2, [row('a'), row('b')]));
     await vi.waitFor(() => expect(agent.table().version.seq).toBe(2), within);
     send(table(3, [row('b', false)]));
     await vi.waitFor(() => expect(agent.table().version.seq).toBe(3), within);
     expect(agent.table().rows).toEqual([row('a'), row('b', false)]);
-    expect(JSON.parse(await readFile(join(folder, 'dns', 'table.json'), 'utf8'))).toEqual(agent.table());
+    expect(await readHeldTable(join(folder, 'dns'), silentLog)).toEqual(agent.table());
     send(table(1, [row('a', false)]));
     send(table(9, [row('a', false)], 2));
     send(table(4, []));
     await vi.waitFor(() => expect(agent.table().version.seq).toBe(4), within);
     expect(agent.table().rows).toEqual([row('a'), row('b', false)]);
     expect(tables.at(-1)).toEqual(agent.table());
+  });
+
+  test('takes changed rows after the table that they change, and none in between is lost', async () => {
+    const host = await startHost();
+    const { agent } = await startDns(host.url);
+    const versions = Array.from({ length: 20 }, (_, index) => index + 1);
+    for (const seq of versions) host.switchboard.table(table(seq, [row('all'), row(`n${seq}`)]));
+    await vi.waitFor(() => expect(agent.table().version.seq).toBe(20), within);
+    const names = versions.map((seq) => `n${seq}`).sort();
+    expect(agent.table().rows.map(({ node }) => node)).toEqual(['all', ...names]);
+    expect(await readHeldTable(join(folder, 'dns'), silentLog)).toEqual(agent.table());
+  });
+
+  test('begins anew where rows come after a table that it never got', async () => {
+    let streams = 0;
+    const rows = { type: 'rows', base: { epoch: 3, seq: 7 }, table: table(8, [row('a')]) };
+    const { url } = await fakeOperator((_request, response) => {
+      streams += 1;
+      response.write(`${HELLO}${streams === 1 ? ndjsonLine(rows) : ''}`);
+    });
+    const { agent } = await startDns(url);
+    await vi.waitFor(() => expect([streams, agent.connected()]).toEqual([2, true]), within);
+    expect(agent.table().rows).toEqual([]);
   });
 });

@@ -1,10 +1,14 @@
 /** The agent put together: files, stream, reports. See agent.ts for the picture. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { InvalidPlan } from '../contract/plans/invalid-plan.ts';
 import { EMPTY_TABLE, mergeTables, type NodeTable } from '../contract/plans/node-table.ts';
+import { applyDelta, type PlanDelta, Unmatched } from '../contract/plans/plan-delta.ts';
 import { compareRevisions, formatRevision, NO_REVISION, type Revision } from '../contract/plans/revision.ts';
 import {
   type Command,
   HEARTBEAT_MS,
+  MAX_NAMED,
+  PLAN_OF_ROLE,
   type Report,
   type Role,
   type StreamMessage,
@@ -13,7 +17,8 @@ import { readFileIfThere } from '../lib/atomic-file.ts';
 import { backoff } from '../lib/backoff.ts';
 import { latest } from '../lib/latest.ts';
 import { type Agent, type AgentOptions, LocalFault, type PlanOf } from './agent.ts';
-import { checkPublished, heldFiles } from './held-files.ts';
+import { checkPlan } from './check-plan.ts';
+import { type HeldFiles, heldFiles } from './held-files.ts';
 import { type Reporter, reporter } from './reporter.ts';
 import { openStream } from './stream.ts';
 import { Whereabouts } from './whereabouts.ts';
@@ -28,25 +33,30 @@ export function createAgent<R extends Role>(options: AgentOptions<R>): Agent<R> 
 
 class StreamingAgent<R extends Role> implements Agent<R> {
   readonly #options: AgentOptions<R>;
-  readonly #files: ReturnType<typeof heldFiles<R>>;
+  readonly #files: HeldFiles<R>;
   readonly #operator: Whereabouts;
   readonly #reports: Reporter;
   readonly #ending = new AbortController();
-  readonly #plans = latest((published: unknown) => this.#takePlan(published));
-  readonly #tables = latest((table: NodeTable) => this.#takeTable(table));
+  readonly #plans = latest((offer: PlanOffer) => this.#takePlan(offer));
+  readonly #tables = latest<void>(() => this.#takeTable());
+  /** Of the newest table that came; what is not in force yet of it lies in `#pending`. */
+  #offered: NodeTable['version'] = EMPTY_TABLE.version;
+  #pending: NodeTable = EMPTY_TABLE;
   #commands: Promise<void> = Promise.resolve();
   #aside: Promise<unknown> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
   #held: PlanOf[R] | undefined;
   #table: NodeTable = EMPTY_TABLE;
   #connected = false;
+  readonly #merge: (held: PlanOf[R], newer: PlanOf[R]) => PlanOf[R];
   /** Ends the stream that is open. */
   #hangUp = () => {};
 
   constructor(options: AgentOptions<R>) {
-    const { role, node, folder, log } = options;
+    const { role, node, folder, merge = takeNewer, log } = options;
     this.#options = options;
-    this.#files = heldFiles(role, folder, log);
+    this.#merge = merge;
+    this.#files = heldFiles({ role, folder, merge, log });
     this.#operator = new Whereabouts(options.operator);
     this.#reports = reporter({
       identity: { role, node },
@@ -110,6 +120,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     this.#ending.abort();
     await this.#loop;
     await Promise.all([this.#plans.idle(), this.#tables.idle(), this.#commands, this.#aside]);
+    await this.#files.close();
   }
 
   async #authorization(): Promise<string> {
@@ -141,18 +152,18 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     const { role, node, silenceMs = 3 * HEARTBEAT_MS, log } = this.#options;
     // What waited goes first, so that the operator does not send a command again whose ack lay here.
     await this.#reports.flush();
-    const held = this.#held?.revision ?? NO_REVISION;
+    const { revision: held = NO_REVISION, digest = '', run = '' } = this.#held ?? {};
     const seen = Math.max(held.epoch, this.#table.version.epoch);
     const authorization = await this.#authorization();
     const line = new AbortController();
     this.#hangUp = () => line.abort();
     const signal = AbortSignal.any([this.#ending.signal, line.signal]);
-    const run = this.#held?.run ?? '';
     for await (const message of openStream({
       operator: this.#operator,
       role,
       node,
       held,
+      digest,
       seen,
       run,
       authorization,
@@ -161,6 +172,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     })) {
       if (message.type === 'hello') {
         opened();
+        this.#reports.speak(message.contract);
         this.#connected = true;
         // What was added since the flush above.
         this.#flush();
@@ -173,10 +185,16 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   #receive(message: StreamMessage): void {
     switch (message.type) {
       case 'plan':
-        this.#plans.offer(message.published);
+        this.#plans.offer({ published: message.published });
+        break;
+      case 'delta':
+        this.#plans.offer({ delta: message.delta });
         break;
       case 'table':
-        this.#tables.offer(message.table);
+        this.#offerTable(message.table);
+        break;
+      case 'rows':
+        this.#offerRows(message.base, message.table);
         break;
       case 'command':
         // A prefetch takes its time, and a purge must not wait behind it.
@@ -190,31 +208,49 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     }
   }
 
-  async #takePlan(published: unknown): Promise<void> {
-    const revision = revisionOf(published);
+  async #takePlan(offer: PlanOffer): Promise<void> {
+    const revision = 'delta' in offer ? offer.delta.revision : revisionOf(offer.published);
     try {
-      await this.#putInForce(published);
+      await this.#putInForce(offer);
       this.report({ type: 'ack', revision: this.#held?.revision ?? NO_REVISION });
     } catch (error) {
-      const fault = isLocal(error) ? 'Local' : 'Invalid';
-      this.#options.log.error({ err: error, revision, fault }, 'plan refused; keeping the one held');
-      this.report({ type: 'nack', revision, fault, message: messageOf(error).slice(0, 4_096) });
+      this.#refuse(revision, error);
     }
   }
 
+  #refuse(revision: Revision, error: unknown): void {
+    const { log } = this.#options;
+    if (error instanceof Unmatched) {
+      log.warn({ err: error, revision }, 'a delta does not fit what is held; asking for the whole plan');
+      this.report({ type: 'unmatched', revision });
+      return;
+    }
+    const fault = isLocal(error) ? 'Local' : 'Invalid';
+    log.error({ err: error, revision, fault }, 'plan refused; keeping the one held');
+    const resources = error instanceof InvalidPlan ? error.resources.slice(0, MAX_NAMED) : [];
+    this.report({
+      type: 'nack',
+      revision,
+      fault,
+      message: messageOf(error).slice(0, 4_096),
+      ...(resources.length > 0 && { resources }),
+    });
+  }
+
   /** Verify, prepare, write and fsync, commit. Throws before anything changed, or not at all. */
-  async #putInForce(published: unknown): Promise<void> {
-    const { role, merge, prepare, log } = this.#options;
-    const newer = checkPublished(role, published);
+  async #putInForce(offer: PlanOffer): Promise<void> {
+    const { prepare, log } = this.#options;
     const held = this.#held;
+    const newer = this.#read(offer);
     if (held && compareRevisions(newer.revision, held.revision) < 0) {
       const [offered, kept] = [newer.revision, held.revision].map(formatRevision);
       throw new LocalFault(`revision ${offered} is lower than ${kept}, which is held`);
     }
-    const merged = held && merge ? merge(held, newer) : newer;
+    const merged = held ? this.#merge(held, newer) : newer;
     // Equal content only gets its new revision written down: nothing is prepared or swapped.
     const commit = held?.digest === newer.digest ? () => {} : await prepare(merged);
-    await this.#files.writePlan(merged).catch(toLocalFault);
+    const step = held && 'delta' in offer ? { from: held.revision, delta: offer.delta } : undefined;
+    await this.#files.writePlan(merged, step).catch(toLocalFault);
     this.#held = merged;
     commit();
     log.info(
@@ -223,11 +259,35 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     );
   }
 
-  async #takeTable(newer: NodeTable): Promise<void> {
+  #read(offer: PlanOffer): PlanOf[R] {
+    const { role } = this.#options;
+    if ('published' in offer) return checkPlan(role, offer.published);
+    if (!this.#held) throw new Unmatched('a delta came, and no plan is held');
+    return applyDelta(this.#held, offer.delta, PLAN_OF_ROLE[role].shape.plan);
+  }
+
+  #offerRows(base: Revision, newer: NodeTable): void {
+    const isOld = compareRevisions(newer.version, this.#offered) < 0;
+    if (!isOld && compareRevisions(base, this.#offered) !== 0)
+      throw new Error(`rows after table ${formatRevision(base)}, which never came`);
+    this.#offerTable(newer);
+  }
+
+  /** Rows that wait for the disk are merged with those that come meanwhile: none is passed over. */
+  #offerTable(newer: NodeTable): void {
+    if (compareRevisions(newer.version, this.#offered) < 0) return;
+    this.#offered = newer.version;
+    this.#pending = mergeTables(this.#pending, newer);
+    this.#tables.offer();
+  }
+
+  async #takeTable(): Promise<void> {
+    const newer = this.#pending;
+    this.#pending = EMPTY_TABLE;
     if (compareRevisions(newer.version, this.#table.version) < 0) return;
     const merged = mergeTables(this.#table, newer);
     try {
-      await this.#files.writeTable(merged);
+      await this.#files.writeTable(merged, newer);
     } catch (error) {
       this.#options.log.error({ err: error }, 'node table is not written; it is in force until a restart');
     }
@@ -246,6 +306,11 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     }
   }
 }
+
+/** What came over the stream: a plan whole, or what leads to it from the one held. */
+type PlanOffer = { published: unknown } | { delta: PlanDelta };
+
+const takeNewer = <P>(_held: P, newer: P): P => newer;
 
 /** As far as it can be read: a plan that breaks the schema is nacked by its revision all the same. */
 function revisionOf(published: unknown): Revision {

@@ -4,10 +4,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { PublishedPlan } from '../contract/plans/published-plan.ts';
+import type { PublishedEdgePlan, PublishedPlan } from '../contract/plans/published-plan.ts';
+import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { type StreamHost, startStreamHost, TOKEN } from '../operator/testing/stream-host.ts';
 import { LocalFault } from './agent.ts';
+import { readHeldPlan } from './held-files.ts';
 import { type Probe, probeEdge, published } from './testing/probe-edge.ts';
 
 let folder: string;
@@ -33,7 +35,8 @@ async function start(changes: Parameters<typeof probeEdge>[3] = {}): Promise<Pro
 }
 
 const seen = (line: string) => eventually(() => expect(host.seen).toContain(line));
-const onDisk = () => JSON.parse(readFileSync(join(folder, 'edge', 'plan.json'), 'utf8'));
+const onDisk = () =>
+  readHeldPlan({ role: 'edge', folder: join(folder, 'edge'), merge: (_, newer) => newer, log: silentLog });
 const nack = () =>
   eventually(() => host.reports.find((report) => report.type === 'nack') ?? expect.fail('no nack'));
 
@@ -45,14 +48,17 @@ describe('a plan', () => {
     const probe = await start({
       prepare: async ({ revision }) => {
         steps.push('prepare');
-        return () =>
-          steps.push(`commit ${onDisk().revision.seq === revision.seq} ${host.seen.includes('ack a 3.1')}`);
+        return () => {
+          const text = readFileSync(join(folder, 'edge', 'plan.json'), 'utf8');
+          const written = JSON.parse(text).revision.seq === revision.seq;
+          steps.push(`commit ${written} ${host.seen.includes('ack a 3.1')}`);
+        };
       },
     });
     await seen('ack a 3.1');
     expect(steps).toEqual(['prepare', 'commit true false']);
     expect(probe.agent.held()).toEqual(plan);
-    expect(onDisk()).toEqual(plan);
+    expect(await onDisk()).toEqual(plan);
   });
 
   test('equal in content gets its new revision written down, and is not prepared again', async () => {
@@ -62,7 +68,7 @@ describe('a plan', () => {
     host.publish(published(2, ['video']));
     await seen('ack a 3.2');
     expect(probe.committed).toEqual(['3.1']);
-    expect(onDisk().revision).toEqual({ epoch: 3, seq: 2 });
+    expect(await onDisk()).toMatchObject({ revision: { epoch: 3, seq: 2 } });
   });
 
   test('that comes while one is prepared waits, and of many only the newest is prepared', async () => {
@@ -86,23 +92,25 @@ describe('a plan', () => {
 
   test('is merged with the one held before it is written', async () => {
     host.publish(published(1, ['video']));
-    await start({
-      merge: (held, newer) => ({
-        ...newer,
-        plan: { domains: [...held.plan.domains, ...newer.plan.domains] },
-      }),
-    });
+    const merge = (held: PublishedEdgePlan, newer: PublishedEdgePlan) => ({ ...newer, run: held.run });
+    await start({ merge });
     await seen('ack a 3.1');
-    host.publish(published(2, ['www']));
+    host.publish({ ...published(2, ['www']), run: 'run-2' });
     await seen('ack a 3.2');
-    expect(onDisk().plan.domains.map(({ name }: { name: string }) => name)).toEqual(['video', 'www']);
+    const held = await readHeldPlan({ role: 'edge', folder: join(folder, 'edge'), merge, log: silentLog });
+    expect(held).toEqual(published(2, ['www']));
   });
 });
 
 describe('a plan is refused, and the one held stays,', () => {
   const good = published(1, ['video']);
   const cases: [string, 'Invalid' | 'Local', PublishedPlan, RegExp][] = [
-    ['when its digest is another', 'Invalid', { ...published(2, ['www']), digest: good.digest }, /digest is/],
+    [
+      'when its digest is another',
+      'Invalid',
+      { ...published(2, ['www']), digest: '0'.repeat(64) },
+      /digest is/,
+    ],
     [
       'when it breaks the schema',
       'Invalid',
@@ -122,7 +130,7 @@ describe('a plan is refused, and the one held stays,', () => {
       revision: bad.revision,
       message: expect.stringMatching(message),
     });
-    expect([probe.inForce, probe.committed, onDisk()]).toEqual([['video'], ['3.1'], good]);
+    expect([probe.inForce, probe.committed, await onDisk()]).toEqual([['video'], ['3.1'], good]);
   });
 
   test.each([
@@ -142,7 +150,7 @@ describe('a plan is refused, and the one held stays,', () => {
     failing = true;
     host.publish(published(2, ['www']));
     expect(await nack()).toMatchObject({ fault, message: error.message });
-    expect([probe.agent.held(), onDisk()]).toEqual([good, good]);
+    expect([probe.agent.held(), await onDisk()]).toEqual([good, good]);
   });
 
   test('when it can not be written (Local), and it is taken when the disk is well again', async () => {

@@ -2,7 +2,15 @@
  * Reports on their way to the operator. A report stays queued until the operator took it; an ack or a health view that
  * a newer one replaced is dropped.
  */
-import { REPORTS_PATH, type Report, type Reports } from '../contract/stream/messages.ts';
+import {
+  CONTRACT_VERSIONS,
+  type ContractVersion,
+  OLDEST_CONTRACT,
+  REPORTS_PATH,
+  type Report,
+  type Reports,
+} from '../contract/stream/messages.ts';
+import { reportFor } from '../contract/stream/versions.ts';
 import type { Whereabouts } from './whereabouts.ts';
 
 /** Small enough for one request, large enough that a thousand `done` go in one. */
@@ -13,7 +21,7 @@ const NEVER_TAKEN: ReadonlySet<number> = new Set([400, 413]);
 
 /** The queue after one more report: pure. Verdicts on plans, health and load replace their elder, the rest adds up. */
 export function enqueue(queue: readonly Report[], report: Report): Report[] {
-  const verdict = (type: Report['type']) => type === 'ack' || type === 'nack';
+  const verdict = (type: Report['type']) => type === 'ack' || type === 'nack' || type === 'unmatched';
   const replaced = (older: Report) =>
     (verdict(older.type) && verdict(report.type)) ||
     (older.type === report.type && (report.type === 'health' || report.type === 'load'));
@@ -22,6 +30,8 @@ export function enqueue(queue: readonly Report[], report: Report): Report[] {
 
 export interface Reporter {
   add(report: Report): void;
+  /** The contract that the operator chose. Before it did, nothing is said that an older one would not understand. */
+  speak(contract: number): void;
   /** Sends all that is queued; rejects when the operator does not take it, and keeps it. */
   flush(): Promise<void>;
 }
@@ -36,11 +46,13 @@ interface ReporterOptions {
 export function reporter({ identity, operator, authorization, signal }: ReporterOptions): Reporter {
   let queue: Report[] = [];
   let sending: Promise<void> = Promise.resolve();
+  let spoken: ContractVersion = OLDEST_CONTRACT;
 
   const send = async () => {
     while (queue.length > 0) {
       const batch = queue.slice(0, BATCH);
-      const refusal = await post({ ...identity, reports: batch });
+      const understood = batch.flatMap((report) => reportFor(spoken, report) ?? []);
+      const refusal = await post({ ...identity, reports: understood });
       queue = queue.filter((report) => !batch.includes(report));
       if (refusal !== undefined) throw new Error(`reports are lost: ${refusal}`);
     }
@@ -67,6 +79,9 @@ export function reporter({ identity, operator, authorization, signal }: Reporter
   return {
     add(report) {
       queue = enqueue(queue, report);
+    },
+    speak(contract) {
+      spoken = CONTRACT_VERSIONS.find((version) => version === contract) ?? OLDEST_CONTRACT;
     },
     // One after the other, so that two flushes never send one report twice.
     flush() {

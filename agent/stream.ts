@@ -15,6 +15,8 @@ interface StreamOptions {
   role: Role;
   node: string;
   held: Revision;
+  /** Of the plan held; empty for none. */
+  digest: string;
   /** The highest epoch met so far. */
   seen: number;
   /** The operator's run that published the plan held; empty for none. */
@@ -32,6 +34,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Stream
       node: options.node,
       epoch: options.held.epoch,
       seq: options.held.seq,
+      digest: options.digest,
       seen: options.seen,
       run: options.run,
       contract: CONTRACT_VERSIONS.join(','),
@@ -56,7 +59,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Stream
 }
 
 function checkHello(message: StreamMessage): void {
-  const spoken: readonly number[] = CONTRACT_VERSIONS;
   if (message.type !== 'hello') throw new Error(`the stream began with ${message.type}, not with hello`);
+  const spoken: readonly number[] = CONTRACT_VERSIONS;
   if (!spoken.includes(message.contract)) throw new Error(`the operator chose contract ${message.contract}`);
 }

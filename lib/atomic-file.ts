@@ -49,7 +49,7 @@ export function isMissing(error: unknown): boolean {
 }
 
 /** rename(2) is durable only once the folder that holds the name is. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

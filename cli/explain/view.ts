@@ -1,12 +1,13 @@
 /** All that an explanation is computed from: the operator's view, or what the dns-server left on the disk. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { EMPTY_TABLE, nodeTable } from '../../contract/plans/node-table.ts';
-import { publishedRoutingPlan } from '../../contract/plans/published-plan.ts';
+import { readHeldPlan, readHeldTable } from '../../agent/held-files.ts';
 import { AGENT_FILES, type StateFolder } from '../../contract/state-folder.ts';
 import { type HealthReport, report } from '../../contract/stream/messages.ts';
 import type { RoutingView } from '../../contract/stream/operator-api.ts';
+import { keepLowerSince } from '../../dns-server/plan/merge.ts';
 import { readFileIfThere } from '../../lib/atomic-file.ts';
+import { createLog } from '../../lib/log.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 
 /** The name under which the one dns-server of a state folder is shown. */
@@ -22,11 +23,13 @@ export async function routingOnDisk(state: StateFolder): Promise<RoutingView> {
       throw new CommandError(EXIT.unreachable, `${path} is not what a dns-server of this version writes`);
     }
   };
-  const published = await read(AGENT_FILES.plan, publishedRoutingPlan);
+  const folder = state.dnsServer;
+  const log = createLog('weir', {}, 2);
+  const published = await readHeldPlan({ role: 'dns-server', folder, merge: keepLowerSince, log });
   if (!published) {
-    throw new CommandError(EXIT.unreachable, `${state.dnsServer} holds no plan: no dns-server ran there yet`);
+    throw new CommandError(EXIT.unreachable, `${folder} holds no plan: no dns-server ran there yet`);
   }
-  const table = (await read(AGENT_FILES.table, nodeTable)) ?? EMPTY_TABLE;
+  const table = await readHeldTable(folder, log);
   const health = (await read(AGENT_FILES.health, healthNodes)) ?? [];
   return { published, table, health: { [ON_DISK]: health } };
 }

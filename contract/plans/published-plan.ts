@@ -37,7 +37,22 @@ export function planDigest(plan: object): string {
   const lines: string[] = [];
   for (const [section, value] of Object.entries(plan).sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!Array.isArray(value)) lines.push(`${section} ${canonicalJson(value)}`);
-    else for (const part of value) lines.push(`${section} ${canonicalDigest(part)}`);
+    else for (const part of value) lines.push(`${section} ${partDigest(part)}`);
   }
   return sha256Hex(lines.join('\n'));
+}
+
+/**
+ * Parts are values that nobody changes, and one plan passes those on to the next that did not change: each is hashed
+ * once, however many plans it is part of. The cache holds none that is not held elsewhere.
+ */
+const partDigests = new WeakMap<object, string>();
+
+export function partDigest(part: unknown): string {
+  if (part === null || typeof part !== 'object') return canonicalDigest(part);
+  const known = partDigests.get(part);
+  if (known !== undefined) return known;
+  const digest = canonicalDigest(part);
+  partDigests.set(part, digest);
+  return digest;
 }

@@ -1,23 +1,36 @@
 /**
  * The stream between operator and agents.
  *
- *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&seen=3&run=x&contract=1     newline-delimited JSON, until one side ends it
+ *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&digest=…&seen=3&run=x&contract=2,1
+ *                                newline-delimited JSON, until one side ends it:
  *       hello                    always first: the contract version that the operator chose
- *       plan | table | command | heartbeat …
- *     POST /v1/reports           { role, node, reports: [ack | nack | done | failed | health | load] } -> 204
+ *       plan | delta | table | rows | command | heartbeat …
+ *     POST /v1/reports           { role, node, reports: [ack | nack | unmatched | done | failed | health | load] } -> 204
  *
- * Both carry `Authorization: Bearer <token>`. `epoch` and `seq` name the plan that the agent holds (0 and 0: none).
+ * Both carry `Authorization: Bearer <token>`. `epoch` and `seq` name the plan that the agent holds (0 and 0: none),
+ * `digest` its content: what comes next is a delta against that, where the operator knows it.
  * `seen` is the highest epoch that it met in plans and tables, `run` the operator's run that published its plan: one
  * that lost its memory finds itself below what it never published, and goes above that.
  * At most one plan is un-acked per agent; a newer one replaces the one that waits.
  */
 import { z } from 'zod';
 import { nodeTable } from '../plans/node-table.ts';
+import { planDelta } from '../plans/plan-delta.ts';
 import { publishedEdgePlan, publishedRoutingPlan } from '../plans/published-plan.ts';
 import { revision } from '../plans/revision.ts';
+import { planResource } from './plan-resource.ts';
 
-/** Versions of this contract that this build speaks, best first. */
-export const CONTRACT_VERSIONS = [1] as const;
+/**
+ * Versions of this contract that this build speaks, best first: the current one and the one before, so that operator
+ * and agents can be replaced in any order. Version 2 has deltas of plans and tables, `unmatched`, and `resources` in a
+ * nack; versions.ts says what a peer that speaks version 1 gets instead. A field more in a plan is a new version too:
+ * agents refuse what they do not know.
+ */
+export const CONTRACT_VERSIONS = [2, 1] as const;
+export type ContractVersion = (typeof CONTRACT_VERSIONS)[number];
+
+/** What a peer is taken to speak until it says so. */
+export const OLDEST_CONTRACT: ContractVersion = 1;
 
 export const STREAM_PATH = '/v1/stream';
 export const REPORTS_PATH = '/v1/reports';
@@ -71,12 +84,20 @@ const commandMessage = z.strictObject({ type: z.literal('command'), command });
 /** The plan's own content is checked apart, so that a fault in it can be told from a fault in the stream. */
 const planMessage = z.strictObject({ type: z.literal('plan'), published: z.unknown() });
 
+/** Since contract 2: a plan as the difference to the one that the agent said it holds. */
+const deltaMessage = z.strictObject({ type: z.literal('delta'), delta: planDelta });
+
+/** Since contract 2: the rows that changed since the table of version `base`, which came down this stream. */
+const rowsMessage = z.strictObject({ type: z.literal('rows'), base: revision, table: nodeTable });
+
 export const streamMessage = z.discriminatedUnion('type', [
   hello,
   heartbeat,
   table,
   commandMessage,
   planMessage,
+  deltaMessage,
+  rowsMessage,
 ]);
 export type StreamMessage = z.infer<typeof streamMessage>;
 
@@ -85,13 +106,21 @@ export const PLAN_OF_ROLE = { 'dns-server': publishedRoutingPlan, edge: publishe
 
 const ack = z.strictObject({ type: z.literal('ack'), revision });
 
-/** Local: this machine's disk or memory, concerns this agent alone. Invalid: the content; names the resource if it can. */
+/** Of many resources that an agent can't take, as many as are worth naming at once. */
+export const MAX_NAMED = 16;
+
+/** Local: this machine's disk or memory, concerns this agent alone. Invalid: the content; names the resources if it can. */
 const nack = z.strictObject({
   type: z.literal('nack'),
   revision,
   fault: z.enum(['Local', 'Invalid']),
   message: z.string().max(4_096),
+  /** Since contract 2: the resources that it can't take, where it knows them. */
+  resources: z.array(planResource).max(MAX_NAMED).optional(),
 });
+
+/** Since contract 2: a delta does not lead from the plan held to the one announced; the whole plan is asked for. */
+const unmatched = z.strictObject({ type: z.literal('unmatched'), revision });
 
 /** A command was applied: applied, fsynced, remembered, then said. */
 const done = z.strictObject({
@@ -135,7 +164,7 @@ const load = z.strictObject({
   connections: z.int().min(0),
 });
 
-export const report = z.discriminatedUnion('type', [ack, nack, done, failed, health, load]);
+export const report = z.discriminatedUnion('type', [ack, nack, unmatched, done, failed, health, load]);
 export type Report = z.infer<typeof report>;
 export type HealthReport = z.infer<typeof health>;
 

@@ -9,6 +9,8 @@ export function keepLowerSince(
   held: PublishedRoutingPlan,
   newer: PublishedRoutingPlan,
 ): PublishedRoutingPlan {
+  // A delta that brings no new domain leaves the very rows that are held.
+  if (held.since === newer.since) return newer;
   const since = Object.fromEntries(
     Object.entries(newer.since).map(([uid, revision]) => {
       const before = held.since[uid];

@@ -25,6 +25,7 @@ export function edgeReported(state: DecideState, name: string, report: Report, n
     case 'load':
       return quiet(withNode(state, name, (node) => loadReported(node, report, now)));
     case 'health':
+    case 'unmatched':
       return quiet(state);
   }
 }
@@ -47,6 +48,7 @@ export function dnsServerReported(
     case 'done':
     case 'failed':
     case 'load':
+    case 'unmatched':
       return state;
   }
 }

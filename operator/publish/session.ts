@@ -2,32 +2,57 @@
  * One connected agent, as the operator sees it. At most one plan is un-acked; a newer one replaces the one that waits,
  * so a slow agent costs one plan of memory however fast plans change.
  */
+import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
-import type { StreamMessage } from '../../contract/stream/messages.ts';
+import type { ContractVersion, StreamMessage } from '../../contract/stream/messages.ts';
+import { ndjsonLine } from '../../lib/ndjson.ts';
 import type { AgentIdentity, Verdict } from '../relay/relay.ts';
+import type { HeldPlan, PlanLines } from './plan-lines.ts';
+
+/** What an agent says of itself when it connects. */
+export interface Introduction {
+  held: Revision;
+  /** The digest of what it holds, and the run that published that; empty when it does not say. */
+  digest: string;
+  run: string;
+  contract: ContractVersion;
+}
+
+export interface SessionWire {
+  write(line: string | Uint8Array): void;
+  end(): void;
+}
+
+/** The rows that make one table of the one before it, as they go out. */
+export interface ChangedRows {
+  base: Revision;
+  line: string;
+}
 
 export class Session {
   readonly identity: AgentIdentity;
-  readonly #send: (message: StreamMessage) => void;
-  readonly #end: () => void;
+  readonly contract: ContractVersion;
+  readonly #wire: SessionWire;
+  readonly #lines: PlanLines;
   #held: Revision;
   #run: string;
+  #content: HeldPlan | undefined;
   #unacked: PublishedPlan | undefined;
   /** Refused for a fault of the agent's machine, which may pass. */
   #refused: PublishedPlan | undefined;
   #waiting: PublishedPlan | undefined;
+  /** Of the table that was sent last. */
+  #table: Revision | undefined;
 
-  constructor(
-    identity: AgentIdentity,
-    { held, run }: { held: Revision; run: string },
-    wire: { send: (message: StreamMessage) => void; end: () => void },
-  ) {
+  constructor(identity: AgentIdentity, agent: Introduction, lines: PlanLines, wire: SessionWire) {
     this.identity = identity;
-    this.#held = held;
-    this.#run = run;
-    this.#send = wire.send;
-    this.#end = wire.end;
+    this.contract = agent.contract;
+    this.#held = agent.held;
+    this.#run = agent.run;
+    this.#content = { digest: agent.digest, run: agent.run };
+    this.#lines = lines;
+    this.#wire = wire;
   }
 
   /** The plan that the agent said it serves. */
@@ -41,7 +66,7 @@ export class Session {
   }
 
   send(message: StreamMessage): void {
-    this.#send(message);
+    this.#wire.write(ndjsonLine(message));
   }
 
   offer(plan: PublishedPlan): void {
@@ -50,20 +75,32 @@ export class Session {
       if (compareRevisions(plan.revision, this.#unacked.revision) !== 0) this.#waiting = plan;
       return;
     }
-    this.#unacked = plan;
     this.#refused = undefined;
-    this.#send({ type: 'plan', published: plan });
+    this.#sendPlan(plan);
+  }
+
+  /** Only what changed, where the agent has the table before this one and merges row by row. */
+  offerTable(table: NodeTable, changed?: ChangedRows): void {
+    const hasBase = changed && this.#table && compareRevisions(changed.base, this.#table) === 0;
+    if (changed && hasBase && this.contract >= 2) this.#wire.write(changed.line);
+    else this.send({ type: 'table', table });
+    this.#table = table.version;
   }
 
   /** The agent's verdict on the plan that was sent last; the one that waits goes out. */
   judged(verdict: Verdict): void {
     if (verdict.type === 'ack') this.#held = verdict.revision;
     // A verdict that waited for a connection may be on an older plan.
-    if (!this.#unacked || compareRevisions(verdict.revision, this.#unacked.revision) !== 0) return;
-    if (verdict.type === 'ack') this.#run = this.#unacked.run;
-    if (verdict.type === 'nack' && verdict.fault === 'Local') this.#refused = this.#unacked;
+    const judged = this.#unacked;
+    if (!judged || compareRevisions(verdict.revision, judged.revision) !== 0) return;
+    if (verdict.type === 'unmatched') this.#content = undefined;
+    if (verdict.type === 'ack') {
+      this.#run = judged.run;
+      this.#content = { digest: judged.digest, run: judged.run };
+    }
+    if (verdict.type === 'nack' && verdict.fault === 'Local') this.#refused = judged;
+    const next = this.#waiting ?? (verdict.type === 'unmatched' ? judged : undefined);
     this.#unacked = undefined;
-    const next = this.#waiting;
     this.#waiting = undefined;
     if (next) this.offer(next);
   }
@@ -74,6 +111,11 @@ export class Session {
   }
 
   end(): void {
-    this.#end();
+    this.#wire.end();
+  }
+
+  #sendPlan(plan: PublishedPlan): void {
+    this.#unacked = plan;
+    this.#wire.write(this.#lines.lineFor(plan, this.#content, this.contract));
   }
 }

@@ -5,23 +5,23 @@
 import { randomUUID } from 'node:crypto';
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
-import type { Command, Report, Role, StreamMessage } from '../../contract/stream/messages.ts';
+import type { Command, Report, Role } from '../../contract/stream/messages.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AgentIdentity, Caller, Downlink, Uplink, Verdict } from '../relay/relay.ts';
 import { turnAway } from '../relay/relay.ts';
+import { changedRows } from './changed-rows.ts';
+import { PlanLines } from './plan-lines.ts';
 import { Refusal } from './refusal.ts';
-import { Session } from './session.ts';
+import { type ChangedRows, type Introduction, Session, type SessionWire } from './session.ts';
 
 /** An agent that no leader greets within this is sent away, to try again. */
 const GREET_WITHIN_MS = 5_000;
 
 /** One agent's connection. */
-export interface Wire {
+export interface Wire extends SessionWire {
   greet(epoch: number): void;
   /** Before the greeting. */
   refuse(refusal: Refusal): void;
-  send(message: StreamMessage): void;
-  end(): void;
 }
 
 interface Stream {
@@ -36,6 +36,7 @@ export class Sessions implements Downlink {
   readonly #clock: Clock;
   readonly #streams = new Map<string, Stream>();
   readonly #plans = new Map<Role, PublishedPlan>();
+  readonly #lines = new PlanLines();
   #table: NodeTable | undefined;
   #uplink: Uplink = turnAway(this, () => new Refusal(503, 'the operator is starting'));
 
@@ -62,10 +63,10 @@ export class Sessions implements Downlink {
   }
 
   /** Returns the name of the session, to close it by. */
-  open(caller: Caller, wire: Wire): string {
+  open(caller: Caller, speaks: Pick<Introduction, 'digest' | 'contract'>, wire: Wire): string {
     const id = randomUUID();
     const { role, node } = caller;
-    const session = new Session({ role, node }, caller, wire);
+    const session = new Session({ role, node }, { ...caller, ...speaks }, this.#lines, wire);
     const stopWaiting = this.#clock.after(GREET_WITHIN_MS, () =>
       this.refuse(id, new Refusal(503, 'no leader answers')),
     );
@@ -109,12 +110,12 @@ export class Sessions implements Downlink {
     }
   }
 
+  /** What changed since the last one to those that have that, all of it to the others. */
   table(table: NodeTable): void {
+    const changed: ChangedRows | undefined = this.#table && changedRows(this.#table, table);
     this.#table = table;
     for (const { session, stage } of this.#streams.values()) {
-      if (stage === 'settled' && session.identity.role === 'dns-server') {
-        session.send({ type: 'table', table });
-      }
+      if (stage === 'settled' && session.identity.role === 'dns-server') session.offerTable(table, changed);
     }
   }
 
@@ -143,7 +144,7 @@ export class Sessions implements Downlink {
     stream.stage = 'settled';
     const { session } = stream;
     const { role } = session.identity;
-    if (role === 'dns-server' && this.#table) session.send({ type: 'table', table: this.#table });
+    if (role === 'dns-server' && this.#table) session.offerTable(this.#table);
     const plan = this.#plans.get(role);
     if (plan) session.offer(plan);
   }

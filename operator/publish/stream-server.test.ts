@@ -58,9 +58,9 @@ describe('a stream is refused', () => {
   });
 
   test('when no version of the contract is spoken by both', async () => {
-    expect(await get('/v1/stream', { ...QUERY, contract: '2,3' })).toEqual({
+    expect(await get('/v1/stream', { ...QUERY, contract: '3,4' })).toEqual({
       status: 426,
-      text: 'contract versions here: 1; the agent speaks 2, 3\n',
+      text: 'contract versions here: 2, 1; the agent speaks 3, 4\n',
     });
   });
 

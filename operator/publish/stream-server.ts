@@ -59,6 +59,7 @@ const streamQuery = z.object({
   node: z.string().min(1).max(253),
   epoch: z.coerce.number().int().min(0),
   seq: z.coerce.number().int().min(0),
+  digest: z.string().max(64).default(''),
   seen: z.coerce.number().int().min(0).default(0),
   run: z.string().max(64).default(''),
   contract: z.string().transform((text) => text.split(',').map(Number)),
@@ -123,7 +124,7 @@ export class StreamServer {
   #openStream(url: URL, request: IncomingMessage, response: ServerResponse): void {
     const query = streamQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) throw new Refusal(400, z.prettifyError(query.error));
-    const { role: agentRole, node, epoch, seq, seen, run, contract } = query.data;
+    const { role: agentRole, node, epoch, seq, digest, seen, run, contract } = query.data;
     const spoken = CONTRACT_VERSIONS.find((version) => contract.includes(version));
     if (spoken === undefined) {
       throw new Refusal(
@@ -132,18 +133,22 @@ export class StreamServer {
       );
     }
     const caller = { role: agentRole, node, held: { epoch, seq }, seen, run };
-    const session = this.#options.sessions.open(caller, {
-      greet: (greeting) => {
-        response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-        response.write(ndjsonLine({ type: 'hello', contract: spoken, epoch: greeting }));
+    const session = this.#options.sessions.open(
+      caller,
+      { digest, contract: spoken },
+      {
+        greet: (greeting) => {
+          response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+          response.write(ndjsonLine({ type: 'hello', contract: spoken, epoch: greeting }));
+        },
+        refuse: (refusal) => this.#fail(request, response, refusal),
+        write: (line) => {
+          if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
+          else response.write(line);
+        },
+        end: () => void response.end(),
       },
-      refuse: (refusal) => this.#fail(request, response, refusal),
-      send: (message) => {
-        if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
-        else response.write(ndjsonLine(message));
-      },
-      end: () => void response.end(),
-    });
+    );
     response.once('close', () => this.#options.sessions.close(session));
   }
 

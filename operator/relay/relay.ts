@@ -37,7 +37,10 @@ export interface Call extends Caller {
   resumed: boolean;
 }
 
-export type Verdict = Extract<Report, { type: 'ack' | 'nack' }>;
+export type Verdict = Extract<Report, { type: 'ack' | 'nack' | 'unmatched' }>;
+
+export const isVerdict = (report: Report): report is Verdict =>
+  report.type === 'ack' || report.type === 'nack' || report.type === 'unmatched';
 
 /** To the leader, from one replica. In order, or lost. */
 export interface Uplink {

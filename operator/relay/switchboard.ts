@@ -8,7 +8,14 @@ import type { Revision } from '../../contract/plans/revision.ts';
 import type { Command, Report, Role } from '../../contract/stream/messages.ts';
 import type { Log } from '../../lib/log.ts';
 import { Refusal } from '../publish/refusal.ts';
-import type { AgentIdentity, Call, Caller, Downlink, Uplink } from './relay.ts';
+import {
+  type AgentIdentity,
+  type Call,
+  type Caller,
+  type Downlink,
+  isVerdict,
+  type Uplink,
+} from './relay.ts';
 
 /** What becomes of what agents say: the reconciler's side. */
 export interface Desk {
@@ -119,7 +126,7 @@ export class Switchboard {
   #report(agent: AgentIdentity, reports: Report[]): void {
     const line = this.#lines.get(keyOf(agent));
     for (const report of reports) {
-      if (report.type === 'ack' || report.type === 'nack') line?.down.judge(line.session, report);
+      if (isVerdict(report)) line?.down.judge(line.session, report);
       this.#desk.reported(agent, report);
     }
   }
