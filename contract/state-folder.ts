@@ -11,8 +11,8 @@
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600, read by dns-servers
  *     rollovers/<zone>                 a rollover that `weir dnssec rollover` asked for
- *     dns-server/                      plan.json, table.json, health.json, geo-tables.bin
- *     edges/<node>/                    plan.json, lingering.json, cache/ (bodies; index.db: objects, applied uids)
+ *     dns-server/                      plan.json and table.json (changes since in *.journal), health.json, geo-tables.bin
+ *     edges/<node>/                    plan.json (changes since in plan.json.journal), lingering.json, cache/ (bodies; index.db: objects, applied uids)
  */
 import { join } from 'node:path';
 import { KINDS } from './kinds/kinds.ts';
