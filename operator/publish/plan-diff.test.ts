@@ -14,17 +14,22 @@ import { planDelta } from './plan-diff.ts';
 
 const SEED = 20_261_122;
 
-const domain = fc.record({ name: fc.constantFrom(...'abcdefgh'), linger: fc.constantFrom(600, 700) }).map(
-  ({ name, linger }): EdgeDomain => ({
-    uid: `uid-${name}`,
-    namespace: 'demo',
-    name,
-    hostnames: [`${name}.example.com`],
-    origin: { name: 'main', url: 'http://192.0.2.1' },
-    rules: [],
-    linger,
-  }),
-);
+const domain = fc
+  .record({
+    name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'),
+    linger: fc.constantFrom(600, 700),
+  })
+  .map(
+    ({ name, linger }): EdgeDomain => ({
+      uid: `uid-${name}`,
+      namespace: 'demo',
+      name,
+      hostnames: [`${name}.example.com`],
+      origin: { name: 'main', url: 'http://192.0.2.1' },
+      rules: [],
+      linger,
+    }),
+  );
 // In any order, also with the same domain twice: the delta must not lean on what compile happens to do.
 const edge = fc
   .record({ seq: fc.nat(99), domains: fc.array(domain, { maxLength: 10 }) })
@@ -53,8 +58,8 @@ const routing = fc
   .record({
     defaultRegion: fc.constantFrom('', 'a'),
     perClient: fc.constantFrom(5, 6),
-    regions: fc.uniqueArray(fc.constantFrom(...'xyz')),
-    since: fc.dictionary(fc.constantFrom(...'uvw'), revision, { noNullPrototype: true }),
+    regions: fc.uniqueArray(fc.constantFrom('x', 'y', 'z')),
+    since: fc.dictionary(fc.constantFrom('u', 'v', 'w'), revision, { noNullPrototype: true }),
   })
   .map(({ defaultRegion, perClient, regions, since }): PublishedRoutingPlan => {
     const plan = {
