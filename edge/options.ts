@@ -1,6 +1,7 @@
 /** The edge's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { operatorUrls } from '../agent/whereabouts.ts';
+import { edgeNodeName } from '../contract/kinds/node-name.ts';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 
@@ -30,7 +31,11 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
     .description(
       'Serves the domains of the plan that the operator publishes, from its cache and their origins.',
     )
-    .requiredOption('--node <name>', 'the EdgeNode that this edge is')
+    .addOption(
+      new Option('--node <name>', 'the EdgeNode that this edge is, or the Kubernetes node that it runs on')
+        .argParser(edgeNodeName)
+        .makeOptionMandatory(),
+    )
     .addOption(
       new Option('--operator <urls>', 'where the operator is; its replicas separated by commas')
         .argParser(urls)

@@ -1,5 +1,7 @@
 /** What the operator stands on: where manifests come from, and where goes what must survive it. */
+import type { WeirConfig } from '../contract/config/weir-config.ts';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
+import type { RoutingPlan } from '../contract/plans/routing-plan.ts';
 import type { Stores } from './reconcile.ts';
 import type { Source } from './source/source.ts';
 
@@ -8,10 +10,18 @@ export interface Backing {
   stores: Stores;
   /** Removes a finished job that outlived its time; with `uid` no other of its name. */
   expire(ref: ObjectRef, uid: string): void;
+  /** Where EdgeNodes can be made of other objects; returns a function that ends it. */
+  register?(inForce: InForce): () => Promise<void>;
   /** Where one of several replicas leads. */
   election?: Election;
   /** For when nothing is written any more. */
   stop(): Promise<void>;
+}
+
+/** What was admitted and published last; nothing before the first time. */
+export interface InForce {
+  config: () => WeirConfig | undefined;
+  plan: () => RoutingPlan | undefined;
 }
 
 export interface Election {

@@ -5,6 +5,7 @@
  *     source ──loaded──> reconciler: admit ─> compile ─> publish ─> decide ─> status ──> stores
  *     switchboard ──connect, disconnect, report──> reconciler ──plans, tables, commands──> switchboard
  *     clock ──tick──> reconciler
+ *     Kubernetes nodes, edge pods ──registration──> EdgeNodes, which the source gives     (a Kubernetes API only)
  *     zones' keys in the state folder <── keepKeys <── plan, clock
  */
 import type { StateFolder } from '../contract/state-folder.ts';
@@ -59,10 +60,12 @@ export async function lead({ backing, state, onOpen, clock, log }: LeadOptions):
       open = true;
     });
   });
+  const plan = () => reconciler.routing()?.published.plan;
+  const stopRegistering = backing.register?.({ config: () => reconciler.admission()?.config, plan });
   await makeCookieSecret(state);
   const stopKeys = keepKeys({
     store: keyFiles(state),
-    plan: () => reconciler.routing()?.published.plan,
+    plan,
     askForDs: (zone) => askForDs(zone, parentResolver(reconciler.admission()?.config?.dnssec.resolver)),
     clock,
     log,
@@ -76,6 +79,7 @@ export async function lead({ backing, state, onOpen, clock, log }: LeadOptions):
     async stop() {
       stopTicking();
       await stopKeys();
+      await stopRegistering?.();
       await backing.source.stop();
       await Promise.race([reconciler.idle(), pause(clock, WRITE_OUT_MS)]);
     },

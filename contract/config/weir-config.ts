@@ -12,6 +12,7 @@ import {
   textLike,
 } from '../kinds/scalars.ts';
 import { rateLimit } from './rate-limit.ts';
+import { registration } from './registration.ts';
 import { recordProblems, type ZoneRecord, zoneRecord } from './zone-records.ts';
 
 const zone = z
@@ -182,6 +183,7 @@ export const weirConfig = z
     listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
     rateLimit: rateLimit.prefault({}),
     dnssec: dnssec.prefault({}).describe('What the rollover of a zone’s key needs.'),
+    registration: registration.optional(),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),
   })
@@ -203,6 +205,7 @@ function crossReferences(config: {
   zones: { name: string; records: ZoneRecord[] }[];
   regions: { name: string; fallback?: string[] | undefined }[];
   defaultRegion?: string | undefined;
+  registration?: { regions: Record<string, string> } | undefined;
 }): Problem[] {
   const names = config.regions.map(({ name }) => name);
   const known = `one of the regions: ${names.join(', ')}`;
@@ -231,6 +234,11 @@ function crossReferences(config: {
       const path = ['regions', index, 'fallback', position];
       if (!names.includes(other)) problems.push({ path, message: known });
       else if (other === name) problems.push({ path, message: 'another region than itself' });
+    }
+  }
+  for (const [label, region] of Object.entries(config.registration?.regions ?? {})) {
+    if (!names.includes(region)) {
+      problems.push({ path: ['registration', 'regions', label], message: known });
     }
   }
   return problems;

@@ -20,8 +20,8 @@ export interface KubernetesApi {
   create(path: string, body: unknown): Promise<unknown>;
   /** Guarded by the resourceVersion that the body carries. */
   replace(path: string, body: unknown): Promise<unknown>;
-  /** Server-side apply; what others own is taken over. */
-  apply(path: string, fieldManager: string, body: unknown): Promise<unknown>;
+  /** Server-side apply; what others own is taken over, or where `force` is false a conflict (409). */
+  apply(path: string, fieldManager: string, body: unknown, options?: { force?: boolean }): Promise<unknown>;
   /** With `uid` only that very object: one of the same name that was made since is left alone. */
   remove(path: string, uid?: string): Promise<void>;
   /** Events until the server ends it; throws when it is cut off. Silence is the caller's to judge. */
@@ -80,8 +80,13 @@ class Api implements KubernetesApi {
     return this.#json({ method: 'PUT', path, body });
   }
 
-  apply(path: string, fieldManager: string, body: unknown): Promise<unknown> {
-    const query = { fieldManager, force: true };
+  apply(
+    path: string,
+    fieldManager: string,
+    body: unknown,
+    { force = true }: { force?: boolean } = {},
+  ): Promise<unknown> {
+    const query = { fieldManager, force };
     // JSON is YAML too.
     return this.#json({ method: 'PATCH', path, query, body, type: 'application/apply-patch+yaml' });
   }

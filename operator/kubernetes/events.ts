@@ -7,19 +7,36 @@ import type { Announcement } from '../status/announcements.ts';
 /** The API's own limit. */
 const MAX_NOTE = 1_024;
 
-/** Those of cluster-scoped objects lie in `default`. */
-const namespaceOf = ({ namespace }: ObjectRef) => namespace || 'default';
+/** Whom an Event is about. */
+export interface Regarding {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  /** Empty for what belongs to no namespace. */
+  namespace: string;
+  uid: string;
+}
 
-export const eventsPath = (ref: ObjectRef) => `/apis/events.k8s.io/v1/namespaces/${namespaceOf(ref)}/events`;
+export const regardingOf = (ref: ObjectRef, uid: string): Regarding => ({
+  apiVersion: API_VERSION,
+  ...ref,
+  uid,
+});
+
+/** Those of cluster-scoped objects lie in `default`. */
+const namespaceOf = ({ namespace }: Regarding) => namespace || 'default';
+
+export const eventsPath = (regarding: Regarding) =>
+  `/apis/events.k8s.io/v1/namespaces/${namespaceOf(regarding)}/events`;
 
 /** `now` in milliseconds since the epoch. */
-export function eventOf(ref: ObjectRef, uid: string, { type, reason, note }: Announcement, now: number) {
-  const { kind, name, namespace } = ref;
+export function eventOf(regarding: Regarding, { type, reason, note }: Announcement, now: number) {
+  const { namespace, ...object } = regarding;
   return {
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
-    metadata: { generateName: `${name}-`, namespace: namespaceOf(ref) },
-    regarding: { apiVersion: API_VERSION, kind, name, uid, ...(namespace !== '' && { namespace }) },
+    metadata: { generateName: `${object.name}-`, namespace: namespaceOf(regarding) },
+    regarding: { ...object, ...(namespace !== '' && { namespace }) },
     // Microseconds, as the API wants them.
     eventTime: new Date(now).toISOString().replace('Z', '000Z'),
     reportingController: `${GROUP}/operator`,

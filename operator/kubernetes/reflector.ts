@@ -32,6 +32,8 @@ type RelistReason = 'Start' | 'Expired' | 'Periodic';
 interface ReflectorOptions {
   api: KubernetesApi;
   path: string;
+  /** What of the collection: `labelSelector`, `fieldSelector`. */
+  selection?: Record<string, string>;
   /** In metrics and logs. */
   resource: string;
   metrics: WatchMetrics;
@@ -121,9 +123,9 @@ export class Reflector {
   }
 
   async #list(onChange: () => void): Promise<void> {
-    const { api, path, clock, metrics, resource } = this.#options;
+    const { api, path, selection, clock, metrics, resource } = this.#options;
     const reason = this.#relistReason;
-    const { objects, version } = await listAll((at, query) => api.get(at, query), path);
+    const { objects, version } = await listAll((at, query) => api.get(at, query), path, selection);
     const fresh = new Map(objects.map((object) => [object.metadata.uid, object] as const));
     const changed = this.#objects ? differences(this.#objects, fresh) : undefined;
     metrics.relists.inc({ resource, reason });
@@ -136,7 +138,7 @@ export class Reflector {
   }
 
   async #watch(onChange: () => void): Promise<void> {
-    const { api, path, clock } = this.#options;
+    const { api, path, selection, clock } = this.#options;
     const silence = new AbortController();
     let cancel = () => {};
     const waitAnew = () => {
@@ -147,6 +149,7 @@ export class Reflector {
     };
     const untilRelist = Math.ceil((this.#relistAt - clock.now()) / 1_000);
     const query = {
+      ...selection,
       allowWatchBookmarks: true,
       resourceVersion: this.#version ?? '',
       timeoutSeconds: Math.max(

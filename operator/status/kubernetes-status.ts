@@ -11,7 +11,7 @@ import { inParallel } from '../../lib/in-parallel.ts';
 import type { Log } from '../../lib/log.ts';
 import { resourceKey } from '../admit/snapshot.ts';
 import { hasStatus, type KubernetesApi } from '../kubernetes/api.ts';
-import { eventOf, eventsPath } from '../kubernetes/events.ts';
+import { eventOf, eventsPath, regardingOf } from '../kubernetes/events.ts';
 import {
   type ApiObject,
   apiObject,
@@ -95,10 +95,11 @@ class KubernetesStatus implements StatusStore {
   /** News are told once; one that can't be told is in the status all the same. */
   async #announce(before: StatusRecord | undefined, { ref, uid, status }: StatusRecord): Promise<void> {
     const { api, clock, log } = this.#options;
+    const object = regardingOf(ref, uid);
     const known = before?.uid === uid ? before.status.conditions : undefined;
     for (const news of announcements(known ?? [], status.conditions ?? [])) {
       try {
-        await api.create(eventsPath(ref), eventOf(ref, uid, news, clock.now()));
+        await api.create(eventsPath(object), eventOf(object, news, clock.now()));
       } catch (error) {
         log.warn({ err: error, ref, reason: news.reason }, 'an Event is not written');
       }

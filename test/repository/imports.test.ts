@@ -28,6 +28,7 @@ const PURE = [
   'operator/admit/',
   'operator/compile/',
   'operator/decide/',
+  'operator/registration/registrations.ts',
   'dns-server/answer/',
   'dns-server/wire/',
   'edge/cache/cache-control.ts',

@@ -11,6 +11,7 @@ import { loadCredentials } from '../../kubernetes/credentials.ts';
 import { Leadership } from '../../kubernetes/leadership.ts';
 import { objectPath } from '../../kubernetes/objects.ts';
 import { watchMetrics } from '../../kubernetes/watch-metrics.ts';
+import { Registrar } from '../../registration/registrar.ts';
 import { kubernetesStatus } from '../../status/kubernetes-status.ts';
 import { acceptedRevisions } from './accepted-revisions.ts';
 import { ConfigFile } from './config-file.ts';
@@ -46,15 +47,32 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
   });
   const { mayWrite } = leadership;
   leadership.start();
+  const metrics = watchMetrics(options.metrics);
+  const source = kubernetesSource({ api, config, metrics, clock, log });
   let stopped = false;
   return {
-    source: kubernetesSource({ api, config, metrics: watchMetrics(options.metrics), clock, log }),
+    source,
     stores: {
       accepted: acceptedRevisions({ api, namespace, mayWrite, log }),
       status: kubernetesStatus({ api, mayWrite, clock, log }),
       epoch: leadership.epoch,
     },
     expire: (ref, uid) => void removeJob(objectPath(ref), uid, { api, clock, log, isGivenUp: () => stopped }),
+    register(inForce) {
+      const registrar = new Registrar({
+        ...inForce,
+        api,
+        namespace,
+        edgeNodes: () => source.objects('EdgeNode'),
+        mayWrite,
+        watchMetrics: metrics,
+        metrics: options.metrics,
+        clock,
+        log,
+      });
+      registrar.start();
+      return () => registrar.stop();
+    },
     election: leadership,
     async stop() {
       stopped = true;

@@ -2,13 +2,13 @@
  * The Kubernetes API as a source: a reflector for each kind, and weir.yaml from a file. What a reflector says only marks
  * the moment as out of date; a moment is then made of all that the copies hold.
  */
-import type { KindDefinition } from '../../../contract/kinds/kind.ts';
+import type { KindDefinition, KindName } from '../../../contract/kinds/kind.ts';
 import { KINDS } from '../../../contract/kinds/kinds.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { type Latest, latest } from '../../../lib/latest.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { KubernetesApi } from '../../kubernetes/api.ts';
-import { collectionPath } from '../../kubernetes/objects.ts';
+import { type ApiObject, collectionPath } from '../../kubernetes/objects.ts';
 import { Reflector } from '../../kubernetes/reflector.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
 import type { Loaded, Source } from '../source.ts';
@@ -29,11 +29,16 @@ interface KubernetesSourceOptions {
   random?: () => number;
 }
 
-export function kubernetesSource(options: KubernetesSourceOptions): Source {
-  return new KubernetesSource(options);
+export interface KubernetesSource extends Source {
+  /** The copy of one kind, by uid; nothing before it was read once. */
+  objects(kind: KindName): ReadonlyMap<string, ApiObject> | undefined;
 }
 
-class KubernetesSource implements Source {
+export function kubernetesSource(options: KubernetesSourceOptions): KubernetesSource {
+  return new ReflectedSource(options);
+}
+
+class ReflectedSource implements KubernetesSource {
   readonly #options: KubernetesSourceOptions;
   readonly #copies: { kind: KindDefinition; reflector: Reflector }[];
   readonly #configLooks: Latest<void>;
@@ -56,6 +61,10 @@ class KubernetesSource implements Source {
     this.#onLoaded = onLoaded;
     for (const { reflector } of this.#copies) reflector.start(() => this.#gather());
     this.#stopPolling = this.#options.clock.every(CONFIG_POLL_MS, () => this.#configLooks.offer());
+  }
+
+  objects(wanted: KindName): ReadonlyMap<string, ApiObject> | undefined {
+    return this.#copies.find(({ kind }) => kind.kind === wanted)?.reflector.objects();
   }
 
   async stop(): Promise<void> {
