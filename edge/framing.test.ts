@@ -1,6 +1,6 @@
 /** What reaches the socket that is not a plain request: refused with 400 and a closed connection, or answered as RFC 9112 says. */
-import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rawExchange } from './testing/raw-exchange.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
 import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
@@ -20,18 +20,7 @@ afterAll(async () => {
   await origin.stop();
 });
 
-/** All that comes back until the edge closes the connection. */
-function exchange(bytes: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(edge.port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
-    let text = '';
-    socket.on('data', (data) => {
-      text += data.toString('latin1');
-    });
-    socket.on('error', reject);
-    socket.on('close', () => resolve(text));
-  });
-}
+const exchange = (bytes: string) => rawExchange(edge.port, bytes);
 
 const HOST = 'Host: video.example.com\r\n';
 

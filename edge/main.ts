@@ -20,6 +20,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
+import { createAskHead } from './answer/asking-head.ts';
 import { createFetching } from './answer/fetching.ts';
 import { createPassing } from './answer/passing.ts';
 import { createReadyHits, type ReadyHits } from './answer/ready-hits.ts';
@@ -109,7 +110,18 @@ export async function startEdge(
   const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.forget(scopes) });
   const hitForMiss = new HitForMiss(clock);
   const fetching = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
-  const pipeline = createPipeline({ teller, health, plans, store, serving, passing, fetching, clock });
+  const askHead = createAskHead({ store, serving, passing, clock });
+  const pipeline = createPipeline({
+    teller,
+    health,
+    plans,
+    store,
+    serving,
+    passing,
+    fetching,
+    askHead,
+    clock,
+  });
   const prefetches = createPrefetches({ pipeline, plans, clock, metrics, log });
   const commandParts = { store, fills, dropping, plans, prefetches, metrics, log };
   const apply = (command: Command) => applyCommand(command, commandParts);

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { type Answer, textAnswer } from './answer/answer.ts';
+import type { AskHead } from './answer/asking-head.ts';
 import { type CacheNote, cacheStatus } from './answer/cache-status.ts';
 import type { Teller } from './answer/client-headers.ts';
 import type { Fetching, Wanted } from './answer/fetching.ts';
@@ -31,6 +32,7 @@ export interface PipelineParts {
   serving: Serving;
   passing: Passing;
   fetching: Fetching;
+  askHead: AskHead;
   clock: Clock;
 }
 
@@ -90,7 +92,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 }
 
 async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = false): Promise<Answer> {
-  const { teller, store, serving, passing, fetching, clock } = parts;
+  const { teller, store, serving, askHead, fetching, clock } = parts;
   const { request, target, domain, rule } = exchange;
 
   // The key.
@@ -121,12 +123,9 @@ async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = fa
     }
     if (exchange.terms.directives.has('only-if-cached')) return nothingStored(domain.label);
 
-    // A HEAD is not worth a fetch of the whole.
+    // The origin: one fetch for all who wait; a HEAD is not worth a fetch of the whole.
     const asked =
-      request.method === 'HEAD'
-        ? passing.pass(exchange, { hit: false, fwd: forward })
-        : // The origin: one fetch for all who wait.
-          fetching.fetchOrJoin(exchange, wanted);
+      request.method === 'HEAD' ? askHead(exchange, wanted) : fetching.fetchOrJoin(exchange, wanted);
     return await asked
       .catch(staleInstead(serving, exchange, wanted))
       .catch(originFailed(exchange, teller, forward));

@@ -13,6 +13,8 @@ export interface Setup {
   folder: string;
   port: number;
   originPort: number;
+  /** What it answers with 200 once it serves. */
+  probe?: string;
 }
 
 export interface Server {
@@ -41,7 +43,7 @@ export async function start(server: Server, setup: Setup, core: number): Promise
   child.stderr?.on('data', (text: Buffer) => {
     said = `${said}${text.toString()}`.slice(-2_000);
   });
-  await untilItServes(setup.port, child, () => said);
+  await untilItServes(setup, child, () => said);
   if (child.pid === undefined) throw new Error(`${server.name} has no pid`);
   return { server, port: setup.port, pid: child.pid, stop: () => stopGroup(child) };
 }
@@ -61,18 +63,22 @@ async function stopGroup(child: ChildProcess): Promise<void> {
 
 const START_MS = 20_000;
 
-async function untilItServes(port: number, child: ChildProcess, said: () => string): Promise<void> {
+async function untilItServes(
+  { port, probe = '/1k' }: Setup,
+  child: ChildProcess,
+  said: () => string,
+): Promise<void> {
   for (const until = Date.now() + START_MS; Date.now() < until; await wait(50)) {
     if (child.exitCode !== null) break;
-    if (await serves(port)) return;
+    if (await serves(port, probe)) return;
   }
   throw new Error(`does not serve on ${port}: ${child.spawnargs.join(' ')}\n${said()}`);
 }
 
 /** Some accept before they can serve. */
-function serves(port: number): Promise<boolean> {
+function serves(port: number, path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    get({ host: '127.0.0.1', port, path: '/1k', headers: { host: HOST }, agent: false }, (response) => {
+    get({ host: '127.0.0.1', port, path, headers: { host: HOST }, agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     }).on('error', () => resolve(false));

@@ -39,7 +39,7 @@ function published(originPort: number) {
         uid: 'uid-bench',
         namespace: 'bench',
         name: 'bench',
-        hostnames: [HOST],
+        hostnames: [HOST, '127.0.0.1'],
         origin: { name: 'main', url: `http://127.0.0.1:${originPort}` },
         rules: [],
         linger: 600,

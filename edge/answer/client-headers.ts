@@ -10,14 +10,14 @@ export interface Teller {
 
 export function clientHeaders(headers: Headers, { node, edgeId }: Teller, note: CacheNote): Headers {
   const via = field(headers, 'via');
-  // Tags are between origin and caches.
+  // Tags, and what the Note calls a surrogate's own, are between origin and caches.
   const rest = without(headers, OURS);
   // RFC 9110 7.6.3.
   const named: Headers = [...rest, ['via', via === undefined ? `1.1 ${edgeId}` : `${via}, 1.1 ${edgeId}`]];
   return withCacheStatus(named, node, note);
 }
 
-const OURS = new Set(['via', 'surrogate-key', 'cache-tag']);
+const OURS = new Set(['via', 'surrogate-key', 'surrogate-control', 'cache-tag']);
 
 /** The Age of this answer in place of the one it came with (RFC 9111 5.1). */
 export function withAge(headers: Headers, ageMs: number): Headers {

@@ -119,6 +119,7 @@ export function createFetching(parts: FetchingParts): Fetching {
           host: target.host,
           headers: fillHeaders(exchange, conditions),
           signal,
+          onInterim: exchange.request.interim,
         }),
       onBytes: (bytes) => metrics.originBytes.inc({ domain: domain.label }, bytes),
     });

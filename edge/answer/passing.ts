@@ -2,7 +2,7 @@
  * Requests that the cache has no part in: to the origin as they are, and the answer to this client alone, with plain
  * backpressure. Unsafe methods make what is stored of their target invalid (RFC 9111 4.4).
  */
-import { answerDirectives } from '../cache/freshness.ts';
+import { parseCacheControl } from '../cache/cache-control.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
 import type { Exchange } from '../exchange.ts';
 import { field } from '../headers.ts';
@@ -14,6 +14,8 @@ import { clientHeaders, type Teller, withBrowserTtl } from './client-headers.ts'
 
 export interface Passing {
   pass(exchange: Exchange, note: CacheNote): Promise<Answer>;
+  /** The first half of `pass`: who asks must hand the answer over, or destroy its body. */
+  ask(exchange: Exchange): Promise<OriginResponse>;
   /** An answer that was fetched already. */
   handOver(exchange: Exchange, response: OriginResponse, note: CacheNote): Answer;
 }
@@ -39,20 +41,27 @@ export function createPassing(parts: {
     };
   }
 
+  async function ask(exchange: Exchange): Promise<OriginResponse> {
+    const { request, target, domain } = exchange;
+    return await origin.fetch({
+      domain,
+      method: request.method,
+      path: target.path,
+      query: target.query,
+      host: target.host,
+      headers: exchange.originHeaders(),
+      body: request.body,
+      signal: request.gone(),
+      onInterim: request.interim,
+    });
+  }
+
   return {
     handOver,
+    ask,
     async pass(exchange, note) {
-      const { request, target, domain } = exchange;
-      const response = await origin.fetch({
-        domain,
-        method: request.method,
-        path: target.path,
-        query: target.query,
-        host: target.host,
-        headers: exchange.originHeaders(),
-        body: request.body,
-        signal: request.gone(),
-      });
+      const { request } = exchange;
+      const response = await ask(exchange);
       if (!SAFE.has(request.method) && response.status >= 200 && response.status < 400) {
         invalidate(invalidated(exchange, response));
       }
@@ -66,7 +75,8 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** An answer for one client keeps what it says to that client; only a public one is told for how long to keep it. */
 function browserHeaders({ rule }: Exchange, { status, headers }: OriginResponse) {
-  const { directives } = answerDirectives(headers);
+  // What is meant for a CDN says nothing about browsers.
+  const directives = parseCacheControl(field(headers, 'cache-control'));
   const own = ['private', 'no-store', 'no-cache'].some((name) => directives.has(name));
   return own || field(headers, 'set-cookie') !== undefined
     ? headers

@@ -41,11 +41,13 @@ export interface Shape {
 export function shapeFor(
   request: ClientRequest,
   { status, headers, length, anyOffset }: Omit<Representation, 'open'>,
+  now: number,
 ): Shape {
-  if (status === 200 && clientHasIt(request.headers, headers)) {
+  if (status === 200 && clientHasIt(request.headers, headers, now)) {
     return { status: 304, headers: headers.filter(([name]) => !OF_CONTENT.test(name)), range: undefined };
   }
-  const range = status === 200 ? requestedRange(request, headers, length) : undefined;
+  const ranged = status === 200 && mayRange(request, headers, now);
+  const range = ranged ? requestedRange(request, length) : undefined;
   if (range === 'unsatisfiable') {
     const kept = headers.filter(
       ([name]) => !OF_CONTENT.test(name) && name !== 'etag' && name !== 'last-modified',
@@ -57,7 +59,7 @@ export function shapeFor(
     };
   }
   const parts =
-    status === 200 && range === undefined ? requestedParts(request, headers, length, anyOffset) : undefined;
+    ranged && anyOffset && range === undefined ? requestedParts(request, headers, length) : undefined;
   if (parts !== undefined) return multipartShape(headers, parts);
   const bodiless = request.method === 'HEAD' || status === 204;
   if (range === undefined) {
@@ -88,19 +90,20 @@ function acceptRanges(status: number, headers: Headers): Headers {
   return status === 200 && field(headers, 'accept-ranges') === undefined ? [['accept-ranges', 'bytes']] : [];
 }
 
-/** Range is defined for GET alone (RFC 9110 14.2), and needs a known length. */
+/** Range is defined for GET alone (RFC 9110 14.2), and only of the content that the client knows (13.1.5). */
+function mayRange({ method, headers }: ClientRequest, stored: Headers, now: number): boolean {
+  const ifRange = headers['if-range'];
+  return method === 'GET' && rangeStillHolds(typeof ifRange === 'string' ? ifRange : undefined, stored, now);
+}
+
+/** It needs a known length. */
 function requestedRange(
-  { method, headers: request }: ClientRequest,
-  stored: Headers,
+  { headers: { range } }: ClientRequest,
   length: number | undefined,
 ): ByteRange | 'unsatisfiable' | undefined {
-  if (method !== 'GET' || length === undefined || request.range === undefined) return undefined;
-  const spec = parseRange(request.range) ?? onlyOne(request.range, length);
-  const ifRange = request['if-range'];
-  if (spec === undefined || !rangeStillHolds(typeof ifRange === 'string' ? ifRange : undefined, stored)) {
-    return undefined;
-  }
-  return resolveRange(spec, length);
+  if (length === undefined || range === undefined) return undefined;
+  const spec = parseRange(range) ?? onlyOne(range, length);
+  return spec === undefined ? undefined : resolveRange(spec, length);
 }
 
 /** A set of which one range is left, or none: answered as a single one. */
@@ -111,17 +114,14 @@ function onlyOne(header: string, length: number): RangeSpec | undefined {
   return ranges.length > 1 ? undefined : (ranges[0] ?? { suffix: 0 });
 }
 
-/** Several ranges; nothing where the whole is the shorter answer, or the only one that can be given. */
+/** Several ranges; nothing where the whole is the shorter answer. */
 function requestedParts(
-  { method, headers: request }: ClientRequest,
+  { headers: request }: ClientRequest,
   stored: Headers,
   length: number | undefined,
-  anyOffset: boolean,
 ): Multipart | undefined {
-  const specs = method === 'GET' && anyOffset ? parseRanges(request.range) : undefined;
-  const ifRange = request['if-range'];
+  const specs = parseRanges(request.range);
   if (specs === undefined || length === undefined) return undefined;
-  if (!rangeStillHolds(typeof ifRange === 'string' ? ifRange : undefined, stored)) return undefined;
   const parts = multipart(resolveRanges(specs, length), length, field(stored, 'content-type'));
   return parts.length < length ? parts : undefined;
 }

@@ -96,7 +96,7 @@ export function storedHead(
   const note: CacheNote =
     forward === undefined ? { hit: true, ttl: left } : { hit: false, ...forward, ttl: left };
   const told = withBrowserTtl(withAge(object.headers, ageMs(object, now)), object.status, browserTtl);
-  const shape = shapeFor(request, { status: object.status, headers: told, length, anyOffset });
+  const shape = shapeFor(request, { status: object.status, headers: told, length, anyOffset }, now);
   return { status: shape.status, headers: clientHeaders(shape.headers, teller, note), shape };
 }
 

@@ -5,16 +5,25 @@ export type Directives = ReadonlyMap<string, readonly string[]>;
 
 export const NO_DIRECTIVES: Directives = new Map();
 
-/** token [ "=" ( token / quoted-string ) ], comma-separated (RFC 9111 5.2). */
-const DIRECTIVE = /([^\s,;="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g;
+/** A list's members: commas inside of quotes do not count, and a quote that is never closed takes in all that follows. */
+const MEMBER = /(?:[^,"]|"(?:[^"\\]|\\.)*(?:"|$))+/gs;
+const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
+/** token [ "=" ( token / quoted-string ) ] (RFC 9111 5.2). */
+const DIRECTIVE = new RegExp(`^\\s*(${TOKEN})(?:=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)"))?\\s*$`, 's');
+const WORDS = new RegExp(TOKEN, 'g');
 
 export function parseCacheControl(value: string | undefined): Directives {
   if (value === undefined || value === '') return NO_DIRECTIVES;
   const directives = new Map<string, string[]>();
-  for (const [, name = '', quoted, token] of value.matchAll(DIRECTIVE)) {
+  const add = (name: string, argument: string) => {
     const key = name.toLowerCase();
-    const argument = quoted?.replace(/\\(.)/g, '$1') ?? token ?? '';
     directives.set(key, [...(directives.get(key) ?? []), argument]);
+  };
+  for (const [member] of value.matchAll(MEMBER)) {
+    const [, name, token, quoted] = DIRECTIVE.exec(member) ?? [];
+    if (name !== undefined) add(name, token ?? quoted?.replace(/\\(.)/gs, '$1') ?? '');
+    // Of what is malformed each word counts that could forbid something; none has a value.
+    else for (const [word] of member.replace(/".*/s, '').matchAll(WORDS)) add(word, '');
   }
   return directives;
 }
@@ -31,27 +40,3 @@ export function seconds(directives: Directives, name: string): number | undefine
   if (values === undefined) return undefined;
   return Math.min(...values.map((text) => (/^\d+$/.test(text) ? Math.min(Number(text), MAX_SECONDS) : 0)));
 }
-
-/**
- * CDN-Cache-Control (RFC 9213): a structured dictionary, which counts instead of Cache-Control and Expires when it
- * parses. One that does not parse is ignored (RFC 9213 2.2).
- */
-export function parseTargeted(value: string | undefined): Directives | undefined {
-  if (value === undefined || value.trim() === '') return undefined;
-  const directives = new Map<string, string[]>();
-  for (const member of value.split(',')) {
-    const [, key, argument] = TARGETED_MEMBER.exec(member) ?? [];
-    if (key === undefined || argument === '?0') {
-      if (key === undefined) return undefined;
-      continue;
-    }
-    if (key.includes('age') && !/^\d+$/.test(argument ?? '')) return undefined;
-    // Of a repeated key the last one counts (RFC 9651 3.2).
-    directives.set(key, [argument ?? '']);
-  }
-  return directives;
-}
-
-/** key [ "=" ( integer / token / string / boolean ) ] with parameters, which mean nothing here. */
-const TARGETED_MEMBER =
-  /^\s*([a-z*][a-z0-9_.*-]*)(?:=(-?\d+|\?[01]|"[^"]*"|[A-Za-z*][^\s;,"]*))?(?:;[^,"]*)?\s*$/;

@@ -1,27 +1,28 @@
 /** Conditional requests against a stored answer (RFC 9110 13). Pure. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { field, type Headers } from '../headers.ts';
-import { httpDate } from './freshness.ts';
+import { httpDate } from './http-date.ts';
 
 /** Is the client's copy still the one we hold? Then 304 is the answer (RFC 9110 13.2.2). */
-export function clientHasIt(request: IncomingHttpHeaders, stored: Headers): boolean {
+export function clientHasIt(request: IncomingHttpHeaders, stored: Headers, now: number): boolean {
   const noneMatch = request['if-none-match'];
   if (noneMatch !== undefined) {
     const etag = field(stored, 'etag');
     if (noneMatch.trim() === '*') return true;
     return etag !== undefined && entityTags(noneMatch).some((tag) => opaque(tag) === opaque(etag));
   }
-  const since = httpDate(request['if-modified-since']);
-  const modified = httpDate(field(stored, 'last-modified'));
+  const since = httpDate(request['if-modified-since'], now);
+  // Without Last-Modified it counts when the answer was made (RFC 9111 4.3.2).
+  const modified = httpDate(field(stored, 'last-modified') ?? field(stored, 'date'), now);
   return since !== undefined && modified !== undefined && modified <= since;
 }
 
 /** If-Range: a range is served only of the representation that the client knows; strong comparison (RFC 9110 13.1.5). */
-export function rangeStillHolds(ifRange: string | undefined, stored: Headers): boolean {
+export function rangeStillHolds(ifRange: string | undefined, stored: Headers, now: number): boolean {
   if (ifRange === undefined) return true;
   if (/^(W\/)?"/.test(ifRange)) return !ifRange.startsWith('W/') && ifRange === field(stored, 'etag');
-  const known = httpDate(ifRange);
-  return known !== undefined && known === httpDate(field(stored, 'last-modified'));
+  const known = httpDate(ifRange, now);
+  return known !== undefined && known === httpDate(field(stored, 'last-modified'), now);
 }
 
 /** Fields that ask the origin whether a stored answer still holds (RFC 9111 4.3.1). */
@@ -41,8 +42,33 @@ export function confirms(notModified: Headers, stored: Headers): boolean {
   return told === undefined || held === undefined || opaque(told) === opaque(held);
 }
 
-/** Fields of a stored answer that a 304 must not change: they describe the stored bytes (RFC 9111 3.2). */
-const OF_THE_BYTES = new Set(['content-length', 'content-encoding', 'content-type', 'content-range', 'etag']);
+/** Does the 200 to a HEAD tell of the stored bytes? Validators and length that it has must fit (RFC 9111 4.3.5). */
+export function headConfirms(
+  head: Headers,
+  { headers: stored, size }: { headers: Headers; size: number },
+): boolean {
+  const fits = (name: string) => {
+    const told = field(head, name);
+    return told === undefined || told === field(stored, name);
+  };
+  const length = field(head, 'content-length');
+  return fits('etag') && fits('last-modified') && (length === undefined || Number(length) === size);
+}
+
+/**
+ * Fields of a stored answer that a 304 must not change (RFC 9111 3.2): they describe the stored bytes, or, on the 304
+ * itself, its own empty content.
+ */
+const OF_THE_BYTES = new Set([
+  'content-length',
+  'content-encoding',
+  'content-range',
+  'content-md5',
+  'content-digest',
+  'repr-digest',
+  'digest',
+  'etag',
+]);
 
 /** The stored fields with those of a 304 put in their place (RFC 9111 3.2). */
 export function updatedBy(notModified: Headers, stored: Headers): Headers {

@@ -8,16 +8,19 @@
  */
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import { field, type Headers, listItems, without } from '../headers.ts';
+import { field, type Headers } from '../headers.ts';
+import { abandon } from '../origin/abandon.ts';
 import { ErrorAnswer, OriginFailure } from '../origin/failure.ts';
 import type { OriginResponse } from '../origin/origin.ts';
-import { confirms, updatedBy, validators } from './conditional.ts';
+import { confirms, validators } from './conditional.ts';
 import type { FillBody, FilledBody } from './fill-body.ts';
 import { freshLeftMs, heuristicMs, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
 import type { CacheKey } from './key.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
+import { continues, furtherRange } from './resume.ts';
 import { FAILURES } from './stale.ts';
 import type { Store } from './store.ts';
+import { asStored, confirmedBy } from './stored-head.ts';
 import type { StoredObject } from './stored-object.ts';
 import { type FieldOf, selectionOf } from './vary.ts';
 
@@ -141,7 +144,7 @@ export class Fills {
       this.#unjoin(fill, request.joinId);
       return tell({ kind: 'unshareable', response, reason });
     }
-    await this.#fill(fill, request, response, tell);
+    await this.#fill(fill, request, response, tell, abort);
   }
 
   /** An answer, or the stored object that the origin confirmed. */
@@ -166,16 +169,7 @@ export class Fills {
     stale: StoredObject,
     response: OriginResponse,
   ): StoredObject {
-    const confirmed: StoredObject = {
-      ...stale,
-      headers: updatedBy(this.#dated(without(response.headers, NOT_STORED), response), stale.headers),
-      tags: saysTags(response.headers) ? tagsOf(response.headers) : stale.tags,
-      staleAt: undefined,
-      requestTime: response.requestTime,
-      responseTime: response.responseTime,
-      generation: fill.generation,
-    };
-    const object = { ...confirmed, heuristicMs: heuristicMs(confirmed, heuristicTtl) };
+    const object = confirmedBy(response, stale, { heuristicTtl, generation: fill.generation });
     if (!fill.detached) this.#store.refresh(object);
     return object;
   }
@@ -191,6 +185,7 @@ export class Fills {
     request: FillRequest,
     response: OriginResponse & Pick<StoredObject, 'heuristicMs'>,
     tell: (outcome: Outcome) => void,
+    abort: AbortController,
   ): Promise<void> {
     const { id, body } = this.#store.beginBody(() => {
       fill.detached = true;
@@ -208,7 +203,7 @@ export class Fills {
       body,
       fresh,
     });
-    const filled = await this.#pump(request, response, body);
+    const filled = await this.#pump(request, response, body, abort.signal);
     if (filled === undefined || fill.detached) this.#store.discard(id);
     else this.#store.put({ ...object, size: filled.size, checksums: filled.checksums }, filled.kept);
     // What is stored is found in the store from here on.
@@ -228,65 +223,70 @@ export class Fills {
       key: request.key,
       selection: selectionOf(response.headers, request.selecting),
       status,
-      headers: this.#dated(without(response.headers, NOT_STORED), response),
+      ...asStored(response),
       requestTime,
       responseTime,
       heuristicMs: heuristic,
       generation: fill.generation,
-      tags: tagsOf(response.headers),
       size: 0,
       checksums: [],
     };
   }
 
-  /** A recipient with a clock gives an answer without Date one (RFC 9110 6.6.1). */
-  #dated(headers: Headers, { responseTime }: OriginResponse): Headers {
-    if (field(headers, 'date') !== undefined) return headers;
-    return [...headers, ['date', new Date(responseTime).toUTCString()]];
-  }
-
   /** From the origin into the body; nothing when the origin broke off, or when nobody wants it any more. */
   async #pump(
-    { onBytes }: FillRequest,
-    { body: source }: OriginResponse,
+    request: FillRequest,
+    response: OriginResponse,
     body: FillBody,
+    signal: AbortSignal,
   ): Promise<FilledBody | undefined> {
+    for (let source: OriginResponse['body'] | undefined = response.body; source !== undefined; ) {
+      const before = body.received;
+      const broken = await this.#take(request, source, body);
+      if (broken === undefined) return await body.end();
+      this.#log.warn({ err: broken, received: body.received }, 'the origin broke off');
+      // Without progress it would break off in the same way again.
+      const more = body.received > before && !body.abandoned && !signal.aborted;
+      source = more ? await this.#further(request, response, body.received, signal) : undefined;
+      if (source === undefined) await body.fail(new OriginFailure(broken));
+    }
+    return undefined;
+  }
+
+  /** Why it broke off, if it did. */
+  async #take(
+    { onBytes }: FillRequest,
+    source: OriginResponse['body'],
+    body: FillBody,
+  ): Promise<Error | undefined> {
     try {
       for await (const chunk of source) {
         onBytes(chunk.length);
         await body.append(chunk);
         if (body.abandoned) break;
       }
-    } catch (error) {
-      this.#log.warn({ err: error }, 'the origin broke off');
-      await body.fail(new OriginFailure(error));
       return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
     }
-    return await body.end();
   }
-}
 
-/** A cookie that was forced into the cache would be everyone's; the rest is for caches alone, and was read. */
-const NOT_STORED = new Set([
-  'set-cookie',
-  'set-cookie2',
-  'surrogate-key',
-  'cache-tag',
-  'content-length',
-  // Obsolete, and wrong as soon as the answer is confirmed (RFC 9111 5.5).
-  'warning',
-]);
-
-/** More than this many names would make a purge by tag dear for everyone. */
-const MAX_TAGS = 1_000;
-
-/** Surrogate-Key is separated by spaces (and by commas, where it came more than once), Cache-Tag by commas. */
-function tagsOf(headers: Headers): string[] {
-  const keys = (field(headers, 'surrogate-key') ?? '').toLowerCase().split(/[\s,]+/);
-  const tags = new Set([...keys.filter((key) => key !== ''), ...listItems(field(headers, 'cache-tag'))]);
-  return [...tags].slice(0, MAX_TAGS);
-}
-
-function saysTags(headers: Headers): boolean {
-  return headers.some(([name]) => name === 'surrogate-key' || name === 'cache-tag');
+  /** The rest of an answer that broke off, where the origin has the very same (RFC 9111 3.4). */
+  async #further(
+    request: FillRequest,
+    response: OriginResponse,
+    received: number,
+    signal: AbortSignal,
+  ): Promise<OriginResponse['body'] | undefined> {
+    const range = furtherRange(response, received);
+    if (range === undefined) return undefined;
+    try {
+      const rest = await request.fetch(range, signal);
+      if (continues(rest, response, received)) return rest.body;
+      abandon(rest.body);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the rest of an answer could not be had');
+    }
+    return undefined;
+  }
 }

@@ -5,12 +5,12 @@ import {
   ageMs,
   freshForMs,
   freshLeftMs,
-  httpDate,
   isUsable,
   type OriginAnswer,
   requestTerms,
   whyNotStored,
 } from './freshness.ts';
+import { httpDate } from './http-date.ts';
 
 const NOW = Date.parse('Sun, 22 Nov 2026 12:00:00 GMT');
 const at = (offset: number) => new Date(NOW + offset * 1_000).toUTCString();
@@ -47,6 +47,25 @@ describe('lifetime (RFC 9111 4.2.1), in seconds:', () => {
     [{ 'cdn-cache-control': 'max-age="7"', 'cache-control': 'max-age=60' }, 60],
     [{ 'cdn-cache-control': 'max-age=', 'cache-control': 'max-age=60' }, 60],
     [{ 'cdn-cache-control': 'public', expires: at(60) }, 0],
+    [{ 'cdn-cache-control': 'x="a, b";c=1, max-age=7;y' }, 7],
+    [{ 'cdn-cache-control': 'max-age=9, max-age=7' }, 7],
+    [{ 'cdn-cache-control': 'max-age=99999999999' }, 2 ** 31],
+    [{ 'cdn-cache-control': 'max-age=7, &&&', 'cache-control': 'max-age=60' }, 60],
+    [{ 'cdn-cache-control': 'max-age=7,', 'cache-control': 'max-age=60' }, 60],
+    [{ 'cdn-cache-control': 'MAX-AGE=7', 'cache-control': 'max-age=60' }, 60],
+    [{ 'cdn-cache-control': 'max-age =7', 'cache-control': 'max-age=60' }, 60],
+    [{ 'cdn-cache-control': ' ', 'cache-control': 'max-age=60' }, 60],
+    [{ 'surrogate-control': 'max-age=7', 'cache-control': 'max-age=60' }, 7],
+    [{ 'surrogate-control': 'max-age=7+5, content="ESI/1.0"', expires: '0' }, 7],
+    [{ 'surrogate-control': 'max-age=7;other', 'cache-control': 'max-age=60' }, 60],
+    [{ 'surrogate-control': 'content="ESI/1.0"', 'cache-control': 'max-age=60' }, 60],
+    [{ 'surrogate-control': 'max-age=7', 'cdn-cache-control': 'max-age=8' }, 8],
+    [{ 'cache-control': 'max-age =60' }, 0],
+    [{ 'cache-control': 'max-age= 60' }, 0],
+    [{ 'cache-control': 'x="y, max-age=60' }, 0],
+    [{ 'cache-control': 'max-age="6\\0"' }, 60],
+    [{ 'cache-control': ',, ,max-age=60 ,' }, 60],
+    [{ expires: 'Monday, 23-Nov-26 12:00:00 GMT' }, 86_400],
   ])('%o: %d', (headers: Record<string, string>, seconds) => {
     expect(freshForMs(answer(headers), undefined)).toBe(seconds * 1_000);
   });
@@ -105,6 +124,17 @@ describe('may it be stored (RFC 9111 3)?', () => {
       undefined,
       'request-no-store',
     ],
+    [plain, answer({ 'cache-control': 'max-age=60 no-store' }), undefined, 'no-store'],
+    [plain, answer({ 'cache-control': 'no-store;x, max-age=60' }), undefined, 'no-store'],
+    [plain, answer({ 'cache-control': 'x="no-store", max-age=60' }), undefined, undefined],
+    [
+      plain,
+      answer({ 'surrogate-control': 'no-store', 'cache-control': 'max-age=60' }),
+      undefined,
+      'no-store',
+    ],
+    [plain, answer({ 'surrogate-control': 'max-age=60', 'cache-control': 'no-store' }), undefined, undefined],
+    [plain, answer({ 'cache-control': 'max-age=60', 'set-cookie2': 'a' }), undefined, 'set-cookie'],
     [authorized, answer({ 'cache-control': 'max-age=60' }), undefined, 'authorization'],
     [authorized, answer({ 'cache-control': 's-maxage=60' }), undefined, undefined],
     [authorized, answer({ 'cache-control': 'max-age=60, must-revalidate' }), undefined, undefined],
@@ -124,8 +154,17 @@ test.each([
   ['0', undefined],
   ['2026-11-22', undefined],
   ['Sun, 99 Nov 1994 08:49:37 GMT', undefined],
+  ['Sun, 31 Jun 1994 08:49:37 GMT', undefined],
+  ['Sun, 06 Nov 1994 8:49:37 GMT', undefined],
+  ['Sun, 06 Nov 94 08:49:37 GMT', undefined],
+  ['Sun, 06 Nov 1994 08:49:37 CET', undefined],
+  ['SUN, 06 nov 1994 08:49:37 gMT', 784111777],
+  ['Sun 06 Nov 1994 08:49:37 GMT', undefined],
+  ['Sun, 06 Nov 1994 08:49:37 UTC', undefined],
+  ['Sunday, 06-Nov-76 08:49:37 GMT', Date.UTC(2076, 10, 6, 8, 49, 37) / 1_000],
+  ['Sunday, 06-Nov-77 08:49:37 GMT', Date.UTC(1977, 10, 6, 8, 49, 37) / 1_000],
 ])('date %s', (text, seconds) => {
-  expect(httpDate(text)).toBe(seconds === undefined ? undefined : seconds * 1_000);
+  expect(httpDate(text, NOW)).toBe(seconds === undefined ? undefined : seconds * 1_000);
 });
 
 /** Printed by fast-check with the counterexample; a fixed one, so that a failure is a failure tomorrow. */

@@ -4,13 +4,9 @@
  */
 import type { EdgeRule } from '../../contract/plans/edge-plan.ts';
 import { field, type Headers } from '../headers.ts';
-import {
-  type Directives,
-  NO_DIRECTIVES,
-  parseCacheControl,
-  parseTargeted,
-  seconds,
-} from './cache-control.ts';
+import { type Directives, NO_DIRECTIVES, parseCacheControl, seconds } from './cache-control.ts';
+import { httpDate } from './http-date.ts';
+import { targetedDirectives } from './targeted.ts';
 
 export type Ttl = EdgeRule['ttl'];
 
@@ -53,9 +49,9 @@ const CACHEABLE_BY_DEFAULT = new Set([200, 203, 204, 300, 301, 308, 404, 405, 41
 /** Statuses whose requirements this cache knows (must-understand, RFC 9111 5.2.2.3). */
 const UNDERSTOOD = new Set([...CACHEABLE_BY_DEFAULT, 302, 303, 307, 400, 401, 403, 500, 502, 503, 504]);
 
-/** The directives that count: CDN-Cache-Control where it is valid, else Cache-Control. */
+/** The directives that count: those that are meant for a CDN where there are any, else Cache-Control. */
 export function answerDirectives(headers: Headers): { directives: Directives; targeted: boolean } {
-  const targeted = parseTargeted(field(headers, 'cdn-cache-control'));
+  const targeted = targetedDirectives(headers);
   if (targeted !== undefined) return { directives: targeted, targeted: true };
   return { directives: parseCacheControl(field(headers, 'cache-control')), targeted: false };
 }
@@ -75,7 +71,7 @@ export function whyNotStored(request: RequestTerms, answer: OriginAnswer, ttl: T
   if (directives.has('no-store') && !understand) return 'no-store';
   // `private="field"` would let the rest be stored; keeping none of it is the safe reading (RFC 9111 5.2.2.7).
   if (directives.has('private')) return 'private';
-  if (headers.some(([name]) => name === 'set-cookie')) return 'set-cookie';
+  if (headers.some(([name]) => name === 'set-cookie' || name === 'set-cookie2')) return 'set-cookie';
   // RFC 9111 3.5.
   const forAll = ['public', 's-maxage', 'must-revalidate'].some((name) => directives.has(name));
   if (request.authorized && !forAll) return 'authorization';
@@ -98,11 +94,11 @@ function hasExplicitFreshness(headers: Headers): boolean {
  */
 export function heuristicMs(answer: OriginAnswer, limit: number | undefined): number | undefined {
   const { status, headers, responseTime } = answer;
-  const modified = httpDate(field(headers, 'last-modified'));
+  const modified = httpDate(field(headers, 'last-modified'), responseTime);
   if (limit === undefined || modified === undefined || hasExplicitFreshness(headers)) return undefined;
   const allowed = CACHEABLE_BY_DEFAULT.has(status) || answerDirectives(headers).directives.has('public');
   if (!allowed) return undefined;
-  const age = (httpDate(field(headers, 'date')) ?? responseTime) - modified;
+  const age = dateOf(answer) - modified;
   return Math.min(limit * 1_000, Math.max(0, Math.floor(age / 10)));
 }
 
@@ -118,8 +114,13 @@ export function freshForMs(answer: OriginAnswer, ttl: Ttl): number {
   const expires = targeted ? undefined : field(headers, 'expires');
   if (expires === undefined) return answer.heuristicMs ?? 0;
   // An Expires that is no date has passed already (RFC 9111 5.3).
-  const until = httpDate(expires);
-  return until === undefined ? 0 : Math.max(0, until - (httpDate(field(headers, 'date')) ?? responseTime));
+  const until = httpDate(expires, responseTime);
+  return until === undefined ? 0 : Math.max(0, until - dateOf(answer));
+}
+
+/** When its origin made it; where it does not say so properly, when it came (RFC 9110 6.6.1). */
+export function dateOf({ headers, responseTime }: Pick<OriginAnswer, 'headers' | 'responseTime'>): number {
+  return httpDate(field(headers, 'date'), responseTime) ?? responseTime;
 }
 
 /** The Age field; of several members the first counts, and one that is no number is 0 (RFC 9111 5.1). */
@@ -129,9 +130,9 @@ export function toldAgeSeconds(headers: Headers): number {
 }
 
 /** Age of an answer at `now` (RFC 9111 4.2.3). */
-export function ageMs({ headers, requestTime, responseTime }: OriginAnswer, now: number): number {
-  const date = httpDate(field(headers, 'date')) ?? responseTime;
-  const apparent = Math.max(0, responseTime - date);
+export function ageMs(answer: OriginAnswer, now: number): number {
+  const { headers, requestTime, responseTime } = answer;
+  const apparent = Math.max(0, responseTime - dateOf(answer));
   const corrected = toldAgeSeconds(headers) * 1_000 + Math.max(0, responseTime - requestTime);
   return Math.max(apparent, corrected) + Math.max(0, now - responseTime);
 }
@@ -162,12 +163,4 @@ export function isUsable(request: RequestTerms, answer: OriginAnswer, ttl: Ttl, 
   const maxAge = seconds(directives, 'max-age');
   if (maxAge !== undefined && ageMs(answer, now) > maxAge * 1_000) return false;
   return left >= (seconds(directives, 'min-fresh') ?? 0) * 1_000;
-}
-
-/** IMF-fixdate, or the two obsolete forms (RFC 9110 5.6.7). Anything else, such as `0`, is no date. */
-export function httpDate(text: string | undefined): number | undefined {
-  if (text === undefined || !/^[A-Z][a-z]+,? .*\d\d:\d\d:\d\d/.test(text)) return undefined;
-  const asctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/.test(text);
-  const at = Date.parse(asctime ? `${text} GMT` : text);
-  return Number.isNaN(at) ? undefined : at;
 }

@@ -1,7 +1,5 @@
 /** Which stored variant fits a request, and whether it may answer at once. Pure. */
 import type { Exchange } from '../exchange.ts';
-import { field } from '../headers.ts';
-import { canRead } from '../request/accept-encoding.ts';
 import { isUsable } from './freshness.ts';
 import type { StoredObject } from './stored-object.ts';
 import { fits } from './vary.ts';
@@ -16,13 +14,8 @@ export function selectVariant(
   return suitable.find(({ selection }) => selection.length > 0) ?? suitable[0];
 }
 
-export function suits({ selection, headers }: StoredObject, { selecting, request }: Exchange): boolean {
-  if (selection.length > 0 && !fits(selection, selecting)) return false;
-  const acceptEncoding = request.headers['accept-encoding'];
-  return canRead(
-    typeof acceptEncoding === 'string' ? acceptEncoding : undefined,
-    field(headers, 'content-encoding'),
-  );
+export function suits({ selection }: StoredObject, { selecting }: Exchange): boolean {
+  return selection.length === 0 || fits(selection, selecting);
 }
 
 /** Why a request has to go on to the origin, in the words of RFC 9211 2.2, or nothing when `stored` answers it. */

@@ -14,16 +14,31 @@ export type FieldOf = (name: string) => string | undefined;
 export function selectionOf(answer: Headers, request: FieldOf): Selection {
   const names = listItems(field(answer, 'vary'));
   if (field(answer, 'content-encoding') !== undefined) names.add('accept-encoding');
-  return [...names].sort().map((name) => [name, normal(request(name))] as const);
+  return [...names].sort().map((name) => [name, normal(name, request(name))] as const);
 }
 
 export function fits(selection: Selection, request: FieldOf): boolean {
-  return selection.every(([name, value]) => normal(request(name)) === value);
+  return selection.every(([name, value]) => normal(name, request(name)) === value);
 }
 
-/** Whitespace means nothing in a list (RFC 9110 5.6.1); anything else might. */
-function normal(value: string | undefined): string {
+/** Whitespace means nothing in a list (RFC 9110 5.6.1); anything else might, unless the field is known. */
+function normal(name: string, value: string | undefined): string {
+  if (name === 'accept-language') return normalLanguages(value ?? '');
   return (value ?? '').trim().replace(/\s*,\s*/g, ',');
+}
+
+/**
+ * Accept-Language with its ranges in lower case, by weight: that is what they mean, whatever their order (RFC 9110
+ * 12.5.4). Only to select by; an origin is asked with what the client sent.
+ */
+function normalLanguages(value: string): string {
+  const ranges = value.split(',').flatMap((item) => {
+    const [range = '', ...parameters] = item.toLowerCase().split(';');
+    const quality = parameters.map((text) => /^\s*q\s*=\s*([\d.]+)/.exec(text)?.[1]).find(Boolean);
+    return range.trim() === '' ? [] : [{ range: range.trim(), weight: Number(quality ?? 1) }];
+  });
+  const sorted = ranges.sort((a, b) => b.weight - a.weight || (a.range < b.range ? -1 : 1));
+  return sorted.map(({ range, weight }) => (weight === 1 ? range : `${range};q=${weight}`)).join(',');
 }
 
 export function sameSelection(a: Selection, b: Selection): boolean {

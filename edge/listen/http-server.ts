@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import { textAnswer } from '../answer/answer.ts';
 import type { ReadyHits } from '../answer/ready-hits.ts';
 import type { ClientRequest } from '../exchange.ts';
+import { toRaw } from '../headers.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { installFastPath } from './fast-path.ts';
@@ -101,6 +102,11 @@ function clientRequest(request: IncomingMessage, response: ServerResponse): Clie
     rawHeaders,
     clientAddress: (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
     body: hasBody ? request : undefined,
+    interim(status, fields) {
+      // HTTP/1.0 knows none (RFC 9110 15.2). A fetch for the cache may outlive the request that began it.
+      if (request.httpVersion === '1.0' || response.headersSent || response.destroyed) return;
+      response.writeInformation(status, toRaw(fields));
+    },
     gone() {
       if (gone === undefined) {
         const controller = new AbortController();

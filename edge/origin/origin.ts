@@ -18,6 +18,8 @@ export interface OriginRequest {
   headers: Headers;
   body?: Readable | undefined;
   signal?: AbortSignal;
+  /** 102 and 103, as they come. */
+  onInterim?: ((status: number, headers: Headers) => void) | undefined;
 }
 
 export interface OriginResponse {
@@ -60,7 +62,7 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
   });
 
   async function attempt(request: OriginRequest): Promise<OriginResponse> {
-    const { domain, method, path, query, host, headers, body, signal } = request;
+    const { domain, method, path, query, host, headers, body, signal, onInterim } = request;
     const requestTime = clock.now();
     const response = await agent.request({
       origin: domain.origin.base,
@@ -70,6 +72,12 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
       headers: ['host', domain.origin.hostHeader ?? host, ...headers.flat()],
       body: body ?? null,
       ...(signal && { signal }),
+      ...(onInterim && {
+        // 100 is about this hop's request, which has no Expect.
+        onInfo({ statusCode, headers: fields }) {
+          if (statusCode > 101) onInterim(statusCode, endToEnd(headerList(fields)));
+        },
+      }),
     });
     return {
       status: response.statusCode,
@@ -105,11 +113,6 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
 function headerList(headers: Record<string, string | string[] | undefined>): Headers {
   return Object.entries(headers).flatMap(([name, value]) => {
     if (value === undefined) return [];
-    return (Array.isArray(value) ? value : [value]).map((one) => [name.toLowerCase(), asBytes(one)] as const);
+    return (Array.isArray(value) ? value : [value]).map((one) => [name.toLowerCase(), one] as const);
   });
-}
-
-/** undici reads header bytes as UTF-8, Node writes them as Latin-1 and refuses more: the same bytes go out again. */
-function asBytes(value: string): string {
-  return /[\u0080-\uffff]/.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
 }

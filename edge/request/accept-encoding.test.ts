@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { accepts, canRead, normalAcceptEncoding } from './accept-encoding.ts';
+import { accepts, normalAcceptEncoding } from './accept-encoding.ts';
 
 test.each([
   [undefined, 'gzip', false],
@@ -23,10 +23,4 @@ test('origins are asked for one of two', () => {
   expect(normalAcceptEncoding('br, gzip;q=0.1')).toBe('gzip');
   expect(normalAcceptEncoding('br')).toBe('identity');
   expect(normalAcceptEncoding(undefined)).toBe('identity');
-});
-
-test('every coding of an answer must be taken', () => {
-  expect(canRead('gzip', 'gzip, br')).toBe(false);
-  expect(canRead('gzip, br', 'GZIP, br')).toBe(true);
-  expect(canRead(undefined, undefined)).toBe(true);
 });

@@ -19,12 +19,3 @@ export function accepts(header: string | undefined, coding: string): boolean {
 export function normalAcceptEncoding(header: string | undefined): 'gzip' | 'identity' {
   return header !== undefined && accepts(header, 'gzip') ? 'gzip' : 'identity';
 }
-
-/** Can this client read an answer with this Content-Encoding? */
-export function canRead(header: string | undefined, contentEncoding: string | undefined): boolean {
-  if (contentEncoding === undefined) return true;
-  return contentEncoding
-    .toLowerCase()
-    .split(',')
-    .every((coding) => accepts(header, coding.trim()));
-}

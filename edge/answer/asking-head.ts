@@ -1,0 +1,63 @@
+/**
+ * HEAD that the store cannot answer: it goes to the origin as it is, since it is not worth a fetch of the whole. What comes
+ * back tells whether the stored answer to a GET still holds (RFC 9111 4.3.5).
+ */
+import type { Clock } from '../../lib/clock.ts';
+import { headConfirms } from '../cache/conditional.ts';
+import { whyNotStored } from '../cache/freshness.ts';
+import type { Store } from '../cache/store.ts';
+import { confirmedBy } from '../cache/stored-head.ts';
+import type { StoredObject } from '../cache/stored-object.ts';
+import type { Exchange } from '../exchange.ts';
+import type { OriginResponse } from '../origin/origin.ts';
+import type { Answer } from './answer.ts';
+import type { Wanted } from './fetching.ts';
+import type { Passing } from './passing.ts';
+import type { Serving } from './serving.ts';
+
+export type AskHead = (exchange: Exchange, wanted: Wanted) => Promise<Answer>;
+
+export function createAskHead(parts: {
+  store: Store;
+  serving: Serving;
+  passing: Passing;
+  clock: Clock;
+}): AskHead {
+  const { store, serving, passing, clock } = parts;
+
+  return async function askHead(exchange, { stale, fwd }) {
+    const { generation } = store;
+    const response = await passing.ask(exchange);
+    // One that was purged or marked meanwhile must not come back.
+    const known = generation === store.generation ? stale : undefined;
+    const speaks = response.status === 200 && known !== undefined && isForAll(exchange);
+    const confirmed = speaks ? confirm(exchange, known, response) : undefined;
+    if (speaks)
+      store.refresh(confirmed ?? { ...known, staleAt: Math.min(known.staleAt ?? Infinity, clock.now()) });
+    if (confirmed === undefined) return passing.handOver(exchange, response, { hit: false, fwd });
+    response.body.dump().catch(() => {});
+    return await serving.stored(exchange, confirmed, { fwd, fwdStatus: 200 });
+  };
+}
+
+/** What one client alone was told is no news of what others get. */
+function isForAll({ terms }: Exchange): boolean {
+  return !terms.authorized && !terms.directives.has('no-store');
+}
+
+function confirm(
+  { terms, rule }: Exchange,
+  stored: StoredObject,
+  response: OriginResponse,
+): StoredObject | undefined {
+  const { ttl, heuristicTtl } = rule.rule;
+  if (!headConfirms(response.headers, stored)) return undefined;
+  const object = confirmedBy(response, stored, { heuristicTtl, generation: stored.generation });
+  const why = whyNotStored(terms, { ...object, headers: [...object.headers, ...cookies(response)] }, ttl);
+  return why === undefined || why === 'no-freshness' ? object : undefined;
+}
+
+/** They are not kept, but tell that an answer is one client's. */
+function cookies({ headers }: OriginResponse) {
+  return headers.filter(([name]) => name === 'set-cookie');
+}

@@ -1,0 +1,60 @@
+/** What is kept of an answer's head, and what a later answer without content makes of it (RFC 9111 3.1, 3.2). Pure. */
+import { field, type Headers, listItems, without } from '../headers.ts';
+import { updatedBy } from './conditional.ts';
+import { heuristicMs, type OriginAnswer } from './freshness.ts';
+import type { StoredObject } from './stored-object.ts';
+
+/** A cookie that was forced into the cache would be everyone's; the rest is for caches alone, and was read. */
+const NOT_STORED = new Set([
+  'set-cookie',
+  'set-cookie2',
+  'surrogate-key',
+  'cache-tag',
+  'content-length',
+  // Obsolete, and wrong as soon as the answer is confirmed (RFC 9111 5.5).
+  'warning',
+]);
+
+export function asStored(answer: OriginAnswer): Pick<StoredObject, 'headers' | 'tags'> {
+  return { headers: dated(without(answer.headers, NOT_STORED), answer), tags: tagsOf(answer.headers) };
+}
+
+/** The stored answer with what a 304, or the 200 to a HEAD, says of it (RFC 9111 4.3.4, 4.3.5). */
+export function confirmedBy(
+  answer: OriginAnswer,
+  stored: StoredObject,
+  { heuristicTtl, generation }: { heuristicTtl: number | undefined; generation: number },
+): StoredObject {
+  const { requestTime, responseTime } = answer;
+  const told = asStored(answer);
+  const confirmed: StoredObject = {
+    ...stored,
+    headers: updatedBy(told.headers, stored.headers),
+    tags: saysTags(answer.headers) ? told.tags : stored.tags,
+    staleAt: undefined,
+    requestTime,
+    responseTime,
+    generation,
+  };
+  return { ...confirmed, heuristicMs: heuristicMs(confirmed, heuristicTtl) };
+}
+
+/** A recipient with a clock gives an answer without Date one (RFC 9110 6.6.1). */
+function dated(headers: Headers, { responseTime }: OriginAnswer): Headers {
+  if (field(headers, 'date') !== undefined) return headers;
+  return [...headers, ['date', new Date(responseTime).toUTCString()]];
+}
+
+/** More than this many names would make a purge by tag dear for everyone. */
+const MAX_TAGS = 1_000;
+
+/** Surrogate-Key is separated by spaces (and by commas, where it came more than once), Cache-Tag by commas. */
+function tagsOf(headers: Headers): string[] {
+  const keys = (field(headers, 'surrogate-key') ?? '').toLowerCase().split(/[\s,]+/);
+  const tags = new Set([...keys.filter((key) => key !== ''), ...listItems(field(headers, 'cache-tag'))]);
+  return [...tags].slice(0, MAX_TAGS);
+}
+
+function saysTags(headers: Headers): boolean {
+  return headers.some(([name]) => name === 'surrogate-key' || name === 'cache-tag');
+}
