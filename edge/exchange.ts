@@ -22,7 +22,7 @@ export interface ClientRequest {
   /** Aborts when the client has gone. */
   gone(): AbortSignal;
   /** Passes on an interim answer (RFC 9110 15.2). Absent: nobody would hear it. */
-  interim?(status: number, headers: Headers): void;
+  interim?: (status: number, headers: Headers) => void;
 }
 
 export interface Exchange {
