@@ -1,0 +1,61 @@
+/** An operator that speaks contract 1 and nothing else: it picks the version, sends plans whole, and is strict. */
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
+import type { z } from 'zod';
+import { listen } from '../../lib/listen.ts';
+import { ndjsonLine } from '../../lib/ndjson.ts';
+import { planDigest, publishedEdgePlan, reports, streamMessage, streamQuery } from './frozen.ts';
+
+export class OldOperator {
+  readonly queries: z.infer<typeof streamQuery>[] = [];
+  readonly reports: z.infer<typeof reports>['reports'] = [];
+  /** What it answered 400 or 426 to. */
+  readonly refused: string[] = [];
+  readonly #server: Server;
+  readonly #streams = new Set<ServerResponse>();
+  url = '';
+
+  constructor() {
+    this.#server = createServer(async (request, response) => {
+      const url = new URL(request.url ?? '/', 'http://old');
+      if (url.pathname === '/v1/stream') return this.#open(url, response);
+      const told = reports.safeParse(await json(request));
+      if (told.success) this.reports.push(...told.data.reports);
+      else this.refused.push(told.error.message);
+      response.writeHead(told.success ? 204 : 400).end();
+    });
+  }
+
+  async start(): Promise<this> {
+    const { port } = await listen(this.#server, { host: '127.0.0.1', port: 0 });
+    this.url = `http://127.0.0.1:${port}`;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  publish(seq: number, plan: z.infer<typeof publishedEdgePlan>['plan']): void {
+    const published = { revision: { epoch: 1, seq }, digest: planDigest(plan), run: 'old', plan };
+    this.send({ type: 'plan', published: publishedEdgePlan.parse(published) });
+  }
+
+  send(message: z.infer<typeof streamMessage>): void {
+    for (const stream of this.#streams) stream.write(ndjsonLine(streamMessage.parse(message)));
+  }
+
+  #open(url: URL, response: ServerResponse): void {
+    const query = streamQuery.parse(Object.fromEntries(url.searchParams));
+    this.queries.push(query);
+    if (!query.contract.includes(1)) {
+      this.refused.push(`contract ${query.contract.join(',')}`);
+      response.writeHead(426).end();
+      return;
+    }
+    response.writeHead(200);
+    response.write(ndjsonLine({ type: 'hello', contract: 1, epoch: 1 }));
+    this.#streams.add(response);
+  }
+}
