@@ -16,13 +16,10 @@ export class OldOperator {
   url = '';
 
   constructor() {
-    this.#server = createServer(async (request, response) => {
+    this.#server = createServer((request, response) => {
       const url = new URL(request.url ?? '/', 'http://old');
-      if (url.pathname === '/v1/stream') return this.#open(url, response);
-      const told = reports.safeParse(await json(request));
-      if (told.success) this.reports.push(...told.data.reports);
-      else this.refused.push(told.error.message);
-      response.writeHead(told.success ? 204 : 400).end();
+      if (url.pathname === '/v1/stream') this.#open(url, response);
+      else void json(request).then((body) => this.#take(body, response));
     });
   }
 
@@ -44,6 +41,13 @@ export class OldOperator {
 
   send(message: z.infer<typeof streamMessage>): void {
     for (const stream of this.#streams) stream.write(ndjsonLine(streamMessage.parse(message)));
+  }
+
+  #take(body: unknown, response: ServerResponse): void {
+    const told = reports.safeParse(body);
+    if (told.success) this.reports.push(...told.data.reports);
+    else this.refused.push(told.error.message);
+    response.writeHead(told.success ? 204 : 400).end();
   }
 
   #open(url: URL, response: ServerResponse): void {
