@@ -3,7 +3,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { ForceRequest } from '../contract/stream/operator-api.ts';
 import { DURATION_PATTERN, durationMs } from '../lib/duration.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
-import { addStateOptions, openState, type StateOptions } from './installation-state.ts';
+import { addStateOptions, openState, type StateOptions } from './installation/state-folder.ts';
 import { printLines } from './print.ts';
 
 interface ForceOptions extends StateOptions {

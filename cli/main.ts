@@ -1,7 +1,8 @@
 /**
  * The `weir` command: one file or folder for each of its commands.
  *
- *     weir standalone | get | explain | explain-url | validate | compile | purge | prefetch | force | what-if | dnssec
+ *     weir standalone | get | top | explain | explain-url | validate | compile | purge | prefetch | force | what-if | dnssec
+ *     kubectl weir get | top | explain | purge | prefetch
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,22 +16,21 @@ import { explainCommand } from './explain/command.ts';
 import { explainUrlCommand } from './explain-url/command.ts';
 import { forceCommand } from './force.ts';
 import { getCommand } from './get/command.ts';
+import { PLUGIN } from './installation/options.ts';
 import { prefetchCommand } from './prefetch/command.ts';
 import { purgeCommand } from './purge/command.ts';
 import { standaloneCommand } from './standalone/command.ts';
+import { topCommand } from './top/command.ts';
 import { validateCommand } from './validate.ts';
 import { whatIfCommand } from './what-if/command.ts';
 
-/** What it was called as: by itself, or by kubectl as its plugin. */
-export type CommandName = 'weir' | 'kubectl weir';
+/** Those that need no more than what a Kubernetes API tells. */
+const PLUGIN_COMMANDS = [getCommand, topCommand, explainCommand, purgeCommand, prefetchCommand];
 
 const COMMANDS = [
   standaloneCommand,
-  getCommand,
-  explainCommand,
+  ...PLUGIN_COMMANDS,
   explainUrlCommand,
-  purgeCommand,
-  prefetchCommand,
   forceCommand,
   whatIfCommand,
   dnssecCommand,
@@ -38,8 +38,8 @@ const COMMANDS = [
   compileCommand,
 ];
 
-/** Under the name that people typed. */
-export async function main(argv: readonly string[], name: CommandName = 'weir'): Promise<void> {
+/** Under the name that people typed: `weir`, or PLUGIN. */
+export async function main(argv: readonly string[], name = 'weir'): Promise<void> {
   // A reader that has seen enough (`weir get | head`) is no fault of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -51,14 +51,14 @@ export async function main(argv: readonly string[], name: CommandName = 'weir'):
 }
 
 /** Runs one command; resolves with its exit code. */
-export async function weir(argv: readonly string[], name: CommandName = 'weir'): Promise<number> {
+export async function weir(argv: readonly string[], name = 'weir'): Promise<number> {
   const program = new Command(name)
     .description('A private CDN: DNS that knows where clients are, and caching edges near them.')
     .version(packageVersion(), '-v, --version')
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride()
     .addHelpText('afterAll', EXIT_CODES_HELP);
-  for (const add of COMMANDS) add(program);
+  for (const add of name === PLUGIN ? PLUGIN_COMMANDS : COMMANDS) add(program);
   process.exitCode = EXIT.ok;
   try {
     await program.parseAsync(argv);

@@ -36,6 +36,7 @@ import { createHealth } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
 import { startListeners } from './listen/listeners.ts';
 import { startLoadReports } from './load/load-reports.ts';
+import { countTraffic } from './load/traffic.ts';
 import { createMetrics } from './metrics.ts';
 import { type EdgeOptions, readOptions } from './options.ts';
 import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
@@ -148,7 +149,7 @@ export async function startEdge(
   });
   const stopLoadReports = startLoadReports(
     clock,
-    { bytesSent: () => metrics.bytesSent(), connections: () => listeners.connections() },
+    { traffic: () => countTraffic(metrics), connections: () => listeners.connections() },
     (load) => agent.report(load),
   );
   agent.connect();

@@ -55,11 +55,6 @@ export function createMetrics() {
       metrics.planRevision.set({ part: 'seq' }, revision.seq);
       metrics.domains.set(byUid.size);
     },
-    /** To all clients, since the start. */
-    async bytesSent(): Promise<number> {
-      const { values } = await metrics.clientBytes.get();
-      return values.reduce((sum, { value }) => sum + value, 0);
-    },
     /** Asked when the metrics are read. */
     followStore(stats: () => StoreStats): void {
       Object.assign(metrics.storedBytes, {

@@ -16,6 +16,7 @@ import { keepKeys } from './dnssec/keep-keys.ts';
 import { keyFiles, makeCookieSecret } from './dnssec/key-files.ts';
 import { askForDs, parentResolver } from './dnssec/parent-ds.ts';
 import { agentEvents, views } from './publish/agent-events.ts';
+import type { LoadBook } from './publish/load-book.ts';
 import { notReadyReason, Reconciler } from './reconcile.ts';
 import { Switchboard } from './relay/switchboard.ts';
 import type { Post } from './stand-by.ts';
@@ -28,6 +29,8 @@ const WRITE_OUT_MS = 3_000;
 interface LeadOptions {
   backing: Backing;
   state: StateFolder;
+  /** Takes what edges tell of their load, for people. */
+  loads: LoadBook;
   /** Agents can be let in: the manifests have been read. */
   onOpen: (switchboard: Switchboard) => void;
   clock: Clock;
@@ -39,7 +42,7 @@ export interface Leader extends Post {
   stop(): Promise<void>;
 }
 
-export async function lead({ backing, state, onOpen, clock, log }: LeadOptions): Promise<Leader> {
+export async function lead({ backing, state, loads, onOpen, clock, log }: LeadOptions): Promise<Leader> {
   const reconciler = await Reconciler.open({
     stores: backing.stores,
     outbox: {
@@ -52,7 +55,7 @@ export async function lead({ backing, state, onOpen, clock, log }: LeadOptions):
     clock,
     log,
   });
-  const switchboard: Switchboard = new Switchboard(agentEvents(reconciler), log);
+  const switchboard: Switchboard = new Switchboard(agentEvents(reconciler, loads), log);
   let open = false;
   backing.source.start((loaded) => {
     void reconciler.loaded(loaded).then(() => {

@@ -20,6 +20,7 @@ import {
 import { createLog, type Log } from '../lib/log.ts';
 import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
 import { type Leader, lead } from './lead.ts';
+import { loadBook } from './publish/load-book.ts';
 import { operatorMetrics } from './publish/metrics.ts';
 import { Sessions } from './publish/sessions.ts';
 import { StreamServer } from './publish/stream-server.ts';
@@ -97,7 +98,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     post = refusing(starting);
     sessions.follow(turnAway(sessions, starting));
     const onOpen = (switchboard: Switchboard) => sessions.follow(switchboard.attach(sessions));
-    leader = await lead({ backing, state, onOpen, clock, log });
+    const loads = loadBook(metrics, clock);
+    leader = await lead({ backing, state, loads, onOpen, clock, log });
     operatorMetrics(metrics, leader.reconciler);
     post = leader;
   };

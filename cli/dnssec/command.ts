@@ -6,7 +6,7 @@ import { publicPart, type RolloverPhase, type ZoneKeys, zoneKeys } from '../../c
 import { DEFAULT_STATE_FOLDER } from '../../contract/state-folder.ts';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { type InstallationState, openState, type StateOptions } from '../installation-state.ts';
+import { type InstallationState, openState, type StateOptions } from '../installation/state-folder.ts';
 import { printLines, printValue } from '../print.ts';
 
 interface DsOptions extends StateOptions {

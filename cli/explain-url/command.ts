@@ -5,7 +5,12 @@ import { EXPLAIN_PATH, type UrlExplanation } from '../../edge/explain-url.ts';
 import { formatListenAddress } from '../../lib/listen-address.ts';
 import { textTable } from '../../lib/text-table.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { addStateOptions, openState, readResources, type StateOptions } from '../installation-state.ts';
+import {
+  addStateOptions,
+  openState,
+  readResources,
+  type StateOptions,
+} from '../installation/state-folder.ts';
 import { printLines, printValue } from '../print.ts';
 import { textAt, viewsOf } from '../resource-views.ts';
 

@@ -4,12 +4,16 @@ import type { RoutingView } from '../../contract/stream/operator-api.ts';
 import { clientFromText } from '../../dns-server/answer/client.ts';
 import { explainDomain } from '../../dns-server/explain-domain.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { addStateOptions, openState, type StateOptions } from '../installation-state.ts';
+import {
+  addInstallationOptions,
+  type InstallationOptions,
+  withInstallation,
+} from '../installation/options.ts';
 import { printLines, printValue } from '../print.ts';
 import { explanationText } from './format.ts';
-import { geoFiles, oneView, routingOf } from './routing.ts';
+import { oneView } from './view.ts';
 
-interface ExplainOptions extends StateOptions {
+interface ExplainOptions extends InstallationOptions {
   client: string;
   type: 'A' | 'AAAA';
   output: 'text' | 'json';
@@ -22,8 +26,9 @@ export function explainCommand(program: Command): void {
     .description('print why a client gets the answer that it gets: region, ISP, and every candidate in order')
     .requiredOption('--client <ip>', 'the client’s address or network, such as 202.102.224.68')
     .addOption(new Option('--type <type>', 'the record asked for').choices(['A', 'AAAA']).default('A'))
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
-  addStateOptions(command)
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .option('--config <file>', 'with a Kubernetes API: a weir.yaml instead of the one in force');
+  addInstallationOptions(command)
     .addHelpText(
       'after',
       `
@@ -42,11 +47,12 @@ async function explain(hostname: string, options: ExplainOptions): Promise<void>
       `--client ${client}: an IP address or network, such as 202.102.224.68 or 2001:db8::/40`,
     );
   }
-  const installation = await openState(options);
-  const view = await routingOf(installation);
+  const [view, geoFiles] = await withInstallation(options, (installation) =>
+    Promise.all([installation.routing(), installation.geoFiles()]),
+  );
   const explanation = await explainDomain({
     ...oneView(view),
-    ...(await geoFiles(installation)),
+    ...geoFiles,
     name: hostname,
     client,
     now: Date.now(),

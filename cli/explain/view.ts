@@ -5,6 +5,7 @@ import { readHeldPlan, readHeldTable } from '../../agent/held-files.ts';
 import { AGENT_FILES, type StateFolder } from '../../contract/state-folder.ts';
 import { type HealthReport, report } from '../../contract/stream/messages.ts';
 import type { RoutingView } from '../../contract/stream/operator-api.ts';
+import { majorityHealth } from '../../dns-server/health/majority.ts';
 import { keepLowerSince } from '../../dns-server/plan/merge.ts';
 import { readFileIfThere } from '../../lib/atomic-file.ts';
 import { createLog } from '../../lib/log.ts';
@@ -32,6 +33,15 @@ export async function routingOnDisk(state: StateFolder): Promise<RoutingView> {
   const table = await readHeldTable(folder, log);
   const health = (await read(AGENT_FILES.health, healthNodes)) ?? [];
   return { published, table, health: { [ON_DISK]: health } };
+}
+
+/** Each dns-server has eyes of its own; where others vote, the first one's answer is as good as another's. */
+export function oneView({ published, table, health }: RoutingView) {
+  const [first = ''] = Object.keys(health).sort();
+  const own = health[first] ?? [];
+  // What one left on the disk has no name among the voters: alone, it goes by its own view.
+  const votes = table.voters?.includes(first) === true;
+  return { published, table, health: votes ? majorityHealth(own, first, table) : own };
 }
 
 /** The file holds the nodes of a report, without the report around them. */

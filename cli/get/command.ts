@@ -4,13 +4,16 @@ import { API_VERSION, type KindDefinition } from '../../contract/kinds/kind.ts';
 import { KINDS, kindByName } from '../../contract/kinds/kinds.ts';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { addStateOptions, openState, readResources, type StateOptions } from '../installation-state.ts';
+import {
+  addInstallationOptions,
+  type InstallationOptions,
+  withInstallation,
+} from '../installation/options.ts';
 import { printLines, printValue } from '../print.ts';
 import { detail } from './detail.ts';
 import { tables } from './tables.ts';
 
-interface GetOptions extends StateOptions {
-  namespace?: string;
+interface GetOptions extends InstallationOptions {
   output: 'table' | 'json' | 'yaml';
 }
 
@@ -20,11 +23,10 @@ export function getCommand(program: Command): void {
     .argument('[kind]', `${kindNames()}; all when left out`)
     .argument('[name]', 'one resource, with its conditions')
     .description('print resources as a table, or one with its conditions')
-    .option('-n, --namespace <name>', 'only of this namespace')
     .addOption(
       new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'),
     );
-  addStateOptions(command)
+  addInstallationOptions(command)
     .addHelpText(
       'after',
       `
@@ -39,8 +41,10 @@ Examples:
 
 async function get(kind: string | undefined, name: string | undefined, options: GetOptions): Promise<void> {
   const definition = kind === undefined ? undefined : knownKind(kind);
-  const resources = await readResources(await openState(options));
-  const found = selectResources(resources, { kind: definition?.kind, name, namespace: options.namespace });
+  const resources = await withInstallation(options, (installation) =>
+    installation.resources(definition?.kind),
+  );
+  const found = resources.filter(({ metadata }) => name === undefined || metadata.name === name);
   const what = [definition?.kind ?? 'resource', name].filter(Boolean).join(' ');
   if (found.length === 0 && name !== undefined) throw new CommandError(EXIT.failed, `there is no ${what}`);
 
@@ -50,24 +54,6 @@ async function get(kind: string | undefined, name: string | undefined, options: 
   else if (one) printLines(detail(one, Date.now()));
   else if (found.length > 0) printLines(tables(found, Date.now()));
   else process.stderr.write(`weir: there is no ${what}\n`);
-}
-
-interface Selection {
-  kind?: string | undefined;
-  name?: string | undefined;
-  namespace?: string | undefined;
-}
-
-export function selectResources(
-  resources: readonly ResourceView[],
-  { kind, name, namespace }: Selection,
-): ResourceView[] {
-  return resources.filter(
-    (view) =>
-      (kind === undefined || view.kind === kind) &&
-      (name === undefined || view.metadata.name === name) &&
-      (namespace === undefined || view.metadata.namespace === namespace),
-  );
 }
 
 function knownKind(text: string): KindDefinition {

@@ -1,4 +1,4 @@
-/** `weir prefetch`: writes PurgeJobs of action Prefetch into the state folder, and waits for their conditions. */
+/** `weir prefetch`: hands over PurgeJobs of action Prefetch, and waits for their conditions. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -7,23 +7,21 @@ import { manifestSchema } from '../../contract/kinds/metadata.ts';
 import { purgeJob } from '../../contract/kinds/purge-job.ts';
 import { formatPath } from '../../contract/problem.ts';
 import { DURATION_PATTERN, durationMs } from '../../lib/duration.ts';
-import { writeYaml } from '../../lib/yaml-file.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
+import type { Installation } from '../installation/installation.ts';
 import {
-  addStateOptions,
-  openState,
-  readResources,
-  resourcesOnDisk,
-  type StateOptions,
-} from '../installation-state.ts';
+  addInstallationOptions,
+  type InstallationOptions,
+  withInstallation,
+} from '../installation/options.ts';
 import { printLines } from '../print.ts';
 import { exitCodeFor } from '../purge/command.ts';
-import { type DomainName, findDomain } from '../purge/find-domain.ts';
+import { type DomainName, findDomain, namespaceIn } from '../purge/find-domain.ts';
 import { purgeName } from '../purge/job.ts';
 import { finalText } from '../purge/progress.ts';
 import { waitForJob } from '../purge/wait.ts';
 
-interface PrefetchOptions extends StateOptions {
+interface PrefetchOptions extends InstallationOptions {
   domain?: string;
   url: string[];
   from?: string;
@@ -57,7 +55,7 @@ export function prefetchCommand(program: Command): void {
       new Option('--wait <duration>', 'how long to wait').argParser(duration).default(600_000, '10m'),
     )
     .option('--no-wait', 'only hand it over; `weir get purgejobs` shows how it fares');
-  addStateOptions(command)
+  addInstallationOptions(command)
     .addHelpText(
       'after',
       `
@@ -76,31 +74,33 @@ function duration(text: string): number {
 async function prefetch(options: PrefetchOptions): Promise<void> {
   const urls = [...new Set([...options.url, ...(await urlsFrom(options.from))])];
   if (urls.length === 0) throw new CommandError(EXIT.usage, 'say what to fetch: --url or --from');
-  const installation = await openState(options);
-  const domain = findDomain(await readResources(installation), options.domain, urls);
+  await withInstallation(options, (installation) => handOver(installation, urls, options));
+}
+
+async function handOver(
+  installation: Installation,
+  urls: readonly string[],
+  options: PrefetchOptions,
+): Promise<void> {
+  const domains = await installation.resources('CdnDomain', namespaceIn(options.domain));
+  const domain = findDomain(domains, options.domain, urls);
   const manifests = prefetchManifests(
     domain,
     urls,
     options,
     purgeName(Date.now(), randomBytes(3).toString('hex')),
   );
-  for (const manifest of manifests) {
-    await writeYaml(installation.state.jobFile(domain.namespace, manifest.metadata.name), manifest);
-  }
+  for (const manifest of manifests) await installation.submit(manifest);
   const { wait } = options;
   if (wait === false) {
     printLines(manifests.map(({ metadata }) => `${metadata.namespace}/${metadata.name}: handed over`));
     return;
   }
   const started = Date.now();
-  const resources = () =>
-    installation.operator.resources().then(
-      (view) => view.resources,
-      () => resourcesOnDisk(installation.state),
-    );
   for (const { metadata } of manifests) {
     const timeoutMs = Math.max(0, started + wait - Date.now());
-    const job = await waitForJob({ ...metadata, timeoutMs, resources, onProgress: () => {} });
+    const look = () => installation.job(metadata.namespace, metadata.name);
+    const job = await waitForJob({ timeoutMs, job: look, onProgress: () => {} });
     printLines([finalText(`${metadata.namespace}/${metadata.name}`, job, Date.now() - started)]);
     process.exitCode = Math.max(Number(process.exitCode ?? EXIT.ok), exitCodeFor(job));
   }

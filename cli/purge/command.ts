@@ -1,28 +1,25 @@
 /**
- * `weir purge`: writes a PurgeJob into the state folder, as one that lay in the user's folder would be, and waits for
- * its conditions.
+ * `weir purge`: hands over a PurgeJob (into the state folder, as one that lay in the user's folder would be, or to a
+ * Kubernetes API) and waits for its conditions.
  */
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
 import { DURATION_PATTERN, durationMs } from '../../lib/duration.ts';
-import { writeYaml } from '../../lib/yaml-file.ts';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.ts';
+import type { Installation } from '../installation/installation.ts';
 import {
-  addStateOptions,
-  type InstallationState,
-  openState,
-  readResources,
-  resourcesOnDisk,
-  type StateOptions,
-} from '../installation-state.ts';
+  addInstallationOptions,
+  type InstallationOptions,
+  withInstallation,
+} from '../installation/options.ts';
 import { printLines, printValue } from '../print.ts';
-import { findDomain } from './find-domain.ts';
+import { findDomain, namespaceIn } from './find-domain.ts';
 import { type PurgeManifest, purgeManifest, purgeName, type Targets } from './job.ts';
 import { finalText, outcomeOf } from './progress.ts';
 import { waitForJob } from './wait.ts';
 
-interface PurgeOptions extends StateOptions, Targets {
+interface PurgeOptions extends InstallationOptions, Targets {
   domain?: string;
   /** Milliseconds; false with --no-wait. */
   wait: number | false;
@@ -44,7 +41,7 @@ export function purgeCommand(program: Command): void {
     .addOption(new Option('--wait <duration>', 'how long to wait').argParser(duration).default(60_000, '60s'))
     .option('--no-wait', 'only hand it over; `weir get purgejobs` shows how it fares')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
-  addStateOptions(command)
+  addInstallationOptions(command)
     .addHelpText(
       'after',
       `
@@ -55,7 +52,9 @@ Examples:
   weir purge --domain demo/video --regex '^/hls/.*[.]m3u8'
   weir purge --domain demo/video --everything`,
     )
-    .action(purge);
+    .action((options: PurgeOptions) =>
+      withInstallation(options, (installation) => purge(installation, options)),
+    );
 }
 
 function duration(text: string): number {
@@ -63,25 +62,24 @@ function duration(text: string): number {
   throw new InvalidArgumentError('A duration: a whole number and ms, s, m, h or d, such as 60s.');
 }
 
-async function purge(options: PurgeOptions): Promise<void> {
-  const installation = await openState(options);
+async function purge(installation: Installation, options: PurgeOptions): Promise<void> {
   const urls = [...options.url, ...options.prefix];
   if (options.domain === undefined && urls.length === 0) {
     throw new CommandError(EXIT.usage, 'say which domain: --domain, or --url or --prefix with its hostname');
   }
-  const domain = findDomain(await readResources(installation), options.domain, urls);
+  const domains = await installation.resources('CdnDomain', namespaceIn(options.domain));
+  const domain = findDomain(domains, options.domain, urls);
   const name = purgeName(Date.now(), randomBytes(3).toString('hex'));
   const manifest = purgeManifest(domain, options, name);
-  await writeYaml(installation.state.jobFile(domain.namespace, name), manifest);
+  await installation.submit(manifest);
   if (options.wait === false) {
     report(options.output, manifest, `${domain.namespace}/${name}: handed over`, undefined);
     return;
   }
   const started = Date.now();
   const job = await waitForJob({
-    ...manifest.metadata,
     timeoutMs: options.wait,
-    resources: () => quietResources(installation),
+    job: () => installation.job(domain.namespace, name),
     onProgress: (text) => process.stderr.isTTY && process.stderr.write(`${name}: ${text}\n`),
   });
   const text = finalText(`${domain.namespace}/${name}`, job, Date.now() - started);
@@ -93,14 +91,6 @@ export function exitCodeFor(job: ResourceView | undefined): ExitCode {
   const outcome = outcomeOf(job);
   if (outcome === undefined) return EXIT.timedOut;
   return outcome === 'Complete' ? EXIT.ok : EXIT.failed;
-}
-
-/** Once it was said that the operator does not answer, it need not be said ten times a second. */
-function quietResources({ operator, state }: InstallationState): Promise<readonly ResourceView[]> {
-  return operator.resources().then(
-    ({ resources }) => resources,
-    () => resourcesOnDisk(state),
-  );
 }
 
 function report(

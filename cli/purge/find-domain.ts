@@ -26,6 +26,11 @@ export function findDomain(
   return only(serving, hosts.join(', '), domains);
 }
 
+/** That of `namespace/name`. */
+export function namespaceIn(domain: string | undefined): string | undefined {
+  return domain?.includes('/') ? domain.split('/')[0] : undefined;
+}
+
 function isNamed(view: ResourceView, text: string): boolean {
   const { namespace, name } = view.metadata;
   return text === `${namespace}/${name}` || text === name || hostnamesOf(view).includes(text);

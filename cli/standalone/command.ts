@@ -13,7 +13,7 @@ import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { operatorClient } from '../operator-client.ts';
+import { operatorClient } from '../installation/operator-client.ts';
 import { viewsOf } from '../resource-views.ts';
 import { checkPlaces } from './check-places.ts';
 import { followInstallation } from './follow.ts';

@@ -90,6 +90,7 @@ test('follows what the operator says; its silence and half an answer change noth
     operator: () => ({
       resources: async () => ({ resources: answer() }),
       routing: () => Promise.reject(),
+      metrics: () => Promise.reject(),
       force: () => Promise.reject(),
     }),
     clock,

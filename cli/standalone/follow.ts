@@ -11,7 +11,7 @@ import { readFileIfThere } from '../../lib/atomic-file.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
-import type { OperatorClient } from '../operator-client.ts';
+import type { OperatorClient } from '../installation/operator-client.ts';
 import { viewsOf } from '../resource-views.ts';
 import { localEdges, type NamedSpec } from './local-edges.ts';
 import type { Installation, LocalEdge } from './programs.ts';

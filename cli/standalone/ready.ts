@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
-import type { OperatorClient } from '../operator-client.ts';
+import type { OperatorClient } from '../installation/operator-client.ts';
 import { conditionOf, viewsOf } from '../resource-views.ts';
 import type { Program } from './programs.ts';
 

@@ -4,8 +4,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { comparePlans } from '../../dns-server/compare-plans.ts';
 import { acceptedFiles } from '../../operator/source/folder/accepted-files.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { geoFiles, oneView, routingOf } from '../explain/routing.ts';
-import { addStateOptions, commandLog, openState, type StateOptions } from '../installation-state.ts';
+import { oneView } from '../explain/view.ts';
+import { standaloneInstallation } from '../installation/standalone.ts';
+import { addStateOptions, commandLog, openState, type StateOptions } from '../installation/state-folder.ts';
 import { printLines, printValue } from '../print.ts';
 import { comparisonText } from './format.ts';
 import { planAfter } from './manifests.ts';
@@ -52,9 +53,10 @@ function time(text: string): number {
 }
 
 async function whatIf(files: readonly string[], options: WhatIfOptions): Promise<void> {
-  const installation = await openState(options);
+  const opened = await openState(options);
+  const installation = standaloneInstallation(opened, undefined);
   const changes = await Promise.all(files.map(async (path) => ({ path, text: await readText(path) })));
-  const accepted = await acceptedFiles(installation.state, commandLog()).load();
+  const accepted = await acceptedFiles(opened.state, commandLog()).load();
   const { plan: after, problems } = planAfter(accepted, changes, new Date().toISOString());
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   if (after === undefined || problems.length > 0) {
@@ -63,7 +65,7 @@ async function whatIf(files: readonly string[], options: WhatIfOptions): Promise
       'nothing is compared: the manifests would not be accepted as they are',
     );
   }
-  const { published, table, health } = oneView(await routingOf(installation));
+  const { published, table, health } = oneView(await installation.routing());
   const names = after.domains.flatMap(({ hostnames }) => hostnames.slice(0, 1));
   const comparison = await comparePlans({
     before: published.plan,
@@ -75,7 +77,7 @@ async function whatIf(files: readonly string[], options: WhatIfOptions): Promise
       options.queries === undefined
         ? madeUpQueries(names, options.generate)
         : await readQueries(options.queries),
-    ...(await geoFiles(installation)),
+    ...(await installation.geoFiles()),
   });
   if (options.output === 'json') printValue(comparison, 'json');
   else printLines(comparisonText(comparison));

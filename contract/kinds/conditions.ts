@@ -31,6 +31,7 @@ export const CONDITION_MEANINGS: Record<string, string> = {
   Connected: 'The edge holds its stream to the operator.',
   Healthy: 'The dns-servers’ probes of its addresses succeed.',
   UpToDate: 'It serves the newest edge plan.',
+  Admitted: 'It may be in answers: nobody drained it, and it acked the purges that it had missed.',
   Complete: 'Every targeted node forgot the content, and said so.',
   Failed: 'The deadline passed first; `status.awaited` names the nodes whose ack is missing.',
   Ready: 'The sum of the others: it does what it is for.',

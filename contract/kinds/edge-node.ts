@@ -111,6 +111,16 @@ const status = statusSchema({
     .describe(
       'A purge ended without this node: it revalidates all that it stored before it may answer again.',
     ),
+  unhealthy: z
+    .array(
+      z.strictObject({
+        address: z.string().max(45).describe('One of `spec.addresses`.'),
+        detail: z.string().max(256).describe('What the last probe met.'),
+      }),
+    )
+    .max(8)
+    .optional()
+    .describe('Addresses that the majority of the dns-servers sees down.'),
   weightPercent: z
     .int()
     .min(0)
@@ -135,7 +145,7 @@ export const edgeNode = {
   description: 'One edge machine: its addresses, its region, and how its health is checked.',
   spec,
   status,
-  conditionTypes: ['Accepted', 'Connected', 'Healthy', 'UpToDate', 'Ready', 'Stalled'],
+  conditionTypes: ['Accepted', 'Connected', 'Healthy', 'UpToDate', 'Admitted', 'Ready', 'Stalled'],
   columns: [
     { name: 'Region', jsonPath: '.spec.region', description: 'The region it serves.' },
     { name: 'Addresses', jsonPath: '.spec.addresses', description: 'What DNS answers with.' },

@@ -153,6 +153,12 @@ const health = z.strictObject({
   ),
 });
 
+const rates = {
+  requestsPerSecond: z.number().min(0),
+  /** Requests for which no body came from the origin. */
+  hitsPerSecond: z.number().min(0),
+};
+
 /** How busy an edge is, at a steady beat. */
 const load = z.strictObject({
   type: z.literal('load'),
@@ -162,6 +168,13 @@ const load = z.strictObject({
   bitsPerSecond: z.number().min(0),
   /** Of clients that are open. */
   connections: z.int().min(0),
+  requestsPerSecond: rates.requestsPerSecond.optional(),
+  hitsPerSecond: rates.hitsPerSecond.optional(),
+  /** The busiest of its domains, by `namespace/name`. */
+  domains: z
+    .array(z.strictObject({ domain: z.string().max(127), ...rates, bitsPerSecond: z.number().min(0) }))
+    .max(100)
+    .optional(),
 });
 
 export const report = z.discriminatedUnion('type', [ack, nack, unmatched, done, failed, health, load]);

@@ -5,19 +5,34 @@ import { startLoadReports } from './load-reports.ts';
 
 test('tells every ten seconds what was sent since, and who is connected', async () => {
   const clock = new FakeClock();
-  let bytes = 1_000;
+  let video = { requests: 10, hits: 5, bytes: 1_000 };
   const seen: unknown[] = [];
   const stop = startLoadReports(
     clock,
-    { bytesSent: async () => bytes, connections: async () => 7, busy: () => 0.25 },
+    {
+      traffic: async () =>
+        new Map([
+          ['demo/video', video],
+          ['demo/idle', { requests: 1, hits: 0, bytes: 1 }],
+        ]),
+      connections: async () => 7,
+      busy: () => 0.25,
+    },
     (load) => seen.push(load),
   );
   clock.advance(10_000);
   await eventually(() => expect(seen).toHaveLength(1));
-  bytes += 12_500_000;
+  video = { requests: 50, hits: 35, bytes: video.bytes + 12_500_000 };
   clock.advance(10_000);
   await eventually(() => expect(seen).toHaveLength(2));
-  expect(seen[1]).toEqual({ type: 'load', cpu: 0.25, bitsPerSecond: 10_000_000, connections: 7 });
+  const rates = { requestsPerSecond: 4, hitsPerSecond: 3, bitsPerSecond: 10_000_000 };
+  expect(seen[1]).toEqual({
+    type: 'load',
+    cpu: 0.25,
+    connections: 7,
+    ...rates,
+    domains: [{ domain: 'demo/video', ...rates }],
+  });
   stop();
   clock.advance(60_000);
   expect(seen).toHaveLength(2);
@@ -26,7 +41,7 @@ test('tells every ten seconds what was sent since, and who is connected', async 
 test('measures a thread that is busy', async () => {
   const clock = new FakeClock();
   const cpus: number[] = [];
-  const sources = { bytesSent: async () => 0, connections: async () => 0 };
+  const sources = { traffic: async () => new Map(), connections: async () => 0 };
   const stop = startLoadReports(clock, sources, ({ cpu }) => cpus.push(cpu));
   const until = performance.now() + 200;
   while (performance.now() < until);

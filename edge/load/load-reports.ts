@@ -1,16 +1,21 @@
-/** Tells the operator at a steady beat how busy this edge is: its own thread and the machine, bandwidth, connections. */
+/**
+ * Tells the operator at a steady beat how busy this edge is: its own thread and the machine, connections, and what its
+ * domains got.
+ */
 import { cpus } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Report } from '../../contract/stream/messages.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { type CountsByDomain, type Rates, trafficMeter } from './traffic.ts';
 
 type LoadReport = Extract<Report, { type: 'load' }>;
 
 const BEAT_MS = 10_000;
+/** The busiest by requests; a report stays small however many domains there are. */
+const MOST_DOMAINS = 50;
 
 export interface LoadSources {
-  /** Bytes of bodies sent to clients since the start. */
-  bytesSent: () => Promise<number>;
+  traffic: () => Promise<CountsByDomain>;
   connections: () => Promise<number>;
   /** How busy the machine and this thread were since the last call, 0 to 1. */
   busy?: () => number;
@@ -22,17 +27,29 @@ export function startLoadReports(
   report: (load: LoadReport) => void,
 ): () => void {
   const busy = sources.busy ?? busyMeter();
-  let before = { at: clock.now(), bytes: 0 };
+  const traffic = trafficMeter(clock, sources.traffic);
   const beat = async () => {
-    const [bytes, connections] = await Promise.all([sources.bytesSent(), sources.connections()]);
-    const now = { at: clock.now(), bytes };
-    const seconds = Math.max(0.001, (now.at - before.at) / 1_000);
-    const bitsPerSecond = Math.max(0, ((now.bytes - before.bytes) * 8) / seconds);
-    before = now;
-    report({ type: 'load', cpu: Math.min(1, Math.max(0, busy())), bitsPerSecond, connections });
+    const [rates, connections] = await Promise.all([traffic(), sources.connections()]);
+    const rows = [...rates.values()];
+    report({
+      type: 'load',
+      cpu: Math.min(1, Math.max(0, busy())),
+      bitsPerSecond: sumOf(rows, 'bitsPerSecond'),
+      connections,
+      requestsPerSecond: sumOf(rows, 'requestsPerSecond'),
+      hitsPerSecond: sumOf(rows, 'hitsPerSecond'),
+      domains: [...rates]
+        // Requests for no domain of ours.
+        .filter(([domain]) => domain !== '')
+        .sort(([, a], [, b]) => b.requestsPerSecond - a.requestsPerSecond)
+        .slice(0, MOST_DOMAINS)
+        .map(([domain, row]) => ({ domain, ...row })),
+    });
   };
   return clock.every(BEAT_MS, () => void beat());
 }
+
+const sumOf = (rows: readonly Rates[], part: keyof Rates) => rows.reduce((sum, row) => sum + row[part], 0);
 
 /** One thread serves: it is at its end long before a machine of many cores is. */
 function busyMeter(): () => number {

@@ -17,6 +17,8 @@ type Query = Record<string, string | number | boolean>;
 
 export interface KubernetesApi {
   get(path: string, query?: Query): Promise<unknown>;
+  /** What is no JSON, such as metrics behind the API server’s proxy. */
+  text(path: string): Promise<string>;
   create(path: string, body: unknown): Promise<unknown>;
   /** Guarded by the resourceVersion that the body carries. */
   replace(path: string, body: unknown): Promise<unknown>;
@@ -47,8 +49,9 @@ export function hasStatus(error: unknown, ...statuses: number[]): boolean {
 
 const failure = z.object({ reason: z.string().default(''), message: z.string().default('') });
 
-export function kubernetesApi(credentials: Credentials): KubernetesApi {
-  return new Api(credentials);
+/** `agent` is how audit logs name us. */
+export function kubernetesApi(credentials: Credentials, agent = 'weir-operator'): KubernetesApi {
+  return new Api(credentials, agent);
 }
 
 interface Sending {
@@ -62,14 +65,21 @@ interface Sending {
 
 class Api implements KubernetesApi {
   readonly #credentials: Credentials;
+  readonly #agent: string;
   #pool: { agent: Agent; key: string } | undefined;
 
-  constructor(credentials: Credentials) {
+  constructor(credentials: Credentials, agent: string) {
     this.#credentials = credentials;
+    this.#agent = agent;
   }
 
   get(path: string, query: Query = {}): Promise<unknown> {
     return this.#json({ method: 'GET', path, query });
+  }
+
+  async text(path: string): Promise<string> {
+    const { body } = await this.#send({ method: 'GET', path });
+    return body.text();
   }
 
   create(path: string, body: unknown): Promise<unknown> {
@@ -124,8 +134,8 @@ class Api implements KubernetesApi {
       dispatcher: this.#dispatcher(tls),
       headers: {
         ...headers,
-        accept: 'application/json',
-        'user-agent': 'weir-operator',
+        accept: 'application/json, text/plain;q=0.9',
+        'user-agent': this.#agent,
         ...(body !== undefined && { 'content-type': type }),
       },
       body: body === undefined ? null : JSON.stringify(body),

@@ -18,15 +18,18 @@ const TLS_OPTIONS = ['ca', 'cert', 'key', 'servername', 'rejectUnauthorized'] as
 /** The named kubeconfig, else KUBECONFIG or the one of the user, else that of the pod; and the namespace it names. */
 export async function loadCredentials(
   kubeconfig: string | undefined,
+  context?: string,
 ): Promise<{ credentials: Credentials; namespace: string }> {
   // Loaded here only: 90 MB that the folder source does without.
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   if (kubeconfig === undefined) config.loadFromDefault();
   else config.loadFromFile(kubeconfig);
+  if (context !== undefined) config.setCurrentContext(context);
   const cluster = config.getCurrentCluster();
   if (!cluster) {
-    throw new Error(`kubeconfig ${kubeconfig ?? ''}: its current-context names no cluster`);
+    const name = config.getCurrentContext() || '(none)';
+    throw new Error(`kubeconfig ${kubeconfig ?? ''}: the context ${name} names no cluster`);
   }
   if (cluster.proxyUrl) {
     throw new Error(`kubeconfig: cluster ${cluster.name}: proxy-url is not supported`);

@@ -27,15 +27,14 @@ const page = z.object({
   items: z.array(apiObject),
 });
 
-/** The objects of a kind in all namespaces. */
-export function collectionPath({ plural }: KindDefinition): string {
-  return `/apis/${GROUP}/${VERSION}/${plural}`;
+/** The objects of a kind, in one namespace or in all; nodes are in none. */
+export function collectionPath({ plural, scope }: KindDefinition, namespace?: string): string {
+  const place = scope === 'Namespaced' && namespace !== undefined ? `namespaces/${namespace}/` : '';
+  return `/apis/${GROUP}/${VERSION}/${place}${plural}`;
 }
 
 export function objectPath({ kind, namespace, name }: ObjectRef): string {
-  const { plural, scope } = KINDS[kind];
-  const place = scope === 'Namespaced' ? `namespaces/${namespace}/` : '';
-  return `/apis/${GROUP}/${VERSION}/${place}${plural}/${name}`;
+  return `${collectionPath(KINDS[kind], namespace)}/${name}`;
 }
 
 export function refOfObject(kind: KindName, { metadata: { name, namespace = '' } }: ApiObject): ObjectRef {

@@ -57,6 +57,7 @@ function playedApi(): KubernetesApi {
     create: refuse,
     replace: refuse,
     apply: refuse,
+    text: refuse,
     remove: refuse,
     close: async () => {},
     async get() {

@@ -2,10 +2,11 @@
 import { compareRevisions } from '../../contract/plans/revision.ts';
 import type { Reconciler } from '../reconcile.ts';
 import type { Desk } from '../relay/switchboard.ts';
+import type { LoadBook } from './load-book.ts';
 import { Refusal } from './refusal.ts';
 import type { Views } from './stream-server.ts';
 
-export function agentEvents(reconciler: Reconciler): Desk {
+export function agentEvents(reconciler: Reconciler, loads: LoadBook): Desk {
   return {
     async connecting(agent) {
       const { role, node } = agent;
@@ -24,7 +25,10 @@ export function agentEvents(reconciler: Reconciler): Desk {
       }
     },
     disconnected: ({ role, node }) => reconciler.event({ type: 'disconnect', role, node }),
-    reported: ({ role, node }, report) => reconciler.event({ type: 'report', role, node, report }),
+    reported({ role, node }, report) {
+      if (report.type === 'load') loads.note(node, report);
+      reconciler.event({ type: 'report', role, node, report });
+    },
     plan: (role) => reconciler.plan(role),
     table: () => reconciler.table(),
   };

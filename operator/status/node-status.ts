@@ -5,6 +5,9 @@ import { compareRevisions, formatRevision, type Revision } from '../../contract/
 import type { DecideState, NodeState } from '../decide/state.ts';
 import { fails, holds, ready, unknown, type Verdict } from './verdict.ts';
 
+/** What a spec may have; a dns-server may still tell of those that it had before. */
+const MOST_ADDRESSES = 8;
+
 interface NodeInput {
   name: string;
   acceptance: Verdict;
@@ -23,7 +26,7 @@ export function nodeVerdicts({ name, acceptance, schedulable, published, state }
     upToDateVerdict(node, published),
   ];
   const admitted = admittedVerdict(node, schedulable);
-  return [...parts, ready([...parts, admitted], 'in the answers')];
+  return [...parts, admitted, ready([...parts, admitted], 'in the answers')];
 }
 
 function connectedVerdict(node: NodeState | undefined): Verdict {
@@ -32,11 +35,28 @@ function connectedVerdict(node: NodeState | undefined): Verdict {
     : fails('Connected', 'NotConnected', 'holds no stream to the operator; it may be serving all the same');
 }
 
-/** The view of the connected dns-servers: the majority decides, where any has one. */
-function healthyVerdict(name: string, { dnsServers }: DecideState): Verdict {
-  const views = [...dnsServers.values()]
+/** The views that connected dns-servers have of a node. */
+function viewsOf(name: string, { dnsServers }: DecideState) {
+  return [...dnsServers.values()]
     .filter(({ connected }) => connected)
     .flatMap(({ health }) => health.filter(({ node }) => node === name));
+}
+
+/** Addresses that more than half of those views have as down, with what one of them says. */
+export function unhealthyAddresses(name: string, state: DecideState): { address: string; detail: string }[] {
+  const views = viewsOf(name, state);
+  const down = views.flatMap(({ addresses }) => addresses.filter(({ healthy }) => !healthy));
+  const rows = new Map(down.map(({ address, detail }) => [address, detail]));
+  return [...rows]
+    .filter(([wanted]) => down.filter(({ address }) => address === wanted).length * 2 > views.length)
+    .map(([address, detail]) => ({ address, detail }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
+    .slice(0, MOST_ADDRESSES);
+}
+
+/** The view of the connected dns-servers: the majority decides, where any has one. */
+function healthyVerdict(name: string, state: DecideState): Verdict {
+  const views = viewsOf(name, state);
   if (views.length === 0) return unknown('Healthy', 'NotProbed', 'no connected dns-server probes it yet');
   const down = views.filter(({ addresses }) => addresses.every(({ healthy }) => !healthy));
   if (down.length * 2 <= views.length) return holds('Healthy', 'Healthy', 'answers its health checks');
@@ -69,5 +89,5 @@ function admittedVerdict(node: NodeState | undefined, schedulable: boolean): Ver
   if (!schedulable) return fails('Admitted', 'Cordoned', 'spec.schedulable is false');
   if (node && node.gates.size > 0)
     return fails('Admitted', 'CatchingUp', 'purges that it missed are not acked yet');
-  return holds('Admitted', 'Admitted', '');
+  return holds('Admitted', 'Admitted', 'may answer');
 }

@@ -104,8 +104,13 @@ describe('a node', () => {
     expect(desk.condition('EdgeNode', 'a', 'Healthy')).toMatchObject({
       message: 'health checks fail: timed out',
     });
+    expect(desk.status('EdgeNode', 'a')).toMatchObject({
+      unhealthy: [{ address: '192.0.2.10', detail: 'timed out' }],
+    });
     desk.dns(2, true);
+    expect(desk.status('EdgeNode', 'a')).not.toHaveProperty('unhealthy');
     expect(desk.reason('EdgeNode', 'a')).toBe('Behind');
+    expect(desk.reason('EdgeNode', 'a', 'Admitted')).toBe('CatchingUp');
     desk.leader.ack('a', 1, 1);
     expect(desk.reason('EdgeNode', 'a')).toBe('CatchingUp');
     expect(desk.status('EdgeNode', 'a')).toMatchObject({ mustRevalidate: true });

@@ -12,7 +12,7 @@ import type { DecideState, NodeState } from '../decide/state.ts';
 import type { Publication } from '../publish/publication.ts';
 import { domainVerdicts } from './domain-status.ts';
 import { jobCounts, jobVerdicts, refusedJobVerdicts } from './job-status.ts';
-import { nodeVerdicts } from './node-status.ts';
+import { nodeVerdicts, unhealthyAddresses } from './node-status.ts';
 import { type Statuses, type StatusRecord, statusOf } from './record.ts';
 import { accepted, fails, toConditions, type Verdict } from './verdict.ts';
 
@@ -95,10 +95,12 @@ function statusFor(
     const { schedulable } = resource.spec;
     const published = publication.edge?.revision;
     const acked = node?.known ? node.acked : undefined;
+    const unhealthy = unhealthyAddresses(name, state);
     return {
       observedGeneration: generation,
       ...(acked && { acked }),
       mustRevalidate: node?.revalidation !== undefined,
+      ...(unhealthy.length > 0 && { unhealthy }),
       ...(node && node.load.weight < 1 && { weightPercent: Math.round(node.load.weight * 100) }),
       ...forcedStatus(node),
       conditions: conditions(nodeVerdicts({ name, acceptance, schedulable, published, state })),

@@ -89,7 +89,7 @@ test('the day of the quickstart', { timeout: 120_000 }, async () => {
   running = child;
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  await eventually(() => expect(said).toContain('Ctrl-C stops everything.'));
+  await eventually(() => expect(said).toContain('Ctrl-C stops everything.'), 60_000);
 
   expect(await addresses(dns ?? 0, CLIENTS.zhengzhou)).toEqual(['127.0.2.1']);
   expect(await addresses(dns ?? 0, CLIENTS.california)).toEqual(['127.0.3.1']);
@@ -104,6 +104,9 @@ test('the day of the quickstart', { timeout: 120_000 }, async () => {
 
   const purge = await run('weir', 'purge', '--url', 'http://video.example.com/page.html', '--state', state);
   expect(purge).toMatchObject({ code: 0, stdout: expect.stringContaining('Complete: 2 of 2 nodes acked') });
+  const top = await run('weir', 'top', '--once', '--state', state);
+  const { edges } = JSON.parse(top.stdout);
+  expect(edges.map(({ node }: { node: string }) => node).sort()).toEqual(['la-1', 'zz-1']);
   const why = ['explain', 'video.example.com', '--client', '202.102.224.68', '--state', state];
   expect(await run('weir', ...why)).toMatchObject({
     code: 0,

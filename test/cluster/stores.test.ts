@@ -139,6 +139,7 @@ describe('the Lease', () => {
 
 /** Its methods, to put others in place of some. */
 const kubernetesApiOf = (api: KubernetesApi): KubernetesApi => ({
+  text: (path) => api.text(path),
   get: (...args) => api.get(...args),
   create: (...args) => api.create(...args),
   replace: (...args) => api.replace(...args),

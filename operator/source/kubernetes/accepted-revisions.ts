@@ -48,6 +48,51 @@ interface Kept {
 
 const CONFIG = 'weir.yaml';
 
+interface Listed {
+  accepted: Accepted;
+  /** What was read, oldest first. */
+  kept: { key: string; digest: string; row: ControllerRevision }[];
+}
+
+/**
+ * All forms that the cluster holds. A form counts where it belongs: who may write into one namespace has no say in the
+ * forms of another, nor in the settings. Without `namespace`, the operator's own, settings count from anywhere.
+ */
+export async function listAccepted({
+  api,
+  namespace,
+  log,
+}: Pick<AcceptedRevisionsOptions, 'api' | 'log'> & { namespace?: string }): Promise<Listed> {
+  const { objects } = await listAll((path, query) => api.get(path, query), REVISIONS, {
+    labelSelector: LABEL,
+  });
+  const resources = new Map<string, AcceptedResource>();
+  const kept: Listed['kept'] = [];
+  let config: Accepted['config'];
+  const rows = z.array(controllerRevision).parse(objects);
+  const isAt = ({ metadata }: ControllerRevision, place: string | undefined) =>
+    place === undefined || metadata.namespace === place;
+  // The newest form of each comes last, and stays.
+  for (const row of rows.sort((a, b) => a.revision - b.revision)) {
+    try {
+      if (row.metadata.labels?.[LABEL] === CONFIG) {
+        if (!isAt(row, namespace)) continue;
+        config = weirConfig.parse(row.data);
+        kept.push({ key: CONFIG, digest: canonicalDigest(config), row });
+      } else {
+        const form = parseStored(row.data);
+        if (!isAt(row, form.resource.metadata.namespace || namespace)) continue;
+        const key = resourceKey(refOf(form.resource));
+        resources.set(key, form);
+        kept.push({ key, digest: storedDigest(form), row });
+      }
+    } catch (error) {
+      log.error({ err: error, name: row.metadata.name }, 'an accepted form does not read');
+    }
+  }
+  return { accepted: { config, resources }, kept };
+}
+
 export function acceptedRevisions(options: AcceptedRevisionsOptions): AcceptedStore {
   return new AcceptedRevisions(options);
 }
@@ -62,29 +107,10 @@ class AcceptedRevisions implements AcceptedStore {
   }
 
   async load(): Promise<Accepted> {
-    const { api } = this.#options;
-    const { objects } = await listAll((path, query) => api.get(path, query), REVISIONS, {
-      labelSelector: LABEL,
-    });
-    const resources = new Map<string, AcceptedResource>();
-    let config: Accepted['config'];
-    const rows = z.array(controllerRevision).parse(objects);
-    // The newest form of each comes last, and stays.
-    for (const row of rows.sort((a, b) => a.revision - b.revision)) {
-      try {
-        if (row.metadata.labels?.[LABEL] === CONFIG) {
-          config = weirConfig.parse(row.data);
-          this.#remember(CONFIG, canonicalDigest(config), row);
-        } else {
-          const form = parseStored(row.data);
-          const key = resourceKey(refOf(form.resource));
-          resources.set(key, form);
-          this.#remember(key, storedDigest(form), row);
-        }
-      } catch (error) {
-        this.#options.log.error({ err: error, name: row.metadata.name }, 'an accepted form does not read');
-      }
-    }
+    const { accepted, kept } = await listAccepted(this.#options);
+    for (const { key, digest, row } of kept) this.#remember(key, digest, row);
+    const { config } = accepted;
+    const resources = new Map(accepted.resources);
     for (const job of await this.#begunJobs()) resources.set(resourceKey(refOf(job.resource)), job);
     return { config, resources };
   }

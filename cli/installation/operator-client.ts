@@ -1,5 +1,6 @@
 /** Asks a running operator. An operator that does not answer is a normal thing: callers have another place to look. */
-import { Whereabouts } from '../agent/whereabouts.ts';
+
+import { Whereabouts } from '../../agent/whereabouts.ts';
 import {
   FORCE_PATH,
   type ForceRequest,
@@ -7,12 +8,14 @@ import {
   type ResourcesView,
   ROUTING_PATH,
   type RoutingView,
-} from '../contract/stream/operator-api.ts';
-import { readFileIfThere } from '../lib/atomic-file.ts';
+} from '../../contract/stream/operator-api.ts';
+import { readFileIfThere } from '../../lib/atomic-file.ts';
 
 export interface OperatorClient {
   resources(): Promise<ResourcesView>;
   routing(): Promise<RoutingView>;
+  /** As Prometheus reads them. */
+  metrics(): Promise<string>;
   /** Resolves when it is in force and durable; a node that does not exist throws. */
   force(request: ForceRequest): Promise<void>;
 }
@@ -44,6 +47,7 @@ export function operatorClient(url: string, tokenFile: string): OperatorClient {
     // Both ends are of one installation and one version: the types are the contract.
     resources: async () => (await get(RESOURCES_PATH)) as ResourcesView,
     routing: async () => (await get(ROUTING_PATH)) as RoutingView,
+    metrics: async () => (await ask('/metrics')).body.text(),
     async force(asked) {
       await (await ask(FORCE_PATH, asked)).body.dump();
     },

@@ -3,16 +3,16 @@
  * not answer. Which of the two it was is said in one line.
  */
 import type { Command } from 'commander';
-import { type WeirConfig, weirConfig } from '../contract/config/weir-config.ts';
-import { DEFAULT_STATE_FOLDER, type StateFolder, stateFolder } from '../contract/state-folder.ts';
-import type { ResourceView } from '../contract/stream/operator-api.ts';
-import { readFileIfThere } from '../lib/atomic-file.ts';
-import { createLog } from '../lib/log.ts';
-import { readYaml } from '../lib/yaml-file.ts';
-import { acceptedFiles } from '../operator/source/folder/accepted-files.ts';
-import { statusFiles } from '../operator/status/status-files.ts';
-import { resourcesView } from '../operator/status/view.ts';
-import { CommandError, EXIT } from './exit-codes.ts';
+import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
+import { DEFAULT_STATE_FOLDER, type StateFolder, stateFolder } from '../../contract/state-folder.ts';
+import type { ResourceView } from '../../contract/stream/operator-api.ts';
+import { readFileIfThere } from '../../lib/atomic-file.ts';
+import { createLog } from '../../lib/log.ts';
+import { readYaml } from '../../lib/yaml-file.ts';
+import { acceptedFiles } from '../../operator/source/folder/accepted-files.ts';
+import { statusFiles } from '../../operator/status/status-files.ts';
+import { resourcesView } from '../../operator/status/view.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
 import { type OperatorClient, operatorClient } from './operator-client.ts';
 
 export interface StateOptions {
