@@ -35,6 +35,7 @@ import { headerOf } from './headers.ts';
 import { createHealth } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
 import { startListeners } from './listen/listeners.ts';
+import { chooseSendFile } from './listen/send-file.ts';
 import { startLoadReports } from './load/load-reports.ts';
 import { countTraffic } from './load/traffic.ts';
 import { createMetrics } from './metrics.ts';
@@ -131,8 +132,9 @@ export async function startEdge(
 
   await plans.load();
   await agent.load();
+  const sendFile = await chooseSendFile(options.sendfile, log);
   const listeners = await startListeners(options.listen, () =>
-    createHttpServer({ pipeline, readyHits, metrics, log }),
+    createHttpServer({ pipeline, readyHits, sendFile, metrics, log }),
   );
   const admin = await startAdminServer({
     listen: options.admin,

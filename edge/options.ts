@@ -4,6 +4,7 @@ import { operatorUrls } from '../agent/whereabouts.ts';
 import { edgeNodeName } from '../contract/kinds/node-name.ts';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
+import { SENDFILE_MODES, type SendfileMode } from './listen/send-file.ts';
 
 export interface EdgeOptions {
   /** The EdgeNode's name. */
@@ -18,6 +19,7 @@ export interface EdgeOptions {
   /** Bytes of the memory tier and of the disk tier. */
   memory: number;
   disk: number;
+  sendfile: SendfileMode;
 }
 
 const EXAMPLE = `
@@ -65,6 +67,11 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
       new Option('--disk <size>', 'what the disk tier may hold')
         .argParser(size)
         .default(byteSize('1GiB'), '1GiB'),
+    )
+    .addOption(
+      new Option('--sendfile <mode>', 'large bodies by sendfile(2), on Linux')
+        .choices(SENDFILE_MODES)
+        .default('auto'),
     )
     .addHelpText('after', EXAMPLE)
     .parse(argv)

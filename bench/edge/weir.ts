@@ -7,8 +7,8 @@ import { freePort, HOST, type Server } from './server.ts';
 const MAIN = join(import.meta.dirname, '../../edge/main.ts');
 
 export const weir: Server = edge('weir', 'memory', '512MiB');
-/** No body fits into its memory tier: each comes from the disk, or from what the kernel keeps of it. */
-export const weirDisk: Server = edge('weir-disk', 'disk', '0KiB');
+/** No large body fits into its memory tier: each comes from the disk, or from what the kernel keeps of it. */
+export const weirDisk: Server = edge('weir-disk', 'disk', '4MiB');
 
 function edge(name: string, tier: Server['tier'], memory: string): Server {
   return {

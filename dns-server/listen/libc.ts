@@ -3,6 +3,7 @@
  * kernel reads and writes is mapped outside of the JavaScript heap: no collector can move or free it meanwhile.
  */
 import { endianness } from 'node:os';
+import { importFfi } from '../../lib/ffi.ts';
 
 /** Addresses in memory, and file descriptors, as the C library has them. */
 export interface Libc {
@@ -63,15 +64,4 @@ export async function loadLibc(): Promise<Libc> {
       return { at, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
     },
   };
-}
-
-/** Importing it prints that it is experimental, which whoever runs the server can do nothing about. */
-async function importFfi(): Promise<typeof import('node:ffi')> {
-  const emitWarning = process.emitWarning.bind(process);
-  process.emitWarning = () => {};
-  try {
-    return await import('node:ffi');
-  } finally {
-    process.emitWarning = emitWarning;
-  }
 }

@@ -3,16 +3,21 @@
  * their outcome cannot change. A head holds for at most a second (Age, ttl), and only while plan, purge generation and
  * the entry in memory are the ones that it was made from; so each request asks for these anew.
  *
- *     host, url ──> place (target, domain, rule, key; per plan) ──> entry in memory ──> ready head, with its body
+ *     host, url ──> place (target, domain, rule, key; per plan) ──> entry in memory ──> ready head, with its body in memory,
+ *                                                                                     or in a file found whole before
  */
 import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../../lib/clock.ts';
 import { ageMs, freshLeftMs } from '../cache/freshness.ts';
 import { type CacheKey, cacheKey } from '../cache/key.ts';
 import type { HotEntry } from '../cache/memory-tier.ts';
+import type { OpenBody } from '../cache/open-bodies.ts';
+import { type ByteRange, parseRange, resolveRange } from '../cache/range.ts';
 import { selectVariant, whyForward } from '../cache/select.ts';
 import type { Store } from '../cache/store.ts';
+import type { StoredObject } from '../cache/stored-object.ts';
 import { type Exchange, openExchange } from '../exchange.ts';
+import type { Headers } from '../headers.ts';
 import { HEALTH_PATH } from '../listen/health.ts';
 import type { PlainRequest } from '../listen/plain-request.ts';
 import type { Plans } from '../plan/plans.ts';
@@ -25,9 +30,17 @@ import { storedHead } from './serving.ts';
 export interface ReadyHit {
   /** Status line and fields, without those of the connection and the empty line. */
   head: string;
-  body: Buffer;
+  body: Buffer | PartOfFile;
+  /** Of the body. */
+  length: number;
   /** The domain's label. */
   domain: string;
+}
+
+/** To be held while it is sent. */
+export interface PartOfFile {
+  file: OpenBody;
+  first: number;
 }
 
 export type ReadyHits = (request: PlainRequest) => ReadyHit | undefined;
@@ -38,12 +51,19 @@ interface Place {
   made: Made | undefined;
 }
 
-interface Made extends ReadyHit {
-  objectId: string;
+/** Holds for a moment, for any range of the object. */
+interface Made {
+  object: StoredObject;
   entry: HotEntry;
   generation: number;
   from: number;
   until: number;
+  /** The body where it is in memory; else it is a file, which has to be asked for each time. */
+  bytes: Buffer | undefined;
+  /** The answer with the whole body. */
+  whole: Omit<ReadyHit, 'body'>;
+  /** What stands before and behind the fields that tell the range; nothing where there are no ranges. */
+  partial: readonly [before: string, behind: string] | undefined;
 }
 
 /** Hosts and targets that are remembered with what they lead to. Forgetting one costs the pipeline's steps again. */
@@ -77,39 +97,89 @@ export function createReadyHits({
 
   function make({ exchange }: Place, entry: HotEntry, now: number): Made | undefined {
     const object = selectVariant(entry.variants, exchange);
-    const body = object && entry.bodies.get(object.id);
     // What a request may vary on is not looked at here.
-    if (object === undefined || body === undefined || entry.variants.length > 1) return undefined;
+    if (object === undefined || entry.variants.length > 1) return undefined;
     if (object.selection.length > 0 || object.status !== 200) return undefined;
     if (whyForward(exchange, entry.variants, object, (each) => store.mustRevalidate(each), now))
       return undefined;
-    const { status, headers } = storedHead(exchange, object, { now, teller, length: object.size });
-    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const headFor = (request: Exchange['request']) =>
+      headText(storedHead({ ...exchange, request }, object, { now, teller, length: object.size }));
     const left = freshLeftMs(object, exchange.rule.rule.ttl, now);
     return {
-      objectId: object.id,
+      object,
       entry,
       generation: store.generation,
-      head: `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}`,
-      body,
-      domain: exchange.domain.label,
       from: now,
       until: now + Math.min(1_000 - (ageMs(object, now) % 1_000), left % 1_000 || 1_000),
+      bytes: entry.bodies.get(object.id),
+      whole: { head: headFor(exchange.request), length: object.size, domain: exchange.domain.label },
+      partial: aroundRange(headFor(firstByteOf(exchange.request)), object.size),
     };
   }
 
-  return function ready(request) {
-    const place = placeOf(request);
-    const entry = place && store.hot(place.key);
-    if (place === undefined || entry === undefined) return undefined;
+  function madeFor(place: Place, entry: HotEntry): Made | undefined {
     const now = clock.now();
     const { made } = place;
     const holds =
       made?.entry === entry && made.generation === store.generation && now >= made.from && now < made.until;
     if (!holds) place.made = make(place, entry, now);
-    if (place.made !== undefined) store.used(place.made.objectId);
     return place.made;
+  }
+
+  function bodyOf({ object, bytes }: Made, { first, last }: ByteRange): ReadyHit['body'] | undefined {
+    if (bytes !== undefined) return bytes.subarray(first, last + 1);
+    const file = store.whole(object, first, last);
+    return file && { file, first };
+  }
+
+  return function ready(request) {
+    const place = placeOf(request);
+    const entry = place && store.hot(place.key);
+    const made = place && entry && madeFor(place, entry);
+    if (made === undefined) return undefined;
+    const { object, whole, partial } = made;
+    const range = request.range === undefined ? undefined : oneRange(request.range, object.size);
+    if (request.range !== undefined && (range === undefined || partial === undefined)) return undefined;
+    const { first, last } = range ?? { first: 0, last: object.size - 1 };
+    const body = bodyOf(made, { first, last });
+    if (body === undefined) return undefined;
+    store.used(object.id);
+    if (range === undefined || partial === undefined) return { ...whole, body };
+    const length = last - first + 1;
+    const [before, behind] = partial;
+    return {
+      head: `${before}${rangeFields({ first, last }, object.size)}${behind}`,
+      body,
+      length,
+      domain: whole.domain,
+    };
   };
+}
+
+function headText({ status, headers }: { status: number; headers: Headers }): string {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}`;
+}
+
+/** The request that the head of a partial answer is made for, before the range is put into its place. */
+const firstByteOf = (request: Exchange['request']): Exchange['request'] => ({
+  ...request,
+  headers: { ...request.headers, range: 'bytes=0-0' },
+});
+
+function rangeFields({ first, last }: ByteRange, size: number): string {
+  return `content-range: bytes ${first}-${last}/${size}\r\ncontent-length: ${last - first + 1}\r\n`;
+}
+
+function aroundRange(head: string, size: number): Made['partial'] {
+  const [before, behind, more] = head.split(rangeFields({ first: 0, last: 0 }, size));
+  return before !== undefined && behind !== undefined && more === undefined ? [before, behind] : undefined;
+}
+
+function oneRange(header: string, size: number): ByteRange | undefined {
+  const spec = parseRange(header);
+  const range = spec && resolveRange(spec, size);
+  return range === 'unsatisfiable' ? undefined : range;
 }
 
 /** The pipeline's steps up to the key, for a request that has nothing but a host and a target. */

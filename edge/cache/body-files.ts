@@ -2,8 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { BLOCK_BYTES, CorruptBody, type StoredObject } from './stored-object.ts';
+import { CorruptBody, type StoredObject } from './stored-object.ts';
 
 export type BodyFiles = ReturnType<typeof bodyFiles>;
 
@@ -16,12 +15,8 @@ export function bodyFiles(folder: string) {
     /** For a body that is being fetched: written and read at once. */
     create: (id: string): Promise<FileHandle> => open(pathOf(id), 'wx+'),
     remove: (id: string): Promise<void> => rm(pathOf(id), { force: true }),
-    /** A whole small body, checked. */
-    async readBlock(object: StoredObject): Promise<Buffer> {
-      await using body = await openBody(pathOf(object.id), object);
-      return await body.block(0, Buffer.allocUnsafeSlow(object.size));
-    },
-    open: (object: StoredObject): Promise<StoredBody> => openBody(pathOf(object.id), object),
+    /** To be read. Throws CorruptBody where it is not there, or not as long as it should be. */
+    open: (object: StoredObject): Promise<FileHandle> => openWhole(pathOf(object.id), object.size),
     /** Removes files that no row of the index names, and that are older than `before`: a crash left them. */
     async sweep(isKnown: (id: string) => boolean, before: number): Promise<number> {
       let removed = 0;
@@ -39,32 +34,12 @@ export function bodyFiles(folder: string) {
   };
 }
 
-/** An open body. Every block that leaves it has been compared with its checksum. */
-export interface StoredBody extends AsyncDisposable {
-  /** Block `index` into `buffer`; the result is the filled part of it. Throws CorruptBody. */
-  block(index: number, buffer: Buffer): Promise<Buffer>;
-}
-
-async function openBody(path: string, object: StoredObject): Promise<StoredBody> {
+async function openWhole(path: string, expected: number): Promise<FileHandle> {
   const handle = await open(path, 'r').catch((error: unknown) => {
     throw new CorruptBody(`${path} cannot be opened`, { cause: error });
   });
   const { size } = await handle.stat();
-  if (size !== object.size) {
-    await handle.close();
-    throw new CorruptBody(`${path} has ${size} bytes instead of ${object.size}`);
-  }
-  return {
-    async block(index, buffer) {
-      const start = index * BLOCK_BYTES;
-      const length = Math.min(BLOCK_BYTES, object.size - start);
-      const { bytesRead } = await handle.read(buffer, 0, length, start);
-      const block = buffer.subarray(0, bytesRead);
-      if (bytesRead !== length || crc32(block) !== (object.checksums[index] ?? 0)) {
-        throw new CorruptBody(`${path} is damaged in block ${index}`);
-      }
-      return block;
-    },
-    [Symbol.asyncDispose]: () => handle.close(),
-  };
+  if (size === expected) return handle;
+  await handle.close();
+  throw new CorruptBody(`${path} has ${size} bytes instead of ${expected}`);
 }

@@ -6,5 +6,7 @@ export interface ByteSource {
    * cannot be had: then the client must see a broken transfer, never a short one that looks whole.
    */
   read(offset: number, buffer: Buffer): Promise<Buffer>;
+  /** The same bytes as part of a file that may be sent as it is, where that is so; not after `close`. */
+  file?(first: number, last: number): number | undefined;
   close(): Promise<void>;
 }

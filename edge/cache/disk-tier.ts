@@ -11,6 +11,7 @@ import { type BodyFiles, bodyFiles } from './body-files.ts';
 import type { ByteSource } from './byte-source.ts';
 import { type DiskIndex, type DroppedRow, openDiskIndex } from './disk-index.ts';
 import type { CacheKey } from './key.ts';
+import { OpenBodies, type OpenBody } from './open-bodies.ts';
 import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
 
 export interface DiskTierOptions {
@@ -34,6 +35,7 @@ export class DiskTier {
   readonly index: DiskIndex;
   readonly #options: DiskTierOptions;
   readonly #files: BodyFiles;
+  readonly #bodies: OpenBodies;
   readonly #background = new Set<Promise<unknown>>();
   readonly #used = new Set<string>();
   readonly #stopNotingUses: () => void;
@@ -48,6 +50,7 @@ export class DiskTier {
     this.#options = options;
     this.index = openDiskIndex(folder, log);
     this.#files = bodyFiles(join(folder, 'objects'));
+    this.#bodies = new OpenBodies(this.#files.open, (error) => this.failed('read', error));
     this.#totals = this.index.totals();
     this.#stopNotingUses = clock.every(TOUCH_EVERY_MS, () => this.#noteUses());
     this.#makeRoom();
@@ -112,13 +115,18 @@ export class DiskTier {
   }
 
   /** A body of one block, checked. */
-  readSmall(object: StoredObject): Promise<Buffer> {
-    return this.#files.readBlock(object);
+  async readSmall(object: StoredObject): Promise<Buffer> {
+    const body = await this.#bodies.take(object);
+    try {
+      return await body.block(0, Buffer.allocUnsafeSlow(object.size));
+    } finally {
+      body.letGo();
+    }
   }
 
   /** A larger body, checked block by block as it is read; `onDamage` hears what is found then. */
   async openLarge(object: StoredObject, onDamage: (error: unknown) => Error): Promise<ByteSource> {
-    const body = await this.#files.open(object);
+    const body = await this.#bodies.take(object);
     return {
       read: async (offset, buffer) => {
         if (offset >= object.size) return buffer.subarray(0, 0);
@@ -127,8 +135,14 @@ export class DiskTier {
         });
         return block.subarray(offset % BLOCK_BYTES);
       },
-      close: async () => await body[Symbol.asyncDispose](),
+      file: (first, last) => (body.isWhole(first, last) ? body.fd : undefined),
+      close: async () => body.letGo(),
     };
+  }
+
+  /** An open file that may be sent as it is from `first` to `last`. */
+  whole(object: StoredObject, first: number, last: number): OpenBody | undefined {
+    return this.#bodies.whole(object, first, last);
   }
 
   drop(id: string): void {
@@ -146,6 +160,7 @@ export class DiskTier {
   /** Removes a file that no row names. */
   discard(id: string): void {
     this.#grown(id);
+    this.#bodies.forget(id);
     this.later(this.#files.remove(id));
   }
 
@@ -168,6 +183,7 @@ export class DiskTier {
   async close(): Promise<void> {
     this.#stopNotingUses();
     await Promise.allSettled(this.#background);
+    this.#bodies.close();
     this.#noteUses();
     this.index.close();
   }

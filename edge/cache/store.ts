@@ -18,6 +18,7 @@ import { DiskTier, type DiskTierOptions } from './disk-tier.ts';
 import { FillBody, type FilledBody } from './fill-body.ts';
 import type { CacheKey } from './key.ts';
 import { type HotEntry, MemoryTier } from './memory-tier.ts';
+import type { OpenBody } from './open-bodies.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
 import { BLOCK_BYTES, CorruptBody, type StoredObject } from './stored-object.ts';
 import { sameSelection } from './vary.ts';
@@ -130,6 +131,11 @@ export class Store {
     } catch (error) {
       throw onDamage(error);
     }
+  }
+
+  /** The body as a file that may be sent as it is, if it is one and that part of it was found whole before. */
+  whole(object: StoredObject, first: number, last: number): OpenBody | undefined {
+    return object.size > BLOCK_BYTES ? this.#disk.whole(object, first, last) : undefined;
   }
 
   async #readSmall(object: StoredObject): Promise<Buffer> {

@@ -1,16 +1,22 @@
 /**
- * Plain hits straight from the socket. A connection begins here; with the first request that is not plain, or not a hit
- * in memory, it goes over to node:http for good, with the bytes that have come put back. Nothing is refused here.
+ * Plain hits straight from the socket. A connection begins here; with the first request that is not plain, or not a
+ * ready hit, it goes over to node:http for good, with the bytes that have come put back. Nothing is refused here.
  *
- *     socket ──bytes──> plain? ──> ready? ──> head and body          else ──> node:http, from these bytes on
+ *     socket ──bytes──> plain? ──> ready? ──> head, and body from memory or by sendfile
+ *                         else ──> node:http, from these bytes on
+ *
+ * A connection that waits for its next request costs what its socket costs: the listeners are shared by all of them, and
+ * one timer looks after their time-outs.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ReadyHit, ReadyHits } from '../answer/ready-hits.ts';
+import type { PartOfFile, ReadyHit, ReadyHits } from '../answer/ready-hits.ts';
 import { plainRequestReader } from './plain-request.ts';
+import type { SendFile } from './send-file.ts';
 
 export interface FastPathParts {
   ready: ReadyHits;
+  sendFile: SendFile | undefined;
   /** One hit was answered, with so many bytes of body. */
   onHit: (domain: string, bytes: number) => void;
 }
@@ -19,6 +25,8 @@ export interface FastPathParts {
 const COPIED_BYTES = 8_192;
 /** As node:http does, so that a client that comes just in time is still served. */
 const KEEP_ALIVE_SPARE_MS = 1_000;
+/** How often it is looked for connections that have been quiet for too long. */
+const LOOK_EVERY_MS = 1_000;
 
 /** The connections that node:http does not know, for the server's end. */
 export interface FastPath {
@@ -27,96 +35,150 @@ export interface FastPath {
   closeAll(): void;
 }
 
+interface Connection {
+  served: boolean;
+  /** Looks that found it quiet. */
+  quiet: number;
+  /** A file is on its way, or bytes wait in the socket: nothing may come in between. */
+  busy: boolean;
+}
+
 /** Puts itself before node:http. */
-export function installFastPath(server: Server, { ready, onHit }: FastPathParts): FastPath {
+export function installFastPath(server: Server, { ready, sendFile, onHit }: FastPathParts): FastPath {
   const read = plainRequestReader();
   const toNode = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', begin);
-  const connections = new Set<Socket>();
+  const connections = new Map<Socket, Connection>();
   const persistence = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(server.keepAliveTimeout / 1_000)}\r\n\r\n`;
+  const looking = setInterval(look, LOOK_EVERY_MS).unref();
+  server.on('close', () => clearInterval(looking));
+  let ending = false;
 
   function begin(socket: Socket): void {
-    connections.add(socket);
-    let served = false;
-    // One that sends nothing at all is for node:http to answer, in its own time.
-    socket.setTimeout(server.headersTimeout);
-
-    function onData(bytes: Buffer): void {
-      const plain = server.listening ? read(bytes) : undefined;
-      const hit = plain && ready(plain);
-      if (plain === undefined || hit === undefined) {
-        handOver(bytes);
-        return;
-      }
-      if (!served) socket.setTimeout(server.keepAliveTimeout + KEEP_ALIVE_SPARE_MS);
-      served = true;
-      const withBody = plain.method === 'GET';
-      onHit(hit.domain, withBody ? hit.body.length : 0);
-      if (write(socket, hit, persistence, withBody)) return;
-      // A client that reads slowly gets no second answer before it has the first one.
-      socket.pause();
-      socket.setTimeout(server.timeout);
-      socket.once('drain', onDrain);
-    }
-    function onDrain(): void {
-      socket.setTimeout(server.keepAliveTimeout + KEEP_ALIVE_SPARE_MS);
-      socket.resume();
-    }
-    function onTimeout(): void {
-      if (served) socket.destroy();
-      else handOver(undefined);
-    }
-    function onEnd(): void {
-      socket.end();
-    }
-    function onError(): void {
-      socket.destroy();
-    }
-    function forget(): void {
-      connections.delete(socket);
-    }
-
-    function handOver(bytes: Buffer | undefined): void {
-      for (const [event, listener] of listeners) socket.removeListener(event, listener);
-      forget();
-      socket.setTimeout(0);
-      if (bytes !== undefined) socket.unshift(bytes);
-      for (const listener of toNode) Reflect.apply(listener, server, [socket]);
-    }
-
-    const listeners = [
-      ['data', onData],
-      ['timeout', onTimeout],
-      ['end', onEnd],
-      ['error', onError],
-      ['close', forget],
-    ] as const;
+    connections.set(socket, { served: false, quiet: 0, busy: false });
     for (const [event, listener] of listeners) socket.on(event, listener);
   }
 
+  function onData(this: Socket, bytes: Buffer): void {
+    const connection = connections.get(this);
+    if (connection === undefined) return;
+    const plain = server.listening ? read(bytes) : undefined;
+    const hit = plain && ready(plain);
+    const isFile = hit !== undefined && !Buffer.isBuffer(hit.body);
+    if (plain === undefined || hit === undefined || (isFile && sendFile === undefined)) {
+      handOver(this, bytes);
+      return;
+    }
+    connection.served = true;
+    connection.quiet = 0;
+    if (plain.method === 'HEAD') {
+      onHit(hit.domain, 0);
+      this.write(hit.head + persistence, 'latin1');
+      return;
+    }
+    if (Buffer.isBuffer(hit.body)) {
+      onHit(hit.domain, hit.length);
+      writeBytes(this, hit.head + persistence, hit.body);
+      if (this.writableLength > 0) wait(this, connection);
+    } else sendPart(this, connection, hit, hit.body);
+  }
+
+  /** A client that reads slowly gets no second answer before it has the first one. */
+  function wait(socket: Socket, connection: Connection): void {
+    stop(socket, connection);
+    socket.write('', () => goOn(socket, connection));
+  }
+
+  function sendPart(socket: Socket, connection: Connection, hit: ReadyHit, part: PartOfFile): void {
+    socket.write(hit.head + persistence, 'latin1');
+    const { file, first } = part;
+    file.hold();
+    let isOut = false;
+    sendFile?.(socket, { fd: file.fd, first, length: hit.length }, (error, bytes) => {
+      isOut = true;
+      file.letGo();
+      onHit(hit.domain, bytes);
+      // An answer that cannot be gone on with must not look whole.
+      if (error) socket.destroy();
+      else if (connection.busy) goOn(socket, connection);
+    });
+    if (!isOut) stop(socket, connection);
+  }
+
+  function stop(socket: Socket, connection: Connection): void {
+    connection.busy = true;
+    socket.pause();
+    socket.setTimeout(server.timeout, onStalled);
+  }
+
+  function goOn(socket: Socket, connection: Connection): void {
+    connection.busy = false;
+    socket.setTimeout(0, onStalled);
+    if (ending) socket.destroySoon();
+    else socket.resume();
+  }
+
+  function onStalled(this: Socket): void {
+    this.destroy();
+  }
+  function onEnd(this: Socket): void {
+    this.end();
+  }
+  function onError(this: Socket): void {
+    this.destroy();
+  }
+  function onClose(this: Socket): void {
+    connections.delete(this);
+  }
+
+  function look(): void {
+    const keepAliveMs = server.keepAliveTimeout + KEEP_ALIVE_SPARE_MS;
+    for (const [socket, connection] of connections) {
+      if (connection.busy) continue;
+      const quietMs = ++connection.quiet * LOOK_EVERY_MS;
+      if (connection.served) {
+        if (quietMs > keepAliveMs) socket.destroy();
+        // One that sends nothing at all is for node:http to answer, in its own time.
+      } else if (quietMs > server.headersTimeout) handOver(socket, undefined);
+    }
+  }
+
+  function handOver(socket: Socket, bytes: Buffer | undefined): void {
+    for (const [event, listener] of listeners) socket.removeListener(event, listener);
+    connections.delete(socket);
+    if (bytes !== undefined) socket.unshift(bytes);
+    for (const listener of toNode) Reflect.apply(listener, server, [socket]);
+  }
+
+  const listeners = [
+    ['data', onData],
+    ['end', onEnd],
+    ['error', onError],
+    ['close', onClose],
+  ] as const;
+
   return {
     closeIdle() {
-      for (const socket of connections) socket.destroySoon();
+      ending = true;
+      for (const [socket, { busy }] of connections) if (!busy) socket.destroySoon();
     },
     closeAll() {
-      for (const socket of connections) socket.destroy();
+      for (const socket of connections.keys()) socket.destroy();
     },
   };
 }
 
-function write(socket: Socket, { head, body }: ReadyHit, persistence: string, withBody: boolean): boolean {
-  if (!withBody) return socket.write(head + persistence, 'latin1');
+function writeBytes(socket: Socket, head: string, body: Buffer): void {
   if (body.length > COPIED_BYTES) {
     socket.cork();
-    socket.write(head + persistence, 'latin1');
-    const more = socket.write(body);
+    socket.write(head, 'latin1');
+    socket.write(body);
     socket.uncork();
-    return more;
+    return;
   }
-  const bytes = Buffer.allocUnsafe(head.length + persistence.length + body.length);
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
   bytes.write(head, 0, 'latin1');
-  bytes.write(persistence, head.length, 'latin1');
-  body.copy(bytes, head.length + persistence.length);
-  return socket.write(bytes);
+  body.copy(bytes, head.length);
+  socket.write(bytes);
 }

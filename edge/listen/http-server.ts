@@ -10,15 +10,23 @@ import type { Pipeline } from '../pipeline.ts';
 import { installFastPath } from './fast-path.ts';
 import type { ServingServer } from './listeners.ts';
 import { send } from './send.ts';
+import type { SendFile } from './send-file.ts';
 
 export interface HttpServerParts {
   pipeline: Pipeline;
   readyHits: ReadyHits;
+  sendFile: SendFile | undefined;
   metrics: EdgeMetrics;
   log: Log;
 }
 
-export function createHttpServer({ pipeline, readyHits, metrics, log }: HttpServerParts): ServingServer {
+export function createHttpServer({
+  pipeline,
+  readyHits,
+  sendFile,
+  metrics,
+  log,
+}: HttpServerParts): ServingServer {
   const server = createServer(
     {
       maxHeaderSize: 32 * 1_024,
@@ -68,14 +76,18 @@ export function createHttpServer({ pipeline, readyHits, metrics, log }: HttpServ
     const { domain, result } = answer;
     metrics.requests.inc({ domain, result });
     metrics.answerSeconds.observe({ domain, result }, (performance.now() - begin) / 1_000);
-    await send(response, answer, (bytes) => {
+    const onBytes = (bytes: number) => {
       metrics.clientBytes.inc({ domain }, bytes);
       if (answer.body.kind === 'stream') metrics.originBytes.inc({ domain }, bytes);
-    }).catch((error: unknown) => log.warn({ err: error, domain }, 'an answer broke off'));
+    };
+    await send(response, answer, { onBytes, sendFile }).catch((error: unknown) =>
+      log.warn({ err: error, domain }, 'an answer broke off'),
+    );
   }
 
   const fastPath = installFastPath(server, {
     ready: readyHits,
+    sendFile,
     onHit(domain, bytes) {
       metrics.fastHits.inc();
       metrics.requests.inc({ domain, result: 'hit' });

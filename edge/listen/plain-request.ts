@@ -8,7 +8,11 @@ export interface PlainRequest {
   method: 'GET' | 'HEAD';
   url: string;
   host: string;
+  /** The value of a Range with one range; only with GET, for which alone it means something (RFC 9110 14.2). */
+  range?: string | undefined;
 }
+
+type Fields = Pick<PlainRequest, 'host' | 'range'>;
 
 /** Longer ones are rare, and the limits of the listener are for node:http to hold. */
 const MAX_BYTES = 4_096;
@@ -19,6 +23,7 @@ const MAX_KNOWN_CHARS = 1_024;
 /** Nothing in it that any parser would read in another way; a dot segment or a bad escape is for the target's reader. */
 const REQUEST_LINE = /^(GET|HEAD) (\/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]*) HTTP\/1\.1\r\n/;
 const FIELD = /([A-Za-z-]+): ([!-~](?:[ -~]*[!-~])?)\r\n/y;
+const ONE_RANGE = /^bytes=(?:\d{1,15}-\d{0,15}|-\d{1,15})$/;
 const HOST = /^[A-Za-z0-9.-]+(?::\d{1,5})?$/;
 /** Fields that neither the cache nor the framing looks at. A stored answer that varies on one of them is not ours. */
 const WITHOUT_EFFECT =
@@ -27,16 +32,16 @@ const WITHOUT_EFFECT =
 export type ReadPlainRequest = (bytes: Buffer) => PlainRequest | undefined;
 
 export function plainRequestReader(): ReadPlainRequest {
-  const hosts = new Map<string, string>();
+  const blocks = new Map<string, Fields>();
 
-  function hostOf(block: string): string | undefined {
-    const known = hosts.get(block);
+  function fieldsOf(block: string): Fields | undefined {
+    const known = blocks.get(block);
     if (known !== undefined) return known;
-    const host = readBlock(block);
-    if (host === undefined || block.length > MAX_KNOWN_CHARS) return host;
-    if (hosts.size >= KNOWN_BLOCKS) hosts.clear();
-    hosts.set(block, host);
-    return host;
+    const fields = readBlock(block);
+    if (fields === undefined || block.length > MAX_KNOWN_CHARS) return fields;
+    if (blocks.size >= KNOWN_BLOCKS) blocks.clear();
+    blocks.set(block, fields);
+    return fields;
   }
 
   return function readPlainRequest(bytes) {
@@ -44,14 +49,16 @@ export function plainRequestReader(): ReadPlainRequest {
     const text = bytes.toString('latin1');
     const [line, method, url] = REQUEST_LINE.exec(text) ?? [];
     if (line === undefined || url === undefined || (method !== 'GET' && method !== 'HEAD')) return undefined;
-    const host = hostOf(text.slice(line.length));
-    return host === undefined ? undefined : { method, url, host };
+    const fields = fieldsOf(text.slice(line.length));
+    if (fields === undefined || (method === 'HEAD' && fields.range !== undefined)) return undefined;
+    return { method, url, host: fields.host, range: fields.range };
   };
 }
 
-/** The host of a block of fields that are all plain, up to and with the empty line, and with nothing behind it. */
-function readBlock(block: string): string | undefined {
+/** Of a block of fields that are all plain, up to and with the empty line, and with nothing behind it. */
+function readBlock(block: string): Fields | undefined {
   let host: string | undefined;
+  let range: string | undefined;
   let at = 0;
   while (!block.startsWith('\r\n', at)) {
     FIELD.lastIndex = at;
@@ -61,9 +68,12 @@ function readBlock(block: string): string | undefined {
     if (/^host$/i.test(name)) {
       if (host !== undefined || !HOST.test(value)) return undefined;
       host = value;
+    } else if (/^range$/i.test(name)) {
+      if (range !== undefined || !ONE_RANGE.test(value)) return undefined;
+      range = value;
     } else if (!WITHOUT_EFFECT.test(name) && !(/^connection$/i.test(name) && /^keep-alive$/i.test(value))) {
       return undefined;
     }
   }
-  return at + 2 === block.length ? host : undefined;
+  return host !== undefined && at + 2 === block.length ? { host, range } : undefined;
 }

@@ -5,12 +5,19 @@ import type { Answer, AnswerBody } from '../answer/answer.ts';
 import { BLOCK_BYTES } from '../cache/stored-object.ts';
 import { toRaw } from '../headers.ts';
 import { abandon } from '../origin/abandon.ts';
+import { plainDescriptor, type SendFile } from './send-file.ts';
 
-/** Resolves when the answer is out or the client has gone. `onBytes` counts the bytes of the body. */
+export interface SendOptions {
+  /** Counts the bytes of the body. */
+  onBytes: (bytes: number) => void;
+  sendFile: SendFile | undefined;
+}
+
+/** Resolves when the answer is out or the client has gone. */
 export async function send(
   response: ServerResponse,
   answer: Answer,
-  onBytes: (bytes: number) => void,
+  { onBytes, sendFile }: SendOptions,
 ): Promise<void> {
   const { body } = answer;
   try {
@@ -20,11 +27,13 @@ export async function send(
       onBytes(body.bytes.length);
       response.end(body.bytes);
     } else if (body.kind === 'stream') await relay(response, body.stream, onBytes);
-    else await sendSource(response, body, onBytes);
+    else if (!(await sendPart(response, body, { onBytes, sendFile })))
+      await sendSource(response, body, onBytes);
   } catch (error) {
-    response.destroy();
     // The client's own going away is no event.
-    if (!isGone(error)) throw error;
+    const hasGone = response.destroyed || isGone(error);
+    response.destroy();
+    if (!hasGone) throw error;
   } finally {
     if (body.kind === 'source') await body.source.close();
     else if (body.kind === 'stream') abandon(body.stream);
@@ -42,9 +51,35 @@ async function relay(
   await pipeline(stream, response);
 }
 
+type SourceBody = Extract<AnswerBody, { kind: 'source' }>;
+
+/** As a part of a file, where it is one and the connection carries bytes as they are; says whether it was sent. */
+async function sendPart(
+  response: ServerResponse,
+  { source, first, last }: SourceBody,
+  { onBytes, sendFile }: SendOptions,
+): Promise<boolean> {
+  const { socket } = response;
+  if (sendFile === undefined || last === undefined || socket === null || plainDescriptor(socket) < 0) {
+    return false;
+  }
+  const fd = source.file?.(first, last);
+  if (fd === undefined) return false;
+  response.flushHeaders();
+  await new Promise<void>((resolve, reject) => {
+    sendFile(socket, { fd, first, length: last - first + 1 }, (error, bytes) => {
+      onBytes(bytes);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+  response.end();
+  return true;
+}
+
 async function sendSource(
   response: ServerResponse,
-  { source, first, last }: Extract<AnswerBody, { kind: 'source' }>,
+  { source, first, last }: SourceBody,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const end = last === undefined ? Number.POSITIVE_INFINITY : last + 1;

@@ -10,6 +10,7 @@ import type { Command } from '../../contract/stream/messages.ts';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { createLog, silentLog } from '../../lib/log.ts';
+import type { SendfileMode } from '../listen/send-file.ts';
 import { type Edge, startEdge } from '../main.ts';
 import type { OriginTimeouts } from '../origin/origin.ts';
 
@@ -23,6 +24,7 @@ export interface TestEdgeOptions {
   clock?: FakeClock;
   connected?: boolean;
   timeouts?: OriginTimeouts;
+  sendfile?: SendfileMode;
   /** Off: every request goes through node:http. */
   fastPath?: boolean;
 }
@@ -109,6 +111,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       admin: { host: '127.0.0.1', port: 0 },
       memory: options.memory ?? 64 * 2 ** 20,
       disk: options.disk ?? 2 ** 30,
+      sendfile: options.sendfile ?? 'auto',
     },
     {
       log: process.env.WEIR_TEST_LOG ? createLog('edge') : silentLog,

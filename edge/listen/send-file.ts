@@ -1,0 +1,131 @@
+/**
+ * A stretch of a file to a client by sendfile(2), through `node:ffi` on Linux: the kernel hands the socket what it keeps
+ * of the file, and no byte comes into this process. Elsewhere there is none of this, and bodies are read and written.
+ *
+ *     sendfile until the socket is full ──> read and write a little, the ordinary way ──> written: there is room again
+ */
+import { readSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { importFfi } from '../../lib/ffi.ts';
+import type { Log } from '../../lib/log.ts';
+
+export interface FilePart {
+  fd: number;
+  /** Offset of its first byte. */
+  first: number;
+  length: number;
+}
+
+/** Calls `done` when all of it is with the kernel, or with what went wrong; maybe before it returns. */
+export type SendFile = (socket: Socket, part: FilePart, done: Sent) => void;
+
+export type Sent = (error: Error | undefined, bytes: number) => void;
+
+/** `auto`: where it works; `on`: else not start; `off`: never. */
+export const SENDFILE_MODES = ['auto', 'on', 'off'] as const;
+export type SendfileMode = (typeof SENDFILE_MODES)[number];
+
+/** Bytes of one call: with more, one client of a fast network would hold up all others. */
+const MOST_AT_ONCE = 2 * 1_024 * 1_024;
+/** What is written the ordinary way, to hear when a full socket has room: Node has no other way to ask. */
+const WRITTEN_BYTES = 4_096;
+
+type SendfileCall = (socket: number, file: number, offset: bigint, count: bigint) => bigint;
+
+/** Nothing where it does not work, or is not wanted. */
+export async function chooseSendFile(mode: SendfileMode, log: Log): Promise<SendFile | undefined> {
+  if (mode === 'off') return undefined;
+  try {
+    return await loadSendFile();
+  } catch (error) {
+    if (mode === 'on') throw new Error('sendfile is on, and it does not work here', { cause: error });
+    log.info({ err: error }, 'large bodies are read and written: sendfile does not work here');
+    return undefined;
+  }
+}
+
+async function loadSendFile(): Promise<SendFile> {
+  if (process.platform !== 'linux') throw new Error(`${process.platform} is not Linux`);
+  const ffi = await importFfi();
+  const { functions } = ffi.dlopen('libc.so.6', {
+    sendfile: { arguments: ['int32', 'int32', 'uint64', 'uint64'], return: 'int64' },
+  });
+  // The kernel reads the offset from memory, and writes it back.
+  const offset = new BigInt64Array(1);
+  const offsetAt = ffi.getRawPointer(offset);
+  const call: SendfileCall = (socket, file, first, count) => {
+    offset[0] = first;
+    return functions.sendfile(socket, file, offsetAt, count);
+  };
+  return (socket, part, done) => new Sending(call, socket, part, done).start();
+}
+
+/** The socket's file descriptor, where bytes that are written to it reach the client as they are. */
+export function plainDescriptor(socket: Socket): number {
+  // `_handle` is not documented; what it is not (a TLS socket's, a closed one's) has no `fd` of a socket of our own.
+  const { _handle: handle } = socket as { _handle?: { fd?: unknown } | null };
+  return socket.constructor === Socket && typeof handle?.fd === 'number' ? handle.fd : -1;
+}
+
+class Sending {
+  readonly #call: SendfileCall;
+  readonly #socket: Socket;
+  readonly #file: number;
+  readonly #end: number;
+  readonly #done: Sent;
+  readonly #first: number;
+  #at: number;
+  #buffer: Buffer | undefined;
+
+  constructor(call: SendfileCall, socket: Socket, part: FilePart, done: Sent) {
+    this.#call = call;
+    this.#socket = socket;
+    this.#file = part.fd;
+    this.#first = part.first;
+    this.#at = part.first;
+    this.#end = part.first + part.length;
+    this.#done = done;
+  }
+
+  start(): void {
+    // What was written before must have left first.
+    if (this.#socket.writableLength > 0) this.#socket.write('', (error) => this.#go(error));
+    else this.#go(undefined);
+  }
+
+  #go(error: Error | null | undefined): void {
+    // Asked anew each time: the number of a socket that was closed may be another client's by now.
+    const socket = plainDescriptor(this.#socket);
+    if (error || this.#socket.destroyed || socket < 0) {
+      this.#finish(error ?? new Error('the client has gone'));
+      return;
+    }
+    const count = Math.min(this.#end - this.#at, MOST_AT_ONCE);
+    const sent = Number(this.#call(socket, this.#file, BigInt(this.#at), BigInt(count)));
+    // A fault shows again in the read or the write below, with its reason.
+    if (sent > 0) this.#at += sent;
+    if (this.#at === this.#end) this.#finish(undefined);
+    else this.#writeSome();
+  }
+
+  #writeSome(): void {
+    this.#buffer ??= Buffer.allocUnsafeSlow(WRITTEN_BYTES);
+    const length = Math.min(this.#end - this.#at, WRITTEN_BYTES);
+    let read: number;
+    try {
+      read = readSync(this.#file, this.#buffer, 0, length, this.#at);
+      if (read === 0) throw new Error(`a stored body ended at ${this.#at}, before ${this.#end}`);
+    } catch (error) {
+      this.#finish(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    this.#at += read;
+    this.#socket.write(this.#buffer.subarray(0, read), (error) =>
+      this.#at === this.#end && !error ? this.#finish(undefined) : this.#go(error),
+    );
+  }
+
+  #finish(error: Error | undefined): void {
+    this.#done(error, this.#at - this.#first);
+  }
+}
