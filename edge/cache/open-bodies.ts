@@ -1,7 +1,7 @@
 /**
  * Body files that are open: each once, for all who read it. A block is compared with its checksum when it is read for
  * the first time; the file may be sent as it is once all of the wanted blocks were. What a disk does to a block after
- * that, while the file stays open, is not seen (decision 0022).
+ * that, while the file stays open, is not seen (decision 0032).
  */
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';

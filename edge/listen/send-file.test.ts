@@ -1,0 +1,120 @@
+/** Large bodies by sendfile and by reading and writing: the same bytes to any client, and never a short answer that looks whole. */
+import { readdir, truncate } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ScriptOrigin, startScriptOrigin } from '../testing/script-origin.ts';
+import { startTestEdge, type TestEdge } from '../testing/test-edge.ts';
+
+const HOST = 'video.example.com';
+/** More than any socket takes at once. */
+const SIZE = 24 * 1_024 * 1_024;
+const PAUSE_MS = 1;
+
+/** Numbered, so that bytes at the wrong place show. */
+function bodyOf(path: string): Buffer {
+  const body = Buffer.alloc(SIZE, path);
+  for (let at = 0; at < SIZE; at += 4_096) body.writeUInt32BE(at, at);
+  return body;
+}
+
+let origin: ScriptOrigin;
+
+beforeAll(async () => {
+  origin = await startScriptOrigin((request, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=86400', 'content-length': SIZE });
+    response.end(bodyOf(request.url ?? ''));
+  });
+});
+
+afterAll(() => origin.stop());
+
+/** An answer, read with a pause after each piece: as much as its head announces, or until the connection ends. */
+function readSlowly(
+  edge: TestEdge,
+  request: string,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const socket = connect(edge.port, '127.0.0.1');
+    const pieces: Buffer[] = [];
+    let left = SIZE;
+    socket.write(request);
+    socket.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      left -= pieces.length === 1 ? bodyIn(piece).length : piece.length;
+      onBytes(SIZE - left);
+      if (left <= 0) socket.end();
+      socket.pause();
+      setTimeout(() => socket.resume(), PAUSE_MS);
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(Buffer.concat(pieces)));
+  });
+}
+
+const bodyIn = (reply: Buffer) => reply.subarray(reply.indexOf('\r\n\r\n') + 4);
+const request = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${more}\r\n`;
+
+describe.each(['on', 'off'] as const)('sendfile %s', (sendfile) => {
+  let edge: TestEdge;
+
+  beforeAll(async () => {
+    edge = await startTestEdge({ origin: origin.url, sendfile });
+    for (let turn = 0; turn < 2; turn++) await edge.get('/whole');
+  });
+
+  afterAll(async () => {
+    await edge.stop();
+    await edge.remove();
+  });
+
+  test.each([
+    ['straight from the socket', request('/whole')],
+    ['through node:http', request('/whole', 'Connection: close\r\n')],
+  ])('%s, a client that reads slowly gets every byte', async (_name, bytes) => {
+    const before = await edge.metric('client_bytes_total', '{domain="demo/video"}');
+    const reply = await readSlowly(edge, bytes);
+    expect(bodyIn(reply).equals(bodyOf('/whole'))).toBe(true);
+    expect((await edge.metric('client_bytes_total', '{domain="demo/video"}')) - before).toBe(SIZE);
+  });
+
+  test('a purge in the middle takes nothing from who reads already', async () => {
+    for (let turn = 0; turn < 2; turn++) await edge.get('/purged');
+    let purging: Promise<unknown> | undefined;
+    const reply = await readSlowly(edge, request('/purged'), () => {
+      purging ??= edge.command({
+        type: 'purge',
+        uid: `purge-${sendfile}`,
+        domain: 'uid-video',
+        target: { by: 'urls', urls: [`http://${HOST}/purged`] },
+      });
+    });
+    await purging;
+    expect(bodyIn(reply).equals(bodyOf('/purged'))).toBe(true);
+    expect((await edge.get('/purged')).headers['cache-status']).toMatch(/fwd=uri-miss/);
+  });
+
+  test('a file that loses its end breaks the connection off', async () => {
+    for (let turn = 0; turn < 2; turn++) await edge.get('/torn');
+    const files = await readdir(join(edge.state, 'cache/objects'), { recursive: true, withFileTypes: true });
+    const bodies = files
+      .filter((file) => file.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name));
+    let torn: Promise<unknown> | undefined;
+    const reply = await readSlowly(edge, request('/torn'), () => {
+      torn ??= Promise.all(bodies.map((file) => truncate(file, 1_000)));
+    });
+    await torn;
+    expect(bodyIn(reply).length).toBeLessThan(SIZE);
+  });
+
+  test('a client that leaves in the middle harms nobody else', async () => {
+    for (let turn = 0; turn < 2; turn++) await edge.get('/left');
+    const socket = connect(edge.port, '127.0.0.1');
+    socket.write(request('/left'));
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.destroy();
+    expect((await edge.get('/left')).body.equals(bodyOf('/left'))).toBe(true);
+  });
+});
