@@ -50,7 +50,7 @@ export class OpenBodies {
   }
 
   close(): void {
-    for (const id of [...this.#open.keys()]) this.forget(id);
+    for (const id of this.#open.keys()) this.forget(id);
   }
 
   #openNew(object: StoredObject): Promise<OpenBody> {
