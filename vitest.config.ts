@@ -2,14 +2,22 @@ import { defineConfig } from 'vitest/config';
 
 /** They start a Kubernetes control plane, which takes seconds, and minutes where it has to be built first. */
 const CLUSTER_TESTS = 'test/cluster/**';
+/** They need root and containers: `npm run test:e2e` comes here from within a LAN of its own. */
+const E2E_TESTS = 'test/e2e/**';
 const withCluster = process.env.WEIR_TEST_CLUSTER === '1';
-if (!withCluster)
+const withE2e = process.env.WEIR_E2E === '1';
+if (!withCluster && !withE2e)
   console.log(`${CLUSTER_TESTS} does not run: \`npm run test:cluster\` does that (needs Go once)`);
 
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/.weir/**', ...(withCluster ? [] : [CLUSTER_TESTS])],
+    exclude: [
+      '**/node_modules/**',
+      '**/.weir/**',
+      ...(withCluster ? [] : [CLUSTER_TESTS]),
+      ...(withE2e ? [] : [E2E_TESTS]),
+    ],
     // A process for each file: tests open sockets, start children and read process-wide metrics.
     pool: 'forks',
     // Two cores are what CI has; more workers would only make timing tests wait for one another.

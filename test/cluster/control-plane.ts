@@ -28,21 +28,36 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-export async function startControlPlane(): Promise<ControlPlane> {
+/** Of the one node that a test cluster may have. */
+export const NODE = 'zz-1';
+/** Beside the admin's kubeconfig. */
+export const KUBELET_KUBECONFIG = 'kubelet.kubeconfig';
+
+export interface ControlPlaneOptions {
+  /** A network namespace to run in, beside a kubelet; with the address by which pods reach the API server. */
+  network?: { namespace: string; address: string };
+}
+
+export async function startControlPlane({ network }: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const programs = await controlPlanePrograms();
   const folder = await mkdtemp(join(tmpdir(), 'weir-control-plane-'));
-  const running = new Running(folder, programs);
+  const running = new Running(folder, programs, network ? [`--net=/run/netns/${network.namespace}`] : []);
   const [client, peer, port] = [
     await freePort('127.0.0.1'),
     await freePort('127.0.0.1'),
     await freePort('127.0.0.1'),
   ];
-  const [etcdUrl, url] = [`http://127.0.0.1:${client}`, `https://127.0.0.1:${port}`];
+  const host = network?.address ?? '127.0.0.1';
+  const [etcdUrl, url] = [`http://127.0.0.1:${client}`, `https://${host}:${port}`];
   const token = randomBytes(24).toString('hex');
   const kubeconfig = await writeFiles(folder, url, token);
 
   const startApiServer = async () => {
-    const exited = running.start('kube-apiserver', apiServerFlags(folder, etcdUrl, port));
+    const flags = {
+      ...apiServerFlags(folder, etcdUrl, port),
+      ...(network && besideKubelet(network.address)),
+    };
+    const exited = running.start('kube-apiserver', flags);
     await ready(url, token, exited);
   };
   void running.start('etcd', etcdFlags(folder, etcdUrl, `http://127.0.0.1:${peer}`));
@@ -50,6 +65,9 @@ export async function startControlPlane(): Promise<ControlPlane> {
     await startApiServer();
     if (programs['kube-controller-manager']) {
       void running.start('kube-controller-manager', controllerFlags(folder, kubeconfig));
+    }
+    if (network && programs['kube-scheduler']) {
+      void running.start('kube-scheduler', { kubeconfig, 'leader-elect': 'false', 'secure-port': '0' });
     }
   } catch (error) {
     const log = await readFile(join(folder, 'kube-apiserver.log'), 'utf8');
@@ -72,20 +90,24 @@ export async function startControlPlane(): Promise<ControlPlane> {
 class Running {
   readonly #folder: string;
   readonly #programs: Programs;
+  /** Arguments of nsenter, where they run in a network namespace. */
+  readonly #entered: string[];
   readonly #children = new Map<string, { child: ChildProcess; exited: Promise<void> }>();
   readonly #killAll = () => {
     for (const { child } of this.#children.values()) child.kill('SIGKILL');
   };
 
-  constructor(folder: string, programs: Programs) {
+  constructor(folder: string, programs: Programs, entered: string[]) {
     this.#folder = folder;
     this.#programs = programs;
+    this.#entered = entered;
     process.once('exit', this.#killAll);
   }
 
   /** Resolves when the process has ended. */
   start(name: keyof Programs, flags: Record<string, string>): Promise<void> {
-    const [command = '', ...before] = this.#programs[name] ?? [];
+    const entering = this.#entered.length > 0 ? ['nsenter', ...this.#entered] : [];
+    const [command = '', ...before] = [...entering, ...(this.#programs[name] ?? [])];
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const child = spawn(command, [...before, ...args], {
       cwd: this.#folder,
@@ -112,26 +134,37 @@ class Running {
   }
 }
 
+/** Returns the admin's kubeconfig; the one of a kubelet lies beside it. */
 async function writeFiles(folder: string, server: string, token: string): Promise<string> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   await writeFile(
     join(folder, 'service-accounts.key'),
     privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
   );
-  await writeFile(join(folder, 'tokens.csv'), `${token},admin,admin,"system:masters"\n`);
-  const kubeconfig = join(folder, 'kubeconfig');
+  const nodeToken = randomBytes(24).toString('hex');
+  const users = [
+    `${token},admin,admin,"system:masters"`,
+    `${nodeToken},system:node:${NODE},node,"system:nodes"`,
+  ];
+  await writeFile(join(folder, 'tokens.csv'), `${users.join('\n')}\n`);
+  await writeKubeconfig(folder, KUBELET_KUBECONFIG, server, nodeToken);
+  return writeKubeconfig(folder, 'kubeconfig', server, token);
+}
+
+async function writeKubeconfig(folder: string, name: string, server: string, token: string): Promise<string> {
+  const path = join(folder, name);
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [
       { name: 'test', cluster: { server, 'certificate-authority': join(folder, 'certs', 'apiserver.crt') } },
     ],
-    users: [{ name: 'admin', user: { token } }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
+    users: [{ name: 'user', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'user' } }],
     'current-context': 'test',
   };
-  await writeFile(kubeconfig, stringify(config), { mode: 0o600 });
-  return kubeconfig;
+  await writeFile(path, stringify(config), { mode: 0o600 });
+  return path;
 }
 
 const etcdFlags = (folder: string, client: string, peer: string) => ({
@@ -160,9 +193,22 @@ const apiServerFlags = (folder: string, etcd: string, port: number) => ({
   'endpoint-reconciler-type': 'none',
 });
 
+/** A kubelet may touch what is its node's, and pods reach the API server through a Service. */
+const besideKubelet = (address: string) => ({
+  'bind-address': '0.0.0.0',
+  'advertise-address': address,
+  'endpoint-reconciler-type': 'lease',
+  'authorization-mode': 'Node,RBAC',
+  // For logs; the node's name is nothing that resolves.
+  'kubelet-preferred-address-types': 'InternalIP',
+  'enable-admission-plugins': 'NodeRestriction',
+});
+
 const controllerFlags = (folder: string, kubeconfig: string) => ({
   kubeconfig,
   'service-account-private-key-file': join(folder, 'service-accounts.key'),
+  // What pods are given to know the API server by.
+  'root-ca-file': join(folder, 'certs', 'apiserver.crt'),
   'use-service-account-credentials': 'false',
   'leader-elect': 'false',
   // No port of its own.
