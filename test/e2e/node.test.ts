@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => world.stop(), 60_000);
 
 test('a restricted pod of the image runs the weir command', { timeout: 90_000 }, async () => {
-  const { kubectl } = world.cluster;
+  const kubectl = (args: string[], input?: unknown[]) => world.cluster.kubectl(args, input);
   await kubectl(['label', 'namespace', 'default', 'pod-security.kubernetes.io/enforce=restricted']);
   await kubectl(['apply', '-f', '-'], [pod('version', ['bin/weir', '--version'])]);
   const phase = ['get', 'pod', 'version', '-o', 'jsonpath={.status.phase}'];
