@@ -4,11 +4,8 @@
  *     weir standalone | get | top | explain | explain-url | validate | compile | purge | prefetch | force | what-if | dnssec
  *     kubectl weir get | top | explain | purge | prefetch
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { z } from 'zod';
-import { CODE_ROOT } from '../lib/code-files.ts';
+import { packageVersion } from '../lib/package-version.ts';
 import { compileCommand } from './compile.ts';
 import { dnssecCommand } from './dnssec/command.ts';
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
@@ -68,11 +65,6 @@ export async function weir(argv: readonly string[], name = 'weir'): Promise<numb
   } finally {
     process.exitCode = undefined;
   }
-}
-
-function packageVersion(): string {
-  const text = readFileSync(join(CODE_ROOT, 'package.json'), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 /** Says what went wrong, unless commander did already; a bug shows its stack. */

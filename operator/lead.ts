@@ -11,6 +11,7 @@
 import type { StateFolder } from '../contract/state-folder.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { packageVersion } from '../lib/package-version.ts';
 import type { Backing } from './backing.ts';
 import { keepKeys } from './dnssec/keep-keys.ts';
 import { keyFiles, makeCookieSecret } from './dnssec/key-files.ts';
@@ -44,6 +45,7 @@ export interface Leader extends Post {
 
 export async function lead({ backing, state, loads, onOpen, clock, log }: LeadOptions): Promise<Leader> {
   const reconciler = await Reconciler.open({
+    build: packageVersion(),
     stores: backing.stores,
     outbox: {
       plan: (role, plan) => switchboard.plan(role, plan),

@@ -21,6 +21,7 @@ import { admit } from './admit/admit.ts';
 import { type Accepted, type Admission, refOf, resourceKey } from './admit/snapshot.ts';
 import { compile } from './compile/compile.ts';
 import { decide } from './decide/decide.ts';
+import { formTaken } from './decide/quarantine.ts';
 import { type DecideEvent, type DecideState, type Effect, initialState } from './decide/state.ts';
 import type { EpochStore } from './publish/epoch-file.ts';
 import { isForeign, type Publication, publish, raiseEpoch, startPublication } from './publish/publication.ts';
@@ -51,6 +52,8 @@ export interface Stores {
 }
 
 interface ReconcilerOptions {
+  /** Version of this operator. */
+  build: string;
   stores: Stores;
   outbox: Outbox;
   clock: Clock;
@@ -64,6 +67,7 @@ interface Memory {
 }
 
 export class Reconciler {
+  readonly #build: string;
   readonly #stores: Stores;
   readonly #outbox: Outbox;
   readonly #clock: Clock;
@@ -71,6 +75,7 @@ export class Reconciler {
   readonly #statusWriter: Latest<void>;
   #accepted: Accepted;
   #admission: Admission | undefined;
+  #loaded: Loaded | undefined;
   #publication: Publication;
   #state: DecideState;
   #statuses: Statuses;
@@ -94,7 +99,8 @@ export class Reconciler {
     });
   }
 
-  private constructor({ stores, outbox, clock, log }: ReconcilerOptions, memory: Memory) {
+  private constructor({ build, stores, outbox, clock, log }: ReconcilerOptions, memory: Memory) {
+    this.#build = build;
     this.#stores = stores;
     this.#outbox = outbox;
     this.#clock = clock;
@@ -102,7 +108,7 @@ export class Reconciler {
     this.#accepted = memory.accepted;
     this.#statuses = memory.statuses;
     this.#publication = startPublication(memory.epoch, restoredSince(memory.statuses), randomUUID());
-    this.#state = initialState(restoredStatuses(memory.statuses));
+    this.#state = initialState(restoredStatuses(memory.statuses, build));
     this.#table = { version: { epoch: memory.epoch, seq: 0 }, rows: [] };
     this.#statusWriter = latest(() => this.#writeStatuses());
   }
@@ -186,7 +192,10 @@ export class Reconciler {
   }
 
   async #load(loaded: Loaded): Promise<void> {
-    const admission = admit(loaded, this.#accepted);
+    this.#loaded = loaded;
+    const { quarantined } = this.#state.quarantine;
+    const isTaken = (key: string) => formTaken(this.#state, key);
+    const admission = admit(loaded, this.#accepted, { quarantined, isTaken });
     this.#logProblems(admission.problems);
     this.#accepted = admission.accepted;
     this.#admission = admission;
@@ -195,6 +204,7 @@ export class Reconciler {
       // Nodes and jobs first: a plan must not go out before a node that it names is known here.
       this.#decide({ type: 'snapshot', snapshot: admission.snapshot });
       this.#publish(publish(this.#publication, compile(admission.snapshot, admission.config)));
+      this.#tellPublished(admission);
     }
     this.#statusWriter.offer();
   }
@@ -218,7 +228,16 @@ export class Reconciler {
       'an agent was served by an operator that this one knows nothing of; going on above it',
     );
     this.#publish(raiseEpoch(this.#publication, epoch));
+    if (this.#admission) this.#tellPublished(this.#admission);
     this.#sendTable(this.#state.rows, this.#state.voters);
+  }
+
+  /** Which forms of which resources the newest plans have, so that a refusal can be put down to one. */
+  #tellPublished({ snapshot, quarantined }: Admission): void {
+    const { edge, routing } = this.#publication;
+    if (!edge || !routing) return;
+    const plans = { edge: edge.revision, 'dns-server': routing.revision };
+    this.#decide({ type: 'published', snapshot, plans, quarantined: new Set(quarantined.keys()) });
   }
 
   #publish(next: Publication): void {
@@ -250,6 +269,9 @@ export class Reconciler {
       case 'command':
         this.#outbox.command(effect.node, effect.command);
         break;
+      case 'readmit':
+        void this.#inTurn(async () => this.#loaded && this.#load(this.#loaded));
+        break;
       case 'dismiss':
         this.#outbox.dismiss(effect.node);
         break;
@@ -280,6 +302,7 @@ export class Reconciler {
       publication: this.#publication,
       state: this.#state,
       before,
+      build: this.#build,
       now: this.#clock.now(),
     };
     const after = statuses(input);

@@ -82,6 +82,7 @@ export async function resourcesOnDisk(state: StateFolder): Promise<ResourceView[
     snapshot: { domains: [], nodes: [], jobs: [] },
     problems: [],
     accepted,
+    quarantined: new Map(),
   };
   return resourcesView(admission, statuses).resources;
 }

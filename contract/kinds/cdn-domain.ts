@@ -4,7 +4,7 @@ import { revision } from '../plans/revision.ts';
 import type { KindDefinition } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
 import { dnsLabel, duration, hostname, httpUrl, moment, textLike, withRules } from './scalars.ts';
-import { readyColumn, reasonColumn, statusSchema } from './status.ts';
+import { quarantined, readyColumn, reasonColumn, statusSchema } from './status.ts';
 
 const origin = z.strictObject({
   name: dnsLabel.describe('The name by which status and logs speak of this origin.'),
@@ -264,6 +264,7 @@ const spec = withRules(
 );
 
 const status = statusSchema({
+  quarantined,
   cname: z
     .string()
     .max(253)

@@ -13,7 +13,7 @@ import {
   textLike,
   withRules,
 } from './scalars.ts';
-import { readyColumn, reasonColumn, statusSchema } from './status.ts';
+import { quarantined, readyColumn, reasonColumn, statusSchema } from './status.ts';
 
 const healthCheck = withRules(
   z.strictObject({
@@ -104,6 +104,7 @@ const spec = z.strictObject({
 });
 
 const status = statusSchema({
+  quarantined,
   acked: revision.optional().describe('The edge plan that the node last said it serves.'),
   mustRevalidate: z
     .boolean()

@@ -16,6 +16,17 @@ export function statusSchema<F extends z.ZodRawShape>(fields: F) {
   return z.strictObject({ observedGeneration, ...fields, conditions: conditions.optional() });
 }
 
+/** In the status of what plans are made of: survives the operator, so that a new leader does not send it out again. */
+export const quarantined = z
+  .strictObject({
+    spec: z.string().max(64).describe('Digest of the spec that was refused; another one is free.'),
+    by: z.string().max(320).describe('Who refused it.'),
+    message: z.string().max(1_024).describe('What it said.'),
+    build: z.string().max(64).describe('The operator’s version; another one tries it again.'),
+  })
+  .optional()
+  .describe('Agents could not take this spec: the one before it stays in force.');
+
 /** Why Ready is as it is: the last column of every kind. */
 export const reasonColumn: PrinterColumn = {
   name: 'Reason',

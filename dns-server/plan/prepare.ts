@@ -1,6 +1,8 @@
 /** Published plan -> prepared plan. Pure; throws with all that is wrong when a part names another that is not there. */
+import { InvalidPlan, resourceOf } from '../../contract/plans/invalid-plan.ts';
 import type { PublishedRoutingPlan } from '../../contract/plans/published-plan.ts';
 import type { RoutingNode, RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import type { PlanResource } from '../../contract/stream/plan-resource.ts';
 import { buildRegionTable } from '../geo/region-table.ts';
 import { keyOfName } from '../wire/name.ts';
 import { buildNames } from './names.ts';
@@ -13,7 +15,13 @@ import { prepareZone } from './zone.ts';
 export function preparePlan(published: PublishedRoutingPlan): PreparedPlan {
   const { plan } = published;
   const faults = danglingNames(plan);
-  if (faults.length > 0) throw new Error(`the plan contradicts itself: ${faults.slice(0, 10).join('; ')}`);
+  if (faults.length > 0) {
+    const message = faults.map((fault) => fault.message).slice(0, 10);
+    throw new InvalidPlan(
+      `the plan contradicts itself: ${message.join('; ')}`,
+      faults.flatMap(({ of }) => of),
+    );
+  }
   const zones = new Map(
     plan.zones.map((zone) => [keyOfName(zone.name), prepareZone(zone, published.revision)]),
   );
@@ -37,21 +45,30 @@ export function preparePlan(published: PublishedRoutingPlan): PreparedPlan {
   };
 }
 
-function danglingNames(plan: RoutingPlan): string[] {
+interface Fault {
+  message: string;
+  of: PlanResource[];
+}
+
+function danglingNames(plan: RoutingPlan): Fault[] {
   const known = {
     node: new Set(plan.nodes.map(({ name }) => name)),
     region: new Set(plan.regions.map(({ name }) => name)),
     zone: new Set(plan.zones.map(({ name }) => name)),
     'candidate set': new Set(plan.candidateSets.map(({ id }) => id)),
   };
-  const faults: string[] = [];
-  const need = (kind: keyof typeof known, name: string, where: string) => {
-    if (!known[kind].has(name)) faults.push(`${where} names the ${kind} ${name}, which is not in it`);
+  const faults: Fault[] = [];
+  const need = (kind: keyof typeof known, name: string, where: string, of: PlanResource[] = []) => {
+    if (known[kind].has(name)) return;
+    faults.push({ message: `${where} names the ${kind} ${name}, which is not in it`, of });
   };
   if (plan.regions.length > 0) need('region', plan.defaultRegion, 'defaultRegion');
-  for (const { cname, zone, set, shifts } of plan.domains) {
-    need('zone', zone, `domain ${cname}`);
-    for (const id of [set, ...shifts.map((shift) => shift.set)]) need('candidate set', id, `domain ${cname}`);
+  for (const domain of plan.domains) {
+    const { cname, zone, set, shifts } = domain;
+    const of = resourceOf('domains', domain);
+    need('zone', zone, `domain ${cname}`, of);
+    for (const id of [set, ...shifts.map((shift) => shift.set)])
+      need('candidate set', id, `domain ${cname}`, of);
   }
   for (const { id, regions } of plan.candidateSets) {
     for (const { tiers } of regions) {
@@ -62,5 +79,10 @@ function danglingNames(plan: RoutingPlan): string[] {
 }
 
 function prepareNode(spec: RoutingNode): PreparedNode {
-  return { spec, addresses: spec.addresses.map(prepareAddress), seed: seedOf(spec.name) };
+  try {
+    return { spec, addresses: spec.addresses.map(prepareAddress), seed: seedOf(spec.name) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidPlan(`node ${spec.name}: ${reason}`, resourceOf('nodes', spec));
+  }
 }

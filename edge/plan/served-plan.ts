@@ -1,5 +1,6 @@
 /** A published plan made ready: hosts to domains, rules compiled. Built aside, then swapped in by one assignment. */
 import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
+import { InvalidPlan } from '../../contract/plans/invalid-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import { normalPath } from '../request/target.ts';
 import { type CompiledRule, compileRules } from './rule.ts';
@@ -42,8 +43,22 @@ export function servePlan(
   return { revision, byHost, byUid };
 }
 
-function serveDomain({ uid, namespace, name, hostnames, origin, rules }: EdgeDomain): ServedDomain {
-  const url = new URL(origin.url);
+/** A domain is prepared once, however many plans it is in. The cache holds none that is not held elsewhere. */
+const prepared = new WeakMap<EdgeDomain, ServedDomain>();
+
+function serveDomain(domain: EdgeDomain): ServedDomain {
+  const served = prepared.get(domain) ?? prepareDomain(domain);
+  prepared.set(domain, served);
+  return served;
+}
+
+function prepareDomain(domain: EdgeDomain): ServedDomain {
+  const { uid, namespace, name, hostnames, origin, rules } = domain;
+  const url = URL.parse(origin.url);
+  if (!url) {
+    const message = `domain ${namespace}/${name}: ${origin.url} is no URL`;
+    throw new InvalidPlan(message, [{ kind: 'CdnDomain', namespace, name }]);
+  }
   return {
     uid,
     label: `${namespace}/${name}`,

@@ -9,6 +9,7 @@
 import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
 import type { CdnDomain, Resource } from '../../contract/kinds/kinds.ts';
 import { formatRef } from '../../contract/kinds/metadata.ts';
+import { partDigest } from '../../contract/plans/published-plan.ts';
 import type { Problem } from '../../contract/problem.ts';
 import type { Loaded, SourceDocument } from '../source/source.ts';
 import { type Claimant, hostnamesOf, lostClaims } from './hostnames.ts';
@@ -19,7 +20,9 @@ import {
   type Accepted,
   type AcceptedResource,
   type Admission,
+  type Experience,
   isKind,
+  NO_EXPERIENCE,
   refOf,
   resourceKey,
 } from './snapshot.ts';
@@ -32,7 +35,7 @@ interface Contender {
   document: SourceDocument | undefined;
 }
 
-export function admit(loaded: Loaded, before: Accepted): Admission {
+export function admit(loaded: Loaded, before: Accepted, experience: Experience = NO_EXPERIENCE): Admission {
   const problems: Problem[] = [];
   const config = admitConfig(loaded.config, before.config, problems);
   const readings = loaded.documents.map(readDocument);
@@ -42,17 +45,31 @@ export function admit(loaded: Loaded, before: Accepted): Admission {
 
   const contenders = contend(readings, accepted, loaded.at, problems);
   // Without settings nothing can be checked against them, so nothing new is accepted.
-  if (!config) return admission(accepted, problems, observed);
+  if (!config) return admission(accepted, problems, observed, new Map());
+  rememberTaken(contenders, accepted, experience);
+  const quarantined = settleQuarantine(contenders, accepted, experience, problems);
   settleReferences(contenders, 'domains', config, accepted, problems);
   settleHostnames(contenders, accepted, problems);
   settleReferences(contenders, 'others', config, accepted, problems);
   const resources = new Map([...contenders].map(([key, { form }]) => [key, form] as const));
-  return admission({ config, resources }, problems, observed);
+  return admission({ config, resources }, problems, observed, quarantined);
 }
 
-function admission(accepted: Accepted, problems: Problem[], observed: Observed): Admission {
+function admission(
+  accepted: Accepted,
+  problems: Problem[],
+  observed: Observed,
+  quarantined: Admission['quarantined'],
+): Admission {
   const snapshot = snapshotOf([...accepted.resources.values()].map(({ resource }) => resource));
-  return { config: accepted.config, snapshot, problems: problems.sort(byPlace), accepted, observed };
+  return {
+    config: accepted.config,
+    snapshot,
+    problems: problems.sort(byPlace),
+    accepted,
+    quarantined,
+    observed,
+  };
 }
 
 function observedIdentities(readings: readonly Reading[]): Observed {
@@ -131,6 +148,56 @@ function keepUnreadable(
     const document = unreadable.get(before.file);
     if (document && !claimed.has(key)) contenders.set(key, { form: { ...before, current: false }, document });
   }
+}
+
+/** A new form stands beside the one before it until it is known whether agents take it. */
+function rememberTaken(
+  contenders: Map<string, Contender>,
+  accepted: Accepted,
+  { isTaken }: Experience,
+): void {
+  for (const [key, contender] of contenders) {
+    const { form } = contender;
+    const before = accepted.resources.get(key);
+    if (!before || !form.current || form.resource.kind === 'PurgeJob') continue;
+    const isNew = partDigest(form.resource.spec) !== partDigest(before.resource.spec);
+    const fallback = isNew && (isTaken(key) || !before.fallback) ? before.resource : before.fallback;
+    if (fallback !== form.fallback)
+      contenders.set(key, { ...contender, form: { ...form, ...(fallback && { fallback }) } });
+  }
+}
+
+/** Forms that agents refused are not accepted, however right they look here: the last one that agents took is in force. */
+function settleQuarantine(
+  contenders: Map<string, Contender>,
+  accepted: Accepted,
+  experience: Experience,
+  problems: Problem[],
+): Admission['quarantined'] {
+  const standing = [...experience.quarantined].filter(([key, { spec }]) => {
+    const form = contenders.get(key)?.form;
+    return form?.current && partDigest(form.resource.spec) === spec;
+  });
+  for (const [key, { ref, by, message }] of standing) {
+    const contender = contenders.get(key);
+    if (!contender) continue;
+    const text = `${by} can not take it: ${message}`;
+    if (contender.document) {
+      const { file } = contender.document;
+      const line = contender.document.line([]);
+      problems.push({ file, line, ref, path: '', reason: 'Quarantined', message: text });
+    }
+    const before = accepted.resources.get(key);
+    const isAccepted =
+      before && partDigest(before.resource.spec) === partDigest(contender.form.resource.spec);
+    const last = isAccepted ? before.fallback : before?.resource;
+    if (!before || !last) contenders.delete(key);
+    else {
+      const { fallback: _, ...kept } = before;
+      contenders.set(key, { ...contender, form: { ...kept, resource: last, current: false } });
+    }
+  }
+  return new Map(standing);
 }
 
 /** Domains go first: jobs refer to those that are in force. */

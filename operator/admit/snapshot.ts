@@ -4,6 +4,7 @@ import type { KindName } from '../../contract/kinds/kind.ts';
 import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
+import type { Quarantined } from '../decide/quarantine.ts';
 import type { ServerIdentity } from '../source/source.ts';
 
 export interface Snapshot {
@@ -18,8 +19,20 @@ export interface AcceptedResource {
   /** False while the manifest holds something else that was refused. */
   current: boolean;
   resource: Resource;
+  /** The form before this one that an agent took: what comes back, should agents refuse this one. */
+  fallback?: Resource;
   ownJob?: boolean;
 }
+
+/** What agents made of forms that were accepted. */
+export interface Experience {
+  /** The form that agents refused, by `resourceKey`. */
+  quarantined: ReadonlyMap<string, Quarantined>;
+  /** Whether agents took the form in force. */
+  isTaken: (key: string) => boolean;
+}
+
+export const NO_EXPERIENCE: Experience = { quarantined: new Map(), isTaken: () => false };
 
 /** All that was accepted so far, by `resourceKey`. What must survive a restart of the operator. */
 export interface Accepted {
@@ -35,6 +48,8 @@ export interface Admission {
   snapshot: Snapshot;
   problems: Problem[];
   accepted: Accepted;
+  /** What stands in a manifest and is not in force since agents refused it, by `resourceKey`. */
+  quarantined: ReadonlyMap<string, Quarantined>;
   /**
    * What the API server says of each manifest as it stands now, by `resourceKey`; a refused one has a generation that
    * its accepted form has not. A folder has no server that says anything.

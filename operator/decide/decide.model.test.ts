@@ -115,7 +115,7 @@ class World {
     this.#ending(() => {
       if (losesJob) this.jobs = this.jobs.slice(1);
       for (const agent of this.agents.values()) Object.assign(agent, { connected: false, inbox: [] });
-      this.leader = new Leader(restoredStatuses(this.written), this.leader.now + 1_000);
+      this.leader = new Leader(restoredStatuses(this.written, 'test'), this.leader.now + 1_000);
       this.snapshot();
     });
   }
@@ -174,6 +174,7 @@ function statusesOf({ leader, jobs, written }: World): Statuses {
       problems: [],
       snapshot: snapshot([]),
       accepted: { config: undefined, resources },
+      quarantined: new Map(),
     },
     publication: startPublication(1, new Map(), 'run'),
     state: leader.state,

@@ -7,10 +7,11 @@
 import type { Revision } from '../../contract/plans/revision.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { connectNode, followHealth, rowsOf } from './nodes.ts';
-import { dnsServerReported, edgeReported } from './reports.ts';
+import { judgeRefusals, plansPublished, quarantinesKept } from './quarantine.ts';
+import { dnsServerReported, edgeReported, planJudged } from './reports.ts';
 import { snapshotTaken } from './snapshot-taken.ts';
 import type { DecideEvent, DecideState, Decision } from './state.ts';
-import { commandEffects, commandsFor, quiet, withDnsServer, withNode } from './steps.ts';
+import { commandEffects, commandsFor, inTurn, quiet, withDnsServer, withNode } from './steps.ts';
 import { ticked } from './ticked.ts';
 import { freshVotes } from './votes.ts';
 
@@ -34,6 +35,10 @@ function decideEvent(state: DecideState, event: DecideEvent, now: number): Decis
   switch (event.type) {
     case 'snapshot':
       return snapshotTaken(state, event.snapshot, now);
+    case 'published': {
+      const { snapshot, plans, quarantined } = event;
+      return quiet(quarantinesKept(plansPublished(state, snapshot, plans), quarantined));
+    }
     case 'connect':
       return event.role === 'edge'
         ? edgeConnected(state, event.node, event.held)
@@ -43,13 +48,16 @@ function decideEvent(state: DecideState, event: DecideEvent, now: number): Decis
         ? quiet(withNode(state, event.node, (node) => ({ ...node, connected: false })))
         : quiet(withDnsServer(state, event.node, { connected: false }));
     case 'report':
-      return event.role === 'edge'
-        ? edgeReported(state, event.node, event.report, now)
-        : quiet(dnsServerReported(state, event.node, event.report, now));
+      return inTurn(
+        event.role === 'edge'
+          ? edgeReported(state, event.node, event.report, now)
+          : quiet(dnsServerReported(state, event.node, event.report, now)),
+        (after) => planJudged(after, event, now),
+      );
     case 'force':
       return quiet(withNode(state, event.node, (node) => ({ ...node, forced: event.forced })));
     case 'tick':
-      return ticked(state, now);
+      return inTurn(ticked(state, now), (after) => judgeRefusals(after, now));
   }
 }
 

@@ -1,8 +1,9 @@
 /** An agent said something: what of it the state keeps. Pure. */
-import type { Report } from '../../contract/stream/messages.ts';
+import type { Report, Role } from '../../contract/stream/messages.ts';
 import { nodeAcked, nodeFailed } from './jobs.ts';
 import { afterLoad, type LoadReport, utilisation } from './load.ts';
 import { commandDone, planAcked, revalidationFailed } from './nodes.ts';
+import { judgeRefusals, planRefused, plansTaken } from './quarantine.ts';
 import type { DecideState, Decision, NodeState } from './state.ts';
 import { quiet, withDnsServer, withJob, withNode } from './steps.ts';
 
@@ -51,6 +52,17 @@ export function dnsServerReported(
     case 'unmatched':
       return state;
   }
+}
+
+/** What a verdict on a plan says of the resources in it. */
+export function planJudged(
+  state: DecideState,
+  { role, node, report }: { role: Role; node: string; report: Report },
+  now: number,
+): Decision {
+  if (report.type === 'ack') return plansTaken(state, role, report.revision);
+  if (report.type !== 'nack') return quiet(state);
+  return judgeRefusals(planRefused(state, role, node, report, now), now);
 }
 
 function loadReported(node: NodeState, report: LoadReport, now: number): NodeState {

@@ -11,6 +11,7 @@ import type { Revision } from '../../contract/plans/revision.ts';
 import type { Command, HealthReport, Report, Role } from '../../contract/stream/messages.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
 import type { Capacity, LoadState } from './load.ts';
+import { noQuarantine, type Quarantined, type QuarantineState } from './quarantine.ts';
 
 export interface NodeState {
   connected: boolean;
@@ -82,6 +83,8 @@ export interface Restored {
   nodes: ReadonlyMap<string, EdgeNodeStatus>;
   /** By PurgeJob uid. */
   jobs: ReadonlyMap<string, PurgeJobStatus>;
+  /** By `resourceKey`. */
+  quarantined?: ReadonlyMap<string, Quarantined>;
 }
 
 export interface DecideState {
@@ -91,11 +94,19 @@ export interface DecideState {
   rows: readonly NodeRow[];
   /** The dns-servers whose views the rows are made of. */
   voters: readonly string[];
+  quarantine: QuarantineState;
   restored: Restored;
 }
 
 export type DecideEvent =
   | { type: 'snapshot'; snapshot: Snapshot }
+  /** Plans of that snapshot are out; `quarantined`: the resources of which a refused form stands in a manifest. */
+  | {
+      type: 'published';
+      snapshot: Snapshot;
+      plans: Record<Role, Revision>;
+      quarantined: ReadonlySet<string>;
+    }
   | { type: 'connect'; role: Role; node: string; held: Revision }
   | { type: 'disconnect'; role: Role; node: string }
   | { type: 'report'; role: Role; node: string; report: Report }
@@ -105,6 +116,8 @@ export type DecideEvent =
 export type Effect =
   | { type: 'table'; rows: readonly NodeRow[]; voters: readonly string[] }
   | { type: 'command'; node: string; command: Command }
+  /** The quarantine changed: the manifests are to be looked at again. */
+  | { type: 'readmit' }
   /** The EdgeNode is no more: its stream ends, so that it begins anew should it come back. */
   | { type: 'dismiss'; node: string }
   /** A finished job outlived its ttlSecondsAfterFinished. */
@@ -116,7 +129,16 @@ export interface Decision {
 }
 
 export function initialState(restored: Restored): DecideState {
-  return { nodes: new Map(), dnsServers: new Map(), jobs: new Map(), rows: [], voters: [], restored };
+  const quarantine = noQuarantine(restored.quarantined ?? new Map());
+  return {
+    nodes: new Map(),
+    dnsServers: new Map(),
+    jobs: new Map(),
+    rows: [],
+    voters: [],
+    quarantine,
+    restored,
+  };
 }
 
 /** The map with one entry replaced: states are values, the old one stays as it was. */

@@ -15,6 +15,12 @@ import {
 
 export const quiet = (state: DecideState): Decision => ({ state, effects: [] });
 
+/** One decision, and then the next on what it left. */
+export function inTurn({ state, effects }: Decision, next: (state: DecideState) => Decision): Decision {
+  const after = next(state);
+  return { state: after.state, effects: [...effects, ...after.effects] };
+}
+
 /** A job ended without these nodes' acks: they revalidate all that they stored before they answer again. */
 export function markMissed(decision: Decision, job: JobState, now: number): Decision {
   const missed = isGating(job.command) ? awaitedNodes(job) : [];

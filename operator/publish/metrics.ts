@@ -41,6 +41,20 @@ export function operatorMetrics(registry: Registry, reconciler: Reconciler): voi
     count(state().jobs.values(), ({ outcome }) => outcome === undefined),
   );
   gauge(
+    'weir_operator_quarantined',
+    'Resources of which a form is not in force since agents refused it.',
+    () => state().quarantine.quarantined.size,
+  );
+  gauge(
+    'weir_operator_agents_refusing',
+    'Connected agents whose last word on a plan is that its content is invalid. They keep the one before.',
+    () =>
+      count(
+        [...state().nodes.values(), ...state().dnsServers.values()],
+        ({ connected, nack }) => connected && nack?.fault === 'Invalid',
+      ),
+  );
+  gauge(
     'weir_operator_plan_epoch',
     'Epoch of the published plans.',
     () => reconciler.plan('edge')?.revision.epoch ?? 0,

@@ -33,6 +33,11 @@ function programmedVerdict({ history, state, generation, before }: DomainInput):
   const behind = connected.filter(([, { acked }]) => !acked || compareRevisions(acked, history.changed) < 0);
   if (behind.length > 0) {
     const names = behind.map(([name]) => name).sort();
+    const refusing = behind.find(([, { nack }]) => nack?.fault === 'Invalid');
+    if (refusing) {
+      const message = `${refusing[0]} refuses the plan: ${refusing[1].nack?.message ?? ''}`;
+      return fails('Programmed', 'Refused', message.slice(0, 1_024));
+    }
     return fails('Programmed', 'WaitingForNodes', `not acked yet by ${list(names)}`);
   }
   const earlier = before?.conditions?.find(({ type }) => type === 'Programmed');
@@ -53,6 +58,8 @@ function cnameOf({ history, cname, state, before }: DomainInput): string | undef
 
 function dnsMessage({ dnsServers }: DecideState): string {
   const connected = [...dnsServers.values()].filter((server) => server.connected);
+  const refusing = connected.find(({ nack }) => nack?.fault === 'Invalid');
+  if (refusing) return `a dns-server refuses the plan: ${refusing.nack?.message ?? ''}`.slice(0, 1_024);
   return connected.length === 0 ? 'no dns-server is connected' : 'not every connected dns-server has it yet';
 }
 

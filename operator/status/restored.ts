@@ -2,6 +2,7 @@
 import type { EdgeNodeStatus } from '../../contract/kinds/edge-node.ts';
 import type { PurgeJobStatus } from '../../contract/kinds/purge-job.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
+import type { Quarantined } from '../decide/quarantine.ts';
 import type { Restored } from '../decide/state.ts';
 import { type Statuses, statusOf } from './record.ts';
 
@@ -14,14 +15,22 @@ export function restoredSince(records: Statuses): ReadonlyMap<string, Revision> 
   return new Map(rows);
 }
 
-export function restoredStatuses(records: Statuses): Restored {
+/** `build`: ours. What an operator of another one put aside is tried again. */
+export function restoredStatuses(records: Statuses, build: string): Restored {
   const nodes = new Map<string, EdgeNodeStatus>();
   const jobs = new Map<string, PurgeJobStatus>();
-  for (const record of records.values()) {
+  const quarantined = new Map<string, Quarantined>();
+  for (const [key, record] of records) {
     const node = statusOf(record, 'EdgeNode');
     const job = statusOf(record, 'PurgeJob');
     if (node) nodes.set(record.ref.name, node);
+    const { ref } = record;
+    const refused = node?.quarantined ?? statusOf(record, 'CdnDomain')?.quarantined;
+    if (refused?.build === build && ref.kind !== 'PurgeJob') {
+      const { spec, by, message } = refused;
+      quarantined.set(key, { ref: { ...ref, kind: ref.kind }, spec, by, message, plans: undefined });
+    }
     if (job && record.uid !== '') jobs.set(record.uid, job);
   }
-  return { nodes, jobs };
+  return { nodes, jobs, quarantined };
 }

@@ -21,6 +21,8 @@ export interface StatusInput {
   publication: Publication;
   state: DecideState;
   before: Statuses;
+  /** Ours, to be written down beside what it put aside. */
+  build?: string;
   /** Milliseconds since the epoch. */
   now: number;
 }
@@ -87,6 +89,7 @@ function statusFor(
       observedGeneration: generation,
       ...(cname !== undefined && { cname }),
       ...(since && { since }),
+      ...quarantinedStatus(resourceKey(refOf(resource)), input),
       conditions: conditions(verdicts),
     };
   }
@@ -103,6 +106,7 @@ function statusFor(
       ...(unhealthy.length > 0 && { unhealthy }),
       ...(node && node.load.weight < 1 && { weightPercent: Math.round(node.load.weight * 100) }),
       ...forcedStatus(node),
+      ...quarantinedStatus(resourceKey(refOf(resource)), input),
       conditions: conditions(nodeVerdicts({ name, acceptance, schedulable, published, state })),
     };
   }
@@ -113,6 +117,16 @@ function statusFor(
   const counts =
     job.outcome && ended?.completionTime !== undefined && old?.uid === uid ? ended : jobCounts(job, state);
   return { ...counts, observedGeneration: generation, conditions: conditions(jobVerdicts(job)) };
+}
+
+function quarantinedStatus(
+  key: string,
+  { admission, build = '' }: StatusInput,
+): Pick<StatusOf['CdnDomain'], 'quarantined'> {
+  const refused = admission.quarantined.get(key);
+  if (!refused) return {};
+  const { spec, by, message } = refused;
+  return { quarantined: { spec, by, message: message.slice(0, 1_024), build } };
 }
 
 function forcedStatus(node: NodeState | undefined): Pick<StatusOf['EdgeNode'], 'forced'> {
@@ -140,7 +154,7 @@ function refusedRecord(ref: ObjectRef, problems: Problem[], input: StatusInput):
     uid,
     generation,
     firstSeen: old?.firstSeen ?? at,
-    status: { observedGeneration: generation, conditions },
+    status: { observedGeneration: generation, ...quarantinedStatus(key, input), conditions },
   };
   return unlessEqual(fresh, old);
 }

@@ -26,6 +26,8 @@ export class FakeAgent {
   readonly tables: NodeTable[] = [];
   readonly commands: Command[] = [];
   silent = false;
+  /** What it says `Invalid` to, by the names of the domains in a plan; it keeps the plan before. */
+  refuses: (domains: readonly RefusedDomain[]) => RefusedDomain | undefined = () => undefined;
   connected = false;
   epoch = 0;
   memory: Memory = { held: NO_REVISION, run: '' };
@@ -84,6 +86,11 @@ export class FakeAgent {
       if (message.type === 'plan') {
         // The operator of this test made it.
         const plan = message.published as PublishedPlan;
+        const refused = this.refuses(plan.plan.domains);
+        if (refused) {
+          await say(refusal(plan, refused));
+          continue;
+        }
         this.plans.push(plan);
         this.memory = { held: plan.revision, run: plan.run };
         await say({ type: 'ack', revision: plan.revision });
@@ -94,4 +101,11 @@ export class FakeAgent {
       }
     }
   }
+}
+
+type RefusedDomain = PublishedPlan['plan']['domains'][number];
+
+function refusal({ revision }: PublishedPlan, { namespace, name }: RefusedDomain): Report {
+  const resources = [{ kind: 'CdnDomain' as const, namespace, name }];
+  return { type: 'nack', revision, fault: 'Invalid', message: 'no such rule', resources };
 }
