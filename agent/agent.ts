@@ -3,6 +3,7 @@
  *
  *     stream ──plan──> refuse lower? ─> digest, schema ─> prepare ─> write, fsync ─> commit ─> ack
  *            ──table─> merge with the rows held ─> write, fsync ─> onTable              (dns-server)
+ *            ──secrets─> digests ─> write, fsync ─> onSecrets                           (dns-server)
  *            ──command─> onCommand ─> done | failed                                     (edge)
  *     disk ──> prepare ─> commit          at start, with no operator
  *
@@ -39,6 +40,8 @@ export interface AgentOptions<R extends Role> {
   merge?: (held: PlanOf[R], newer: PlanOf[R]) => PlanOf[R];
   /** A new node table, already merged with the rows held and durable. */
   onTable?: (table: NodeTable) => void;
+  /** All secrets that it is to hold, by name: those on disk at first, then whenever they are others. Must not throw. */
+  onSecrets?: (values: ReadonlyMap<string, string>) => void;
   /** Applies a command durably, once per uid, and says what it did. */
   onCommand?: (command: Command) => Promise<{ objects: number; durationMs: number }>;
 }

@@ -19,6 +19,7 @@ import { latest } from '../lib/latest.ts';
 import { type Agent, type AgentOptions, LocalFault, type PlanOf } from './agent.ts';
 import { checkPlan } from './check-plan.ts';
 import { type HeldFiles, heldFiles } from './held-files.ts';
+import { HeldSecrets } from './held-secrets.ts';
 import { type Reporter, reporter } from './reporter.ts';
 import { openStream } from './stream.ts';
 import { Whereabouts } from './whereabouts.ts';
@@ -34,6 +35,7 @@ export function createAgent<R extends Role>(options: AgentOptions<R>): Agent<R> 
 class StreamingAgent<R extends Role> implements Agent<R> {
   readonly #options: AgentOptions<R>;
   readonly #files: HeldFiles<R>;
+  readonly #secrets: HeldSecrets;
   readonly #operator: Whereabouts;
   readonly #reports: Reporter;
   readonly #ending = new AbortController();
@@ -57,6 +59,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     this.#options = options;
     this.#merge = merge;
     this.#files = heldFiles({ role, folder, merge, log });
+    this.#secrets = new HeldSecrets(options);
     this.#operator = new Whereabouts(options.operator);
     this.#reports = reporter({
       identity: { role, node },
@@ -67,6 +70,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   }
 
   async load(): Promise<void> {
+    await this.#secrets.load();
     this.#table = await this.#files.readTable();
     this.#options.onTable?.(this.#table);
     const stored = await this.#files.readPlan();
@@ -119,7 +123,13 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#loop;
-    await Promise.all([this.#plans.idle(), this.#tables.idle(), this.#commands, this.#aside]);
+    await Promise.all([
+      this.#plans.idle(),
+      this.#tables.idle(),
+      this.#secrets.idle(),
+      this.#commands,
+      this.#aside,
+    ]);
     await this.#files.close();
   }
 
@@ -195,6 +205,9 @@ class StreamingAgent<R extends Role> implements Agent<R> {
         break;
       case 'rows':
         this.#offerRows(message.base, message.table);
+        break;
+      case 'secrets':
+        this.#secrets.offer(message.secrets);
         break;
       case 'command':
         // A prefetch takes its time, and a purge must not wait behind it.

@@ -9,7 +9,7 @@
  *     accepted/<plural>/<namespace>/<name>.yaml      last accepted form of each resource
  *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
- *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600, read by dns-servers
+ *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600
  *     rollovers/<zone>                 a rollover that `weir dnssec rollover` asked for
  *     dns-server/                      plan.json and table.json (changes since in *.journal), health.json, geo-tables.bin
  *     edges/<node>/                    plan.json (changes since in plan.json.journal), lingering.json, cache/ (bodies; index.db: objects, applied uids)
@@ -56,4 +56,10 @@ export function stateFolder(root: string) {
 export type StateFolder = ReturnType<typeof stateFolder>;
 
 /** Files in an agent's own folder. */
-export const AGENT_FILES = { plan: 'plan.json', table: 'table.json', health: 'health.json' } as const;
+export const AGENT_FILES = {
+  plan: 'plan.json',
+  table: 'table.json',
+  health: 'health.json',
+  /** A folder. */
+  secrets: 'secrets',
+} as const;

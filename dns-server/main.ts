@@ -20,7 +20,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
-import { followSecrets, type Secrets } from './dnssec/secret-files.ts';
+import { readSecrets } from './dnssec/read-secrets.ts';
 import { compiledPlaces } from './geo/compile.ts';
 import { embeddedAsnTables, embeddedGeoDatabases } from './geo/embedded-data.ts';
 import { geoDatabase } from './geo/geo-database.ts';
@@ -118,6 +118,13 @@ export async function startDnsServer(
       service.useTable(table);
       judgement.useTable(table);
     },
+    onSecrets: (values) => {
+      try {
+        service.useSecrets(readSecrets(values));
+      } catch (error) {
+        log.error({ err: error }, 'secrets that cannot be read; those held are used on');
+      }
+    },
   });
   const notes = keepHealthNotes({
     file: join(options.state, AGENT_FILES.health),
@@ -134,10 +141,6 @@ export async function startDnsServer(
   starting.defer(() => prober.stop());
   starting.defer(() => agent.stop());
 
-  if (options.secrets !== undefined) {
-    const onSecrets = (secrets: Secrets) => service.useSecrets(secrets);
-    starting.defer(await followSecrets({ folder: options.secrets, clock, log, onSecrets }));
-  }
   await agent.load();
   await prober.firstRound();
   const udp = await chooseUdp(

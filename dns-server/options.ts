@@ -22,8 +22,6 @@ export interface DnsServerOptions {
   tlsKey?: string;
   dot?: ListenAddress[];
   doh?: ListenAddress[];
-  /** The folder with the zones' keys and the cookies' secret. */
-  secrets?: string;
   geoDatabase?: string[];
   geoAsn?: string[];
   geoNetworks?: string[];
@@ -86,7 +84,6 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
         listenAddresses,
       ),
     )
-    .option('--secrets <folder>', 'folder with the zones’ keys and the cookies’ secret (default: none)')
     .option(
       '--geo-database <file...>',
       'MMDB files, first match wins (default: DB-IP Lite, which comes along)',

@@ -15,7 +15,7 @@ import { nextBoundary } from './answer/shift.ts';
 import { nextForcedEnd } from './answer/standing.ts';
 import { createView, type View } from './answer/view.ts';
 import { SECRET_BYTES } from './cookies/cookies.ts';
-import type { Secrets } from './dnssec/secret-files.ts';
+import type { Secrets } from './dnssec/read-secrets.ts';
 import { Signers } from './dnssec/signers.ts';
 import { PreparedAnswers } from './fast/prepared-answers.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';

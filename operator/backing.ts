@@ -3,11 +3,13 @@ import type { WeirConfig } from '../contract/config/weir-config.ts';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { RoutingPlan } from '../contract/plans/routing-plan.ts';
 import type { Stores } from './reconcile.ts';
+import type { AgentSecrets } from './secrets/agent-secrets.ts';
 import type { Source } from './source/source.ts';
 
 export interface Backing {
   source: Source;
   stores: Stores;
+  secrets: AgentSecrets;
   /** Removes a finished job that outlived its time; with `uid` no other of its name. */
   expire(ref: ObjectRef, uid: string): void;
   /** Where EdgeNodes can be made of other objects; returns a function that ends it. */

@@ -6,16 +6,15 @@
  *     switchboard ──connect, disconnect, report──> reconciler ──plans, tables, commands──> switchboard
  *     clock ──tick──> reconciler
  *     Kubernetes nodes, edge pods ──registration──> EdgeNodes, which the source gives     (a Kubernetes API only)
- *     zones' keys in the state folder <── keepKeys <── plan, clock
+ *     zones' keys, cookies' secret among the backing's secrets <── keepKeys <── plan, clock
  */
-import type { StateFolder } from '../contract/state-folder.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { packageVersion } from '../lib/package-version.ts';
 import type { Backing } from './backing.ts';
 import { keepKeys } from './dnssec/keep-keys.ts';
-import { keyFiles, makeCookieSecret } from './dnssec/key-files.ts';
 import { askForDs, parentResolver } from './dnssec/parent-ds.ts';
+import { zoneKeyStore } from './dnssec/zone-key-store.ts';
 import { agentEvents, views } from './publish/agent-events.ts';
 import type { LoadBook } from './publish/load-book.ts';
 import { notReadyReason, Reconciler } from './reconcile.ts';
@@ -29,7 +28,6 @@ const WRITE_OUT_MS = 3_000;
 
 interface LeadOptions {
   backing: Backing;
-  state: StateFolder;
   /** Takes what edges tell of their load, for people. */
   loads: LoadBook;
   /** Agents can be let in: the manifests have been read. */
@@ -43,7 +41,7 @@ export interface Leader extends Post {
   stop(): Promise<void>;
 }
 
-export async function lead({ backing, state, loads, onOpen, clock, log }: LeadOptions): Promise<Leader> {
+export async function lead({ backing, loads, onOpen, clock, log }: LeadOptions): Promise<Leader> {
   const reconciler = await Reconciler.open({
     build: packageVersion(),
     stores: backing.stores,
@@ -67,9 +65,8 @@ export async function lead({ backing, state, loads, onOpen, clock, log }: LeadOp
   });
   const plan = () => reconciler.routing()?.published.plan;
   const stopRegistering = backing.register?.({ config: () => reconciler.admission()?.config, plan });
-  await makeCookieSecret(state);
   const stopKeys = keepKeys({
-    store: keyFiles(state),
+    store: zoneKeyStore(backing.secrets),
     plan,
     askForDs: (zone) => askForDs(zone, parentResolver(reconciler.admission()?.config?.dnssec.resolver)),
     clock,

@@ -6,10 +6,12 @@
  *     agents ──streams, reports──> stream server ──> sessions, which follow the leader:
  *         this replica stands by: they are answered with the leader's address
  *         this replica leads: sessions ──> switchboard ──> reconciler (lead.ts)
+ *     backing's secrets ──> sessions, whoever leads
  */
 import { Command, Option } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { stateFolder } from '../contract/state-folder.ts';
+import { role } from '../contract/stream/messages.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import {
   formatListenAddress,
@@ -27,6 +29,7 @@ import { StreamServer } from './publish/stream-server.ts';
 import { readOrMakeToken } from './publish/token-file.ts';
 import { turnAway } from './relay/relay.ts';
 import type { Switchboard } from './relay/switchboard.ts';
+import { secretsFor } from './secrets/agent-secrets.ts';
 import { folderBacking } from './source/folder/folder-backing.ts';
 import { kubernetesBacking } from './source/kubernetes/kubernetes-backing.ts';
 import { elsewhere, type Post, refusing, starting } from './stand-by.ts';
@@ -93,13 +96,16 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     log,
   });
   const address = await server.start();
+  const stopSecrets = backing.secrets.follow((values) => {
+    for (const to of role.options) sessions.secrets(to, secretsFor(to, values));
+  });
 
   const takeTheLead = async () => {
     post = refusing(starting);
     sessions.follow(turnAway(sessions, starting));
     const onOpen = (switchboard: Switchboard) => sessions.follow(switchboard.attach(sessions));
     const loads = loadBook(metrics, clock);
-    leader = await lead({ backing, state, loads, onOpen, clock, log });
+    leader = await lead({ backing, loads, onOpen, clock, log });
     operatorMetrics(metrics, leader.reconciler);
     post = leader;
   };
@@ -113,6 +119,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     failed: Promise.race([failureOf(leading), ...(election ? [election.lost] : [])]),
     async stop() {
       await server.stop();
+      await stopSecrets();
       await leader?.stop();
       await backing.stop();
     },

@@ -33,8 +33,7 @@ test('the table has one row for each program, in the order in which they start',
     ],
     [
       'dns-server: dns-server/main --name dns-1 --operator http://127.0.0.1:8700 ' +
-        '--token-file /var/lib/weir/token --state /var/lib/weir/dns-server --listen 127.0.0.1:5300 --batch auto --admin 127.0.0.1:8702 ' +
-        '--secrets /var/lib/weir/secrets',
+        '--token-file /var/lib/weir/token --state /var/lib/weir/dns-server --listen 127.0.0.1:5300 --batch auto --admin 127.0.0.1:8702',
       'http://127.0.0.1:8702/readyz',
     ],
     [

@@ -97,8 +97,6 @@ function dnsServer({ folder, state, config }: Installation): Program {
       listen.batch,
       '--admin',
       listen.dnsAdmin,
-      '--secrets',
-      state.secrets,
       ...(listen.dnsTls ? tlsArgs(listen.dnsTls, folder) : []),
       ...files('--geo-database', geo?.databases),
       ...files('--geo-asn', geo?.asn),

@@ -4,7 +4,7 @@
  *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&digest=…&seen=3&run=x&contract=2,1
  *                                newline-delimited JSON, until one side ends it:
  *       hello                    always first: the contract version that the operator chose
- *       plan | delta | table | rows | command | heartbeat …
+ *       plan | delta | table | rows | secrets | command | heartbeat …
  *     POST /v1/reports           { role, node, reports: [ack | nack | unmatched | done | failed | health | load] } -> 204
  *
  * Both carry `Authorization: Bearer <token>`. `epoch` and `seq` name the plan that the agent holds (0 and 0: none),
@@ -18,12 +18,13 @@ import { nodeTable } from '../plans/node-table.ts';
 import { planDelta } from '../plans/plan-delta.ts';
 import { publishedEdgePlan, publishedRoutingPlan } from '../plans/published-plan.ts';
 import { revision } from '../plans/revision.ts';
+import { agentSecret } from './agent-secret.ts';
 import { planResource } from './plan-resource.ts';
 
 /**
  * Versions of this contract that this build speaks, best first: the current one and the one before, so that operator
- * and agents can be replaced in any order. Version 2 has deltas of plans and tables, `unmatched`, and `resources` in a
- * nack; versions.ts says what a peer that speaks version 1 gets instead. A field more in a plan is a new version too:
+ * and agents can be replaced in any order. Version 2 has deltas of plans and tables, `unmatched`, `resources` in a nack,
+ * and `secrets`; versions.ts says what a peer that speaks version 1 gets instead. A field more in a plan is a new version too:
  * agents refuse what they do not know.
  */
 export const CONTRACT_VERSIONS = [2, 1] as const;
@@ -90,6 +91,12 @@ const deltaMessage = z.strictObject({ type: z.literal('delta'), delta: planDelta
 /** Since contract 2: the rows that changed since the table of version `base`, which came down this stream. */
 const rowsMessage = z.strictObject({ type: z.literal('rows'), base: revision, table: nodeTable });
 
+/** Since contract 2: all the secrets that the agent is to hold; those that are not among them go. */
+const secretsMessage = z.strictObject({
+  type: z.literal('secrets'),
+  secrets: z.array(agentSecret).max(10_000),
+});
+
 export const streamMessage = z.discriminatedUnion('type', [
   hello,
   heartbeat,
@@ -98,6 +105,7 @@ export const streamMessage = z.discriminatedUnion('type', [
   planMessage,
   deltaMessage,
   rowsMessage,
+  secretsMessage,
 ]);
 export type StreamMessage = z.infer<typeof streamMessage>;
 

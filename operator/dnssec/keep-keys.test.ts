@@ -10,10 +10,11 @@ import { stateFolder } from '../../contract/state-folder.ts';
 import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
+import { secretFolder } from '../secrets/secret-folder.ts';
 import { keepKeys } from './keep-keys.ts';
-import { keyFiles, makeCookieSecret } from './key-files.ts';
 import { askForDs, parentResolver } from './parent-ds.ts';
 import type { SeenDs } from './rollover.ts';
+import { zoneKeyStore } from './zone-key-store.ts';
 
 const ZONE = 'cdn.example.net';
 const HOUR = 3_600_000;
@@ -35,7 +36,7 @@ function start() {
   const zone = { name: ZONE, dnssec: true, records: [] };
   const plan = { zones: [zone, { ...zone, name: 'plain.example', dnssec: false }], domains: [] };
   const parent: { seen: SeenDs; asked: number } = { seen: { tags: [], ttl: 0 }, asked: 0 };
-  const store = keyFiles(state);
+  const store = zoneKeyStore(secretFolder(state, clock, silentLog));
   const stop = keepKeys({
     store,
     plan: () => plan as unknown as RoutingPlan,
@@ -97,12 +98,12 @@ test('a rollover goes from request to one new key, by what the parent says', asy
   expect(after.rollover).toBeUndefined();
 });
 
-test('the cookies’ secret is made once', async () => {
-  const state = stateFolder(folder);
-  await makeCookieSecret(state);
+test('the cookies’ secret is made once, and for its owner only', async () => {
+  const { state, store, until } = start();
+  await until(() => true);
   const { size, mode, mtimeMs } = await stat(state.cookieSecret);
   expect([size, mode & 0o777]).toEqual([33, 0o600]);
-  await makeCookieSecret(state);
+  await store.makeCookieSecret();
   expect((await stat(state.cookieSecret)).mtimeMs).toBe(mtimeMs);
 });
 

@@ -1,14 +1,14 @@
 /**
- * Sees that every zone that is to be signed has a key, and takes rollovers on: a look at each zone now and then, one
- * after the other.
+ * Sees that there is a secret for cookies, that every zone that is to be signed has a key, and takes rollovers on: a look
+ * at each now and then, one after the other. What fails is told once, and tried again with the next look.
  */
 import { newZoneKey, type ZoneKeys } from '../../contract/dns/zone-keys.ts';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
-import type { KeyStore } from './key-files.ts';
 import { awaitsParent, type SeenDs, startRollover, stepRollover } from './rollover.ts';
+import type { KeyStore } from './zone-key-store.ts';
 
 const LOOK_MS = 1_000;
 /** The parent is asked this often: its DS changes in hours. */
@@ -49,15 +49,21 @@ export function keepKeys({ store, plan, askForDs, clock, log }: KeyKeeperOptions
     if (asked) await store.askedForNoMore(zone);
   };
 
+  const attempt = async (what: string, step: () => Promise<void>): Promise<void> => {
+    const failure = await step().then(() => '', String);
+    if (failure && failure !== failures.get(what)) log.error({ failure }, what);
+    failures.set(what, failure);
+  };
+
   const round = latest<void>(async () => {
+    await attempt('the secret for cookies is not made', () => store.makeCookieSecret());
     const current = plan();
     for (const { name, dnssec } of current?.zones ?? []) {
       if (!current || !dnssec) continue;
-      const failure = await look(name, maxTtlOf(current, name)).then(() => '', String);
-      if (failure && failure !== failures.get(name)) log.error({ zone: name, failure }, 'keys of a zone');
-      failures.set(name, failure);
+      await attempt(`the keys of ${name} are left as they are`, () => look(name, maxTtlOf(current, name)));
     }
   });
+  round.offer();
   const stop = clock.every(LOOK_MS, () => round.offer());
   return async () => {
     stop();

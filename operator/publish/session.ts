@@ -5,6 +5,7 @@
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
+import type { AgentSecret } from '../../contract/stream/agent-secret.ts';
 import type { ContractVersion, StreamMessage } from '../../contract/stream/messages.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
 import type { AgentIdentity, Verdict } from '../relay/relay.ts';
@@ -85,6 +86,11 @@ export class Session {
     if (changed && hasBase && this.contract >= 2) this.#wire.write(changed.line);
     else this.send({ type: 'table', table });
     this.#table = table.version;
+  }
+
+  /** One that speaks contract 1 reads them from a folder. */
+  sendSecrets(secrets: readonly AgentSecret[]): void {
+    if (this.contract >= 2) this.send({ type: 'secrets', secrets: [...secrets] });
   }
 
   /** The agent's verdict on the plan that was sent last; the one that waits goes out. */

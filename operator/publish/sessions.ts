@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
+import type { AgentSecret } from '../../contract/stream/agent-secret.ts';
 import type { Command, Report, Role } from '../../contract/stream/messages.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AgentIdentity, Caller, Downlink, Uplink, Verdict } from '../relay/relay.ts';
@@ -36,6 +37,7 @@ export class Sessions implements Downlink {
   readonly #clock: Clock;
   readonly #streams = new Map<string, Stream>();
   readonly #plans = new Map<Role, PublishedPlan>();
+  readonly #secrets = new Map<Role, readonly AgentSecret[]>();
   readonly #lines = new PlanLines();
   #table: NodeTable | undefined;
   #uplink: Uplink = turnAway(this, () => new Refusal(503, 'the operator is starting'));
@@ -119,6 +121,14 @@ export class Sessions implements Downlink {
     }
   }
 
+  /** Also to every agent of that role whose stream opens later. Each replica reads them itself: no link carries them. */
+  secrets(role: Role, secrets: readonly AgentSecret[]): void {
+    this.#secrets.set(role, secrets);
+    for (const { session, stage } of this.#streams.values()) {
+      if (stage === 'settled' && session.identity.role === role) session.sendSecrets(secrets);
+    }
+  }
+
   greet(id: string, epoch: number): void {
     const stream = this.#streams.get(id);
     if (stream?.stage !== 'ringing') return;
@@ -144,6 +154,9 @@ export class Sessions implements Downlink {
     stream.stage = 'settled';
     const { session } = stream;
     const { role } = session.identity;
+    const secrets = this.#secrets.get(role);
+    // Before the plan that needs them.
+    if (secrets) session.sendSecrets(secrets);
     if (role === 'dns-server' && this.#table) session.offerTable(this.#table);
     const plan = this.#plans.get(role);
     if (plan) session.offer(plan);

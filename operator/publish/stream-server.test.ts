@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EMPTY_TABLE } from '../../contract/plans/node-table.ts';
-import { HEARTBEAT_MS } from '../../contract/stream/messages.ts';
+import { secretDigest } from '../../contract/stream/agent-secret.ts';
+import { HEARTBEAT_MS, streamMessage } from '../../contract/stream/messages.ts';
 import { readNdjson } from '../../lib/ndjson.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { type StreamHost, startStreamHost, TOKEN } from '../testing/stream-host.ts';
@@ -186,4 +187,40 @@ test('views need the token and say when there is nothing yet; the admin paths ne
   expect((await get('/v1/nothing')).status).toBe(404);
   expect((await get('/healthz', {}, {})).status).toBe(200);
   expect(await get('/readyz', {}, {})).toEqual({ status: 503, text: 'this is a test\n' });
+});
+
+describe('secrets', () => {
+  const secret = (value: string) => ({ name: 'cookie-secret', digest: secretDigest(value), value });
+  const dns = { ...QUERY, role: 'dns-server', contract: '2' };
+  const untilSecrets = async ({ next }: { next: () => Promise<unknown> }) => {
+    for (;;) {
+      const message = streamMessage.parse(await next());
+      if (message.type === 'secrets') return message.secrets;
+    }
+  };
+
+  test('are sent to dns-servers: those there are to one that comes, and others when they change', async () => {
+    host.secrets([secret('one')]);
+    const stream = await open(dns);
+    expect(await untilSecrets(stream)).toEqual([secret('one')]);
+    host.secrets([secret('two')]);
+    expect(await untilSecrets(stream)).toEqual([secret('two')]);
+    stream.end();
+  });
+
+  test.each([
+    ['edges', { ...QUERY, contract: '2' }],
+    ['those that speak contract 1', { ...dns, contract: '1' }],
+  ])('are not sent to %s', async (_, query) => {
+    host.secrets([secret('one')]);
+    const stream = await open(query);
+    expect(await stream.next()).toMatchObject({ type: 'hello' });
+    host.secrets([secret('two')]);
+    host.clock.advance(HEARTBEAT_MS);
+    for (let type = ''; type !== 'heartbeat'; ) {
+      ({ type } = streamMessage.parse(await stream.next()));
+      expect(type).not.toBe('secrets');
+    }
+    stream.end();
+  });
 });

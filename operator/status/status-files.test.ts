@@ -6,8 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stateFolder } from '../../contract/state-folder.ts';
 import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { silentLog } from '../../lib/log.ts';
+import { countingLog } from '../../lib/testing/counting-log.ts';
 import { resourceKey } from '../admit/snapshot.ts';
-import { countingLog } from '../testing/counting-log.ts';
 import type { Statuses, StatusRecord } from './record.ts';
 import { changedRecords, statusFiles } from './status-files.ts';
 

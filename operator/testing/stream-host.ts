@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { EMPTY_TABLE } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
+import type { AgentSecret } from '../../contract/stream/agent-secret.ts';
 import type { Report } from '../../contract/stream/messages.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
@@ -23,6 +24,8 @@ export interface StreamHost {
   /** `connect a 1.2`, `ack a 1.3`, `disconnect a`, in the order of arrival. */
   seen: string[];
   reports: Report[];
+  /** What dns-servers are to hold. */
+  secrets(secrets: AgentSecret[]): void;
   /** Edges are offered it, also those that connect later. */
   publish(plan: PublishedPlan): void;
   stop(): Promise<void>;
@@ -74,6 +77,7 @@ export async function startStreamHost({ port = 0, nodes = ['a', 'b'] } = {}): Pr
     clock,
     seen,
     reports,
+    secrets: (secrets) => sessions.secrets('dns-server', secrets),
     publish: (plan) => switchboard.plan('edge', plan),
     stop: () => server.stop(),
   };

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { KINDS } from '../../contract/kinds/kinds.ts';
 import { FakeClock, systemClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
+import { countingLog } from '../../lib/testing/counting-log.ts';
 import { admit } from '../../operator/admit/admit.ts';
 import { type Accepted, NOTHING_ACCEPTED, resourceKey } from '../../operator/admit/snapshot.ts';
 import { type KubernetesApi, kubernetesApi } from '../../operator/kubernetes/api.ts';
@@ -13,7 +14,6 @@ import { acceptedRevisions } from '../../operator/source/kubernetes/accepted-rev
 import { toDocument } from '../../operator/source/kubernetes/to-document.ts';
 import { kubernetesStatus } from '../../operator/status/kubernetes-status.ts';
 import type { StatusRecord } from '../../operator/status/record.ts';
-import { countingLog } from '../../operator/testing/counting-log.ts';
 import { loadedFrom, SETTINGS } from '../../operator/testing/manifests.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { type FaultyProxy, startProxy } from './proxy.ts';

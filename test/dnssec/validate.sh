@@ -22,7 +22,7 @@ $node operator/main.ts --folder "$work/folder" --state "$work/state" --listen "$
 pids+=($!)
 until [ -s "$work/state/secrets/$zone.keys.json" ]; do sleep 0.2; done
 $node dns-server/main.ts --name dns-1 --operator "http://$address:8700" --token-file "$work/state/token" \
-  --state "$work/state/dns-server" --secrets "$work/state/secrets" \
+  --state "$work/state/dns-server" \
   --listen "$address:$port" --admin "$address:8702" >"$work/dns-server.log" 2>&1 &
 pids+=($!)
 $node edge/main.ts --node zz-1 --operator "http://$address:8700" --token-file "$work/state/token" \

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stateFolder } from '../../../contract/state-folder.ts';
 import { silentLog } from '../../../lib/log.ts';
+import { countingLog } from '../../../lib/testing/counting-log.ts';
 import { listYaml } from '../../../lib/yaml-file.ts';
 import { admit } from '../../admit/admit.ts';
 import { type Accepted, NOTHING_ACCEPTED } from '../../admit/snapshot.ts';
-import { countingLog } from '../../testing/counting-log.ts';
 import { domainManifest, jobManifest, loadedFrom, nodeManifest, SETTINGS } from '../../testing/manifests.ts';
 import { acceptedFiles } from './accepted-files.ts';
 

@@ -7,6 +7,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Backing } from '../../backing.ts';
 import { epochFile } from '../../publish/epoch-file.ts';
+import { secretFolder } from '../../secrets/secret-folder.ts';
 import { statusFiles } from '../../status/status-files.ts';
 import { acceptedFiles } from './accepted-files.ts';
 import { folderSource } from './folder-source.ts';
@@ -29,6 +30,7 @@ export async function folderBacking(options: FolderBackingOptions): Promise<Back
       status: statusFiles(state, log),
       epoch: epochFile(state.epoch),
     },
+    secrets: secretFolder(state, clock, log),
     expire: (ref) => void removeOwnJob(state, ref, log),
     stop: async () => {},
   };

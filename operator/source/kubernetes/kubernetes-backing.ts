@@ -12,6 +12,7 @@ import { Leadership } from '../../kubernetes/leadership.ts';
 import { objectPath } from '../../kubernetes/objects.ts';
 import { watchMetrics } from '../../kubernetes/watch-metrics.ts';
 import { Registrar } from '../../registration/registrar.ts';
+import { KubernetesSecret } from '../../secrets/kubernetes-secret.ts';
 import { kubernetesStatus } from '../../status/kubernetes-status.ts';
 import { acceptedRevisions } from './accepted-revisions.ts';
 import { ConfigFile } from './config-file.ts';
@@ -57,6 +58,7 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
       status: kubernetesStatus({ api, mayWrite, clock, log }),
       epoch: leadership.epoch,
     },
+    secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),
     expire: (ref, uid) => void removeJob(objectPath(ref), uid, { api, clock, log, isGivenUp: () => stopped }),
     register(inForce) {
       const registrar = new Registrar({
