@@ -32,6 +32,9 @@ import { applyCommand } from './commands/apply-command.ts';
 import { createDropping } from './commands/dropping.ts';
 import { EXPLAIN_PATH, explainUrl } from './explain-url.ts';
 import { headerOf } from './headers.ts';
+import { createConnectionLimit } from './limits/connections.ts';
+import { type OnLimit, readLimits } from './limits/limits.ts';
+import { createRateWatch } from './limits/rate-watch.ts';
 import { createHealth } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
 import { startListeners } from './listen/listeners.ts';
@@ -75,6 +78,9 @@ export async function startEdge(
   const teller = { node, edgeId: `weir-${node}` };
   const metrics = createMetrics();
 
+  const limits = readLimits(options.settings.limits);
+  const onLimit: OnLimit = (limit) => metrics.limited.inc({ limit });
+
   const store = new Store({ folder: join(state, 'cache'), memoryBytes, diskBytes, clock, log, metrics });
   metrics.followStore(() => store.stats());
   const fills = new Fills(store, clock, log);
@@ -111,7 +117,10 @@ export async function startEdge(
   const serving = createServing(store, clock, teller);
   const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.forget(scopes) });
   const hitForMiss = new HitForMiss(clock);
-  const fetching = createFetching({ fills, hitForMiss, serving, passing, origin, metrics });
+  const fetching = createFetching({
+    ...{ fills, hitForMiss, serving, passing, origin, metrics },
+    ...{ waitersPerObject: limits.waitersPerObject, onLimit },
+  });
   const askHead = createAskHead({ store, serving, passing, clock });
   const pipeline = createPipeline({
     teller,
@@ -132,9 +141,11 @@ export async function startEdge(
 
   await plans.load();
   await agent.load();
+  const rateWatch = createRateWatch(limits, clock, onLimit);
+  const admit = createConnectionLimit(limits, onLimit);
   const sendFile = await chooseSendFile(options.sendfile, log);
   const listeners = await startListeners(options.listen, () =>
-    createHttpServer({ pipeline, readyHits, sendFile, metrics, log }),
+    createHttpServer({ pipeline, readyHits, sendFile, limits, admit, rateWatch, onLimit, metrics, log }),
   );
   const admin = await startAdminServer({
     listen: options.admin,
@@ -164,6 +175,7 @@ export async function startEdge(
       stopLoadReports();
       health.drain();
       await listeners.drain();
+      rateWatch.stop();
       prefetches.stop();
       await fills.stop();
       await agent.stop();

@@ -1,6 +1,8 @@
 /** The edge's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
 import { operatorUrls } from '../agent/whereabouts.ts';
+import { type EdgeSettings, edgeSettings } from '../contract/config/edge-settings.ts';
 import { edgeNodeName } from '../contract/kinds/node-name.ts';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
@@ -20,6 +22,7 @@ export interface EdgeOptions {
   memory: number;
   disk: number;
   sendfile: SendfileMode;
+  settings: EdgeSettings;
 }
 
 const EXAMPLE = `
@@ -73,6 +76,11 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
         .choices(SENDFILE_MODES)
         .default('auto'),
     )
+    .addOption(
+      new Option('--settings <json>', 'the sections of weir.yaml that are about edges, as JSON')
+        .argParser(settings)
+        .default(edgeSettings.parse({}), 'all defaults'),
+    )
     .addHelpText('after', EXAMPLE)
     .parse(argv)
     .opts<EdgeOptions>();
@@ -99,4 +107,16 @@ function urls(text: string): string {
     throw new InvalidArgumentError('URLs such as http://127.0.0.1:8700, separated by commas.');
   }
   return parsed.join(',');
+}
+
+function settings(text: string): EdgeSettings {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError('JSON such as {"limits":{"headerCount":50}}.');
+  }
+  const parsed = edgeSettings.safeParse(value);
+  if (!parsed.success) throw new InvalidArgumentError(z.prettifyError(parsed.error));
+  return parsed.data;
 }

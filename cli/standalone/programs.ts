@@ -3,6 +3,8 @@
  * program whose row changes is started anew.
  */
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { edgeSettings } from '../../contract/config/edge-settings.ts';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { StateFolder } from '../../contract/state-folder.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../../lib/listen-address.ts';
@@ -136,6 +138,7 @@ function edgeProgram(
       config.cache.memory,
       '--disk',
       config.cache.disk,
+      ...settingsArgs(config),
     ],
     places: [
       ...serving.map((address) => tcp(address, `EdgeNode ${name}: spec.ports.http`)),
@@ -158,6 +161,16 @@ function tlsArgs(
     ...dot.flatMap((address) => ['--dot', address]),
     ...doh.flatMap((address) => ['--doh', address]),
   ];
+}
+
+/** None where all are the defaults. */
+function settingsArgs(config: WeirConfig): string[] {
+  // Only its own sections: the whole of weir.yaml would start edges anew with each change of a zone.
+  const own = Object.fromEntries(
+    Object.keys(edgeSettings.shape).map((name) => [name, Reflect.get(config, name)]),
+  );
+  const settings = edgeSettings.parse(own);
+  return isDeepStrictEqual(settings, edgeSettings.parse({})) ? [] : ['--settings', JSON.stringify(settings)];
 }
 
 function agentArgs({ listen }: WeirConfig, { token }: StateFolder, own: string): string[] {

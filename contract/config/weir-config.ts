@@ -11,6 +11,7 @@ import {
   port,
   textLike,
 } from '../kinds/scalars.ts';
+import { edgeSettings } from './edge-settings.ts';
 import { rateLimit } from './rate-limit.ts';
 import { registration } from './registration.ts';
 import { recordProblems, type ZoneRecord, zoneRecord } from './zone-records.ts';
@@ -185,6 +186,7 @@ export const weirConfig = z
     dnssec: dnssec.prefault({}).describe('What the rollover of a zone’s key needs.'),
     registration: registration.optional(),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
+    ...edgeSettings.shape,
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),
   })
   .check(({ value, issues }) => {

@@ -9,10 +9,11 @@ import { parseRange } from '../cache/range.ts';
 import { joinIdOf, suits } from '../cache/select.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import { type Exchange, fillHeaders } from '../exchange.ts';
+import type { OnLimit } from '../limits/limits.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import { abandon } from '../origin/abandon.ts';
 import type { Origin } from '../origin/origin.ts';
-import type { Answer } from './answer.ts';
+import { type Answer, textAnswer } from './answer.ts';
 import type { Passing } from './passing.ts';
 import type { Filling, Forward, Serving } from './serving.ts';
 
@@ -33,6 +34,8 @@ export interface FetchingParts {
   passing: Passing;
   origin: Origin;
   metrics: EdgeMetrics;
+  waitersPerObject: number;
+  onLimit: OnLimit;
 }
 
 /** A range that begins this far behind what has come so far is not waited for. */
@@ -46,7 +49,7 @@ export interface Fetching {
 }
 
 export function createFetching(parts: FetchingParts): Fetching {
-  const { fills, hitForMiss, serving, passing, origin, metrics } = parts;
+  const { fills, hitForMiss, serving, passing, origin, metrics, waitersPerObject, onLimit } = parts;
 
   return { fetchOrJoin, revalidate };
 
@@ -84,13 +87,23 @@ export function createFetching(parts: FetchingParts): Fetching {
 
   /** Nothing when what it brings is not for this request. */
   async function join(exchange: Exchange, { fwd }: Wanted, fill: Fill): Promise<Answer | undefined> {
-    const outcome = await fill.outcome;
+    if (fill.waiting >= waitersPerObject) return tooManyWait(exchange);
+    fill.waiting++;
+    const outcome = await fill.outcome.finally(() => fill.waiting--);
     if (outcome.kind === 'failed') throw outcome.failure;
     if (outcome.kind === 'unshareable' || !suits(outcome.object, exchange)) return undefined;
     if (outcome.kind === 'confirmed') {
       return await serving.stored(exchange, outcome.object, { fwd, fwdStatus: 304, collapsed: true });
     }
     return outcome.fresh ? await fromFill(exchange, outcome, { fwd, collapsed: true }) : undefined;
+  }
+
+  function tooManyWait({ domain }: Exchange): Answer {
+    onLimit('waitersPerObject');
+    return textAnswer(503, 'too many requests wait for this already', {
+      domain: domain.label,
+      headers: [['retry-after', '1']],
+    });
   }
 
   function start(

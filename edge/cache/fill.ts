@@ -57,6 +57,8 @@ export interface Fill {
   key: CacheKey;
   generation: number;
   outcome: Promise<Outcome>;
+  /** Requests that joined it, and wait for its outcome. */
+  waiting: number;
   /** Of the answer, once its head has come. */
   tags: readonly string[] | undefined;
   /** A purge was applied since it began: it is neither stored nor joined. */
@@ -87,6 +89,7 @@ export class Fills {
       key: request.key,
       generation: this.#store.generation,
       outcome: head.promise,
+      waiting: 0,
       tags: undefined,
       detached: false,
     };

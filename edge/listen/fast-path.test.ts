@@ -5,8 +5,10 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { edgeSettings } from '../../contract/config/edge-settings.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { readLimits } from '../limits/limits.ts';
 import { type ScriptOrigin, startScriptOrigin } from '../testing/script-origin.ts';
 import { startTestEdge, type TestEdge } from '../testing/test-edge.ts';
 import { plainRequestReader } from './plain-request.ts';
@@ -290,7 +292,7 @@ test('whatever bytes come, the same bytes go back', async () => {
 });
 
 test('the grammar takes no byte more than one whole request, and refuses every mutilated one', () => {
-  const read = plainRequestReader();
+  const read = plainRequestReader(readLimits(edgeSettings.parse({}).limits));
   const whole = plain('/a');
   expect(read(Buffer.from(whole))).toEqual({ method: 'GET', url: '/a', host: HOST });
   for (let at = 0; at < whole.length; at++) expect(read(Buffer.from(whole.slice(0, at)))).toBeUndefined();

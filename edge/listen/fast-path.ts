@@ -11,6 +11,9 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { PartOfFile, ReadyHit, ReadyHits } from '../answer/ready-hits.ts';
+import type { AdmitConnection } from '../limits/connections.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
 import { plainRequestReader } from './plain-request.ts';
 import type { SendFile } from './send-file.ts';
 
@@ -19,6 +22,10 @@ export interface FastPathParts {
   sendFile: SendFile | undefined;
   /** One hit was answered, with so many bytes of body. */
   onHit: (domain: string, bytes: number) => void;
+  limits: Limits;
+  /** Before anything is read. */
+  admit: AdmitConnection;
+  rateWatch: RateWatch;
 }
 
 /** A body up to this size is copied behind its head: one buffer is cheaper to write than two. */
@@ -41,11 +48,16 @@ interface Connection {
   quiet: number;
   /** A file is on its way, or bytes wait in the socket: nothing may come in between. */
   busy: boolean;
+  /** Of the last answer that it was busy with. */
+  transfer: Transfer | undefined;
 }
 
 /** Puts itself before node:http. */
-export function installFastPath(server: Server, { ready, sendFile, onHit }: FastPathParts): FastPath {
-  const read = plainRequestReader();
+export function installFastPath(
+  server: Server,
+  { ready, sendFile, onHit, limits, admit, rateWatch }: FastPathParts,
+): FastPath {
+  const read = plainRequestReader(limits);
   const toNode = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', begin);
@@ -56,7 +68,8 @@ export function installFastPath(server: Server, { ready, sendFile, onHit }: Fast
   let ending = false;
 
   function begin(socket: Socket): void {
-    connections.set(socket, { served: false, quiet: 0, busy: false });
+    if (!admit(socket)) return;
+    connections.set(socket, { served: false, quiet: 0, busy: false, transfer: undefined });
     for (const [event, listener] of listeners) socket.on(event, listener);
   }
 
@@ -95,7 +108,8 @@ export function installFastPath(server: Server, { ready, sendFile, onHit }: Fast
     const { file, first } = part;
     file.hold();
     let isOut = false;
-    sendFile?.(socket, { fd: file.fd, first, length: hit.length }, (error, bytes) => {
+    const onSent = (bytes: number) => connection.transfer?.sentAside(bytes);
+    sendFile?.(socket, { fd: file.fd, first, length: hit.length, onSent }, (error, bytes) => {
       isOut = true;
       file.letGo();
       onHit(hit.domain, bytes);
@@ -108,12 +122,14 @@ export function installFastPath(server: Server, { ready, sendFile, onHit }: Fast
 
   function stop(socket: Socket, connection: Connection): void {
     connection.busy = true;
+    connection.transfer = rateWatch.watch(socket, () => false);
     socket.pause();
     socket.setTimeout(server.timeout, onStalled);
   }
 
   function goOn(socket: Socket, connection: Connection): void {
     connection.busy = false;
+    connection.transfer?.end();
     socket.setTimeout(0, onStalled);
     if (ending) socket.destroySoon();
     else socket.resume();
@@ -129,6 +145,7 @@ export function installFastPath(server: Server, { ready, sendFile, onHit }: Fast
     this.destroy();
   }
   function onClose(this: Socket): void {
+    connections.get(this)?.transfer?.end();
     connections.delete(this);
   }
 

@@ -1,10 +1,13 @@
 /** The serving sockets: node:http, its limits, and the way from its request to our pipeline and back. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Log } from '../../lib/log.ts';
-import { textAnswer } from '../answer/answer.ts';
+import { type Answer, textAnswer } from '../answer/answer.ts';
 import type { ReadyHits } from '../answer/ready-hits.ts';
 import type { ClientRequest } from '../exchange.ts';
 import { toRaw } from '../headers.ts';
+import { type AdmitConnection, plainAddress } from '../limits/connections.ts';
+import type { LimitName, Limits, OnLimit } from '../limits/limits.ts';
+import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { installFastPath } from './fast-path.ts';
@@ -16,25 +19,25 @@ export interface HttpServerParts {
   pipeline: Pipeline;
   readyHits: ReadyHits;
   sendFile: SendFile | undefined;
+  limits: Limits;
+  /** Of all listeners together. */
+  admit: AdmitConnection;
+  rateWatch: RateWatch;
+  onLimit: OnLimit;
   metrics: EdgeMetrics;
   log: Log;
 }
 
-export function createHttpServer({
-  pipeline,
-  readyHits,
-  sendFile,
-  metrics,
-  log,
-}: HttpServerParts): ServingServer {
+export function createHttpServer(parts: HttpServerParts): ServingServer {
+  const { pipeline, readyHits, sendFile, limits, admit, rateWatch, onLimit, metrics, log } = parts;
   const server = createServer(
     {
-      maxHeaderSize: 32 * 1_024,
+      maxHeaderSize: limits.headerBytes,
       // A client must be done with its head, and with the whole request, within these.
-      headersTimeout: 15_000,
-      requestTimeout: 300_000,
-      keepAliveTimeout: 65_000,
-      connectionsCheckingInterval: 5_000,
+      headersTimeout: limits.headerMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: Math.min(5_000, Math.ceil(limits.headerMs / 3)),
       // Ours says more, and answers HTTP/1.0 as well.
       requireHostHeader: false,
       // Faults in framing are refused, whatever a peer may have been lenient about (RFC 9112 11.2).
@@ -43,7 +46,10 @@ export function createHttpServer({
     },
     (request, response) => {
       metrics.inFlight.inc();
-      serve(request, response)
+      // Until the last byte has left, which is later than its having been written.
+      const transfer = rateWatch.watch(request.socket, () => isAwaited(request));
+      response.once('close', () => transfer.end());
+      serve(request, response, transfer)
         .catch((error: unknown) => {
           log.error({ err: error, url: request.url, host: request.headers.host }, 'request failed');
           response.destroy();
@@ -51,7 +57,8 @@ export function createHttpServer({
         .finally(() => metrics.inFlight.dec());
     },
   );
-  server.maxHeadersCount = 200;
+  // Node would drop the rest in silence; ours are counted, and refused.
+  server.maxHeadersCount = 0;
   // A connection on which nothing moves for this long, either way.
   server.timeout = 120_000;
   server.on('connect', (_request, socket) => {
@@ -61,17 +68,18 @@ export function createHttpServer({
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
-    const status = CLIENT_ERRORS[error.code ?? ''] ?? '400 Bad Request';
+    const { status, limit } = CLIENT_ERRORS[error.code ?? ''] ?? { status: '400 Bad Request' };
+    if (limit !== undefined) onLimit(limit);
     return socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   });
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    transfer: Transfer,
+  ): Promise<void> {
     const begin = performance.now();
-    const answer = await pipeline(clientRequest(request, response)).catch((error: unknown) => {
-      if (response.destroyed) return undefined;
-      log.error({ err: error, url: request.url, host: request.headers.host }, 'request failed');
-      return textAnswer(500, 'an error inside the edge; its log says more', { result: 'error' });
-    });
+    const answer = tooMuch(request, limits, onLimit) ?? (await answerOf(request, response));
     if (answer === undefined) return;
     const { domain, result } = answer;
     metrics.requests.inc({ domain, result });
@@ -80,14 +88,27 @@ export function createHttpServer({
       metrics.clientBytes.inc({ domain }, bytes);
       if (answer.body.kind === 'stream') metrics.originBytes.inc({ domain }, bytes);
     };
-    await send(response, answer, { onBytes, sendFile }).catch((error: unknown) =>
-      log.warn({ err: error, domain }, 'an answer broke off'),
+    await send(response, answer, { onBytes, sendFile, onSent: (bytes) => transfer.sentAside(bytes) }).catch(
+      (error: unknown) => log.warn({ err: error, domain }, 'an answer broke off'),
     );
+  }
+
+  async function answerOf(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
+    try {
+      return await pipeline(clientRequest(request, response));
+    } catch (error) {
+      if (response.destroyed) return undefined;
+      log.error({ err: error, url: request.url, host: request.headers.host }, 'request failed');
+      return textAnswer(500, 'an error inside the edge; its log says more', { result: 'error' });
+    }
   }
 
   const fastPath = installFastPath(server, {
     ready: readyHits,
     sendFile,
+    limits,
+    admit,
+    rateWatch,
     onHit(domain, bytes) {
       metrics.fastHits.inc();
       metrics.requests.inc({ domain, result: 'hit' });
@@ -97,10 +118,33 @@ export function createHttpServer({
   return { server, fastPath };
 }
 
-const CLIENT_ERRORS: Record<string, string> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+const CLIENT_ERRORS: Record<string, { status: string; limit?: LimitName }> = {
+  HPE_HEADER_OVERFLOW: { status: '431 Request Header Fields Too Large', limit: 'headerSize' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', limit: 'requestTime' },
 };
+
+/** The limits that can be told once the head is whole. */
+function tooMuch(
+  { url = '', rawHeaders }: IncomingMessage,
+  { uriLength, headerCount }: Limits,
+  onLimit: OnLimit,
+): Answer | undefined {
+  const close = { headers: [['connection', 'close']] } as const;
+  if (url.length > uriLength) {
+    onLimit('uriLength');
+    return textAnswer(414, `the target is longer than ${uriLength} characters`, close);
+  }
+  if (rawHeaders.length / 2 > headerCount) {
+    onLimit('headerCount');
+    return textAnswer(431, `more than ${headerCount} header fields`, close);
+  }
+  return undefined;
+}
+
+/** Bytes of its body are missing, and nothing of ours holds them up. */
+function isAwaited(request: IncomingMessage): boolean {
+  return !request.complete && request.readableFlowing !== false && request.readableLength === 0;
+}
 
 function clientRequest(request: IncomingMessage, response: ServerResponse): ClientRequest {
   const { headers, rawHeaders } = request;
@@ -112,7 +156,7 @@ function clientRequest(request: IncomingMessage, response: ServerResponse): Clie
     url: request.url ?? '/',
     headers,
     rawHeaders,
-    clientAddress: (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+    clientAddress: plainAddress(request.socket.remoteAddress ?? ''),
     body: hasBody ? request : undefined,
     interim(status, fields) {
       // HTTP/1.0 knows none (RFC 9110 15.2). A fetch for the cache may outlive the request that began it.

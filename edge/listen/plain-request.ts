@@ -3,6 +3,7 @@
  * change the answer. A strict subset of what node:http takes, and read in the same way; whatever else comes is not
  * refused here, it is not ours. Pure.
  */
+import type { Limits } from '../limits/limits.ts';
 
 export interface PlainRequest {
   method: 'GET' | 'HEAD';
@@ -14,7 +15,7 @@ export interface PlainRequest {
 
 type Fields = Pick<PlainRequest, 'host' | 'range'>;
 
-/** Longer ones are rare, and the limits of the listener are for node:http to hold. */
+/** Longer ones are rare. */
 const MAX_BYTES = 4_096;
 /** Header blocks that are known to be plain. Clients send the same one with each request of a connection. */
 const KNOWN_BLOCKS = 1_000;
@@ -31,13 +32,19 @@ const WITHOUT_EFFECT =
 
 export type ReadPlainRequest = (bytes: Buffer) => PlainRequest | undefined;
 
-export function plainRequestReader(): ReadPlainRequest {
+/** What is beyond a limit is not plain: to refuse it is for the ordinary path. */
+export function plainRequestReader({
+  headerBytes,
+  headerCount,
+  uriLength,
+}: Pick<Limits, 'headerBytes' | 'headerCount' | 'uriLength'>): ReadPlainRequest {
+  const maxBytes = Math.min(MAX_BYTES, headerBytes);
   const blocks = new Map<string, Fields>();
 
   function fieldsOf(block: string): Fields | undefined {
     const known = blocks.get(block);
     if (known !== undefined) return known;
-    const fields = readBlock(block);
+    const fields = readBlock(block, headerCount);
     if (fields === undefined || block.length > MAX_KNOWN_CHARS) return fields;
     if (blocks.size >= KNOWN_BLOCKS) blocks.clear();
     blocks.set(block, fields);
@@ -45,10 +52,11 @@ export function plainRequestReader(): ReadPlainRequest {
   }
 
   return function readPlainRequest(bytes) {
-    if (bytes.length > MAX_BYTES) return undefined;
+    if (bytes.length > maxBytes) return undefined;
     const text = bytes.toString('latin1');
     const [line, method, url] = REQUEST_LINE.exec(text) ?? [];
     if (line === undefined || url === undefined || (method !== 'GET' && method !== 'HEAD')) return undefined;
+    if (url.length > uriLength) return undefined;
     const fields = fieldsOf(text.slice(line.length));
     if (fields === undefined || (method === 'HEAD' && fields.range !== undefined)) return undefined;
     return { method, url, host: fields.host, range: fields.range };
@@ -56,11 +64,12 @@ export function plainRequestReader(): ReadPlainRequest {
 }
 
 /** Of a block of fields that are all plain, up to and with the empty line, and with nothing behind it. */
-function readBlock(block: string): Fields | undefined {
+function readBlock(block: string, maxFields: number): Fields | undefined {
   let host: string | undefined;
   let range: string | undefined;
   let at = 0;
-  while (!block.startsWith('\r\n', at)) {
+  for (let count = 1; !block.startsWith('\r\n', at); count++) {
+    if (count > maxFields) return undefined;
     FIELD.lastIndex = at;
     const [field, name = '', value = ''] = FIELD.exec(block) ?? [];
     if (field === undefined) return undefined;

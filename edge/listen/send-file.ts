@@ -14,6 +14,8 @@ export interface FilePart {
   /** Offset of its first byte. */
   first: number;
   length: number;
+  /** Bytes that the kernel took from the file itself. */
+  onSent?: (bytes: number) => void;
 }
 
 /** Calls `done` when all of it is with the kernel, or with what went wrong; maybe before it returns. */
@@ -74,6 +76,7 @@ class Sending {
   readonly #end: number;
   readonly #done: Sent;
   readonly #first: number;
+  readonly #onSent: ((bytes: number) => void) | undefined;
   #at: number;
   #buffer: Buffer | undefined;
 
@@ -82,6 +85,7 @@ class Sending {
     this.#socket = socket;
     this.#file = part.fd;
     this.#first = part.first;
+    this.#onSent = part.onSent;
     this.#at = part.first;
     this.#end = part.first + part.length;
     this.#done = done;
@@ -103,7 +107,10 @@ class Sending {
     const count = Math.min(this.#end - this.#at, MOST_AT_ONCE);
     const sent = Number(this.#call(socket, this.#file, BigInt(this.#at), BigInt(count)));
     // A fault shows again in the read or the write below, with its reason.
-    if (sent > 0) this.#at += sent;
+    if (sent > 0) {
+      this.#at += sent;
+      this.#onSent?.(sent);
+    }
     if (this.#at === this.#end) this.#finish(undefined);
     else this.#writeSome();
   }

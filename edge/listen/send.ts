@@ -11,15 +11,14 @@ export interface SendOptions {
   /** Counts the bytes of the body. */
   onBytes: (bytes: number) => void;
   sendFile: SendFile | undefined;
+  /** Bytes left past the socket. */
+  onSent: (bytes: number) => void;
 }
 
 /** Resolves when the answer is out or the client has gone. */
-export async function send(
-  response: ServerResponse,
-  answer: Answer,
-  { onBytes, sendFile }: SendOptions,
-): Promise<void> {
+export async function send(response: ServerResponse, answer: Answer, options: SendOptions): Promise<void> {
   const { body } = answer;
+  const { onBytes } = options;
   try {
     response.writeHead(answer.status, toRaw(answer.headers));
     if (body.kind === 'none') response.end();
@@ -27,8 +26,7 @@ export async function send(
       onBytes(body.bytes.length);
       response.end(body.bytes);
     } else if (body.kind === 'stream') await relay(response, body.stream, onBytes);
-    else if (!(await sendPart(response, body, { onBytes, sendFile })))
-      await sendSource(response, body, onBytes);
+    else if (!(await sendPart(response, body, options))) await sendSource(response, body, onBytes);
   } catch (error) {
     // The client's own going away is no event.
     const hasGone = response.destroyed || isGone(error);
@@ -57,7 +55,7 @@ type SourceBody = Extract<AnswerBody, { kind: 'source' }>;
 async function sendPart(
   response: ServerResponse,
   { source, first, last }: SourceBody,
-  { onBytes, sendFile }: SendOptions,
+  { onBytes, sendFile, onSent }: SendOptions,
 ): Promise<boolean> {
   const { socket } = response;
   if (sendFile === undefined || last === undefined || socket === null || plainDescriptor(socket) < 0) {
@@ -67,7 +65,7 @@ async function sendPart(
   if (fd === undefined) return false;
   response.flushHeaders();
   await new Promise<void>((resolve, reject) => {
-    sendFile(socket, { fd, first, length: last - first + 1 }, (error, bytes) => {
+    sendFile(socket, { fd, first, length: last - first + 1, onSent }, (error, bytes) => {
       onBytes(bytes);
       if (error) reject(error);
       else resolve();

@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import type { Agent, AgentOptions } from '../../agent/agent.ts';
+import { edgeSettings } from '../../contract/config/edge-settings.ts';
 import type { EdgeDomain, EdgeRule } from '../../contract/plans/edge-plan.ts';
 import { type PublishedEdgePlan, planDigest } from '../../contract/plans/published-plan.ts';
 import type { Command } from '../../contract/stream/messages.ts';
@@ -25,6 +27,8 @@ export interface TestEdgeOptions {
   connected?: boolean;
   timeouts?: OriginTimeouts;
   sendfile?: SendfileMode;
+  /** As in weir.yaml. */
+  settings?: z.input<typeof edgeSettings>;
   /** Off: every request goes through node:http. */
   fastPath?: boolean;
 }
@@ -112,6 +116,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       memory: options.memory ?? 64 * 2 ** 20,
       disk: options.disk ?? 2 ** 30,
       sendfile: options.sendfile ?? 'auto',
+      settings: edgeSettings.parse(options.settings ?? {}),
     },
     {
       log: process.env.WEIR_TEST_LOG ? createLog('edge') : silentLog,

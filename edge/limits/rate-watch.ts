@@ -1,0 +1,83 @@
+/**
+ * Cuts off clients that take an answer, or send a body, so slowly that they hold what others need (slow read, slow
+ * POST). Looks once in a window: a transfer that was under way for all of it and moved too little ends.
+ *
+ * A transfer is watched while it is the client's turn: bytes wait for it to read, or we wait for bytes of its. An origin
+ * that is slow is not the client's doing.
+ */
+import type { Socket } from 'node:net';
+import type { Clock } from '../../lib/clock.ts';
+import type { Limits, OnLimit } from './limits.ts';
+
+export interface RateWatch {
+  watch(socket: Socket, waitsForBytes: () => boolean): Transfer;
+  stop(): void;
+}
+
+export interface Transfer {
+  /** Bytes reached the kernel on another way than through the socket. */
+  sentAside(bytes: number): void;
+  /** It is not watched any more. */
+  end(): void;
+}
+
+interface Watched {
+  socket: Socket;
+  waitsForBytes: () => boolean;
+  /** Moved at the last look; nothing where it was not the client's turn then. */
+  moved: number | undefined;
+  aside: number;
+}
+
+export function createRateWatch(
+  { leastBytes, windowMs }: Pick<Limits, 'leastBytes' | 'windowMs'>,
+  clock: Clock,
+  onLimit: OnLimit,
+): RateWatch {
+  const transfers = new Set<Watched>();
+  const stop = leastBytes === 0 ? () => {} : clock.every(windowMs, look);
+
+  function look(): void {
+    for (const transfer of transfers) {
+      const { socket, waitsForBytes, moved: before } = transfer;
+      // Several requests may wait on one connection; it is cut off once.
+      if (socket.destroyed) continue;
+      const moved = socket.bytesRead + leftFor(socket) + transfer.aside;
+      const isTheirs = socket.writableLength > 0 || waitsForBytes();
+      transfer.moved = isTheirs ? moved : undefined;
+      if (isTheirs && before !== undefined && moved - before < leastBytes) {
+        onLimit('minimumRate');
+        // A reset, not an end: what it has is not the whole.
+        socket.resetAndDestroy();
+      }
+    }
+  }
+
+  return {
+    watch(socket, waitsForBytes) {
+      const transfer: Watched = { socket, waitsForBytes, moved: undefined, aside: 0 };
+      transfers.add(transfer);
+      return {
+        sentAside(bytes) {
+          transfer.aside += bytes;
+        },
+        end: () => void transfers.delete(transfer),
+      };
+    },
+    stop,
+  };
+}
+
+/**
+ * Bytes that the kernel took. What Socket tells counts a write when it is done, and one write may be a whole body: the
+ * handle knows what is left of it, as Node's own time-outs do.
+ */
+function leftFor(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return socket.bytesWritten;
+  return number(Reflect.get(handle, 'bytesWritten')) - number(Reflect.get(handle, 'writeQueueSize'));
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
