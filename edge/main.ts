@@ -118,8 +118,14 @@ export async function startEdge(
   const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.forget(scopes) });
   const hitForMiss = new HitForMiss(clock);
   const fetching = createFetching({
-    ...{ fills, hitForMiss, serving, passing, origin, metrics },
-    ...{ waitersPerObject: limits.waitersPerObject, onLimit },
+    fills,
+    hitForMiss,
+    serving,
+    passing,
+    origin,
+    metrics,
+    waitersPerObject: limits.waitersPerObject,
+    onLimit,
   });
   const askHead = createAskHead({ store, serving, passing, clock });
   const pipeline = createPipeline({
