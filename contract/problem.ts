@@ -13,7 +13,15 @@ export interface Problem {
   /** What stands there, as JSON, cut to a length that fits a line. */
   value?: string;
   /** One CamelCase word that scripts can rely on. */
-  reason: 'SyntaxError' | 'Invalid' | 'UnknownKind' | 'Duplicate' | 'Conflict' | 'Missing' | 'Quarantined';
+  reason:
+    | 'SyntaxError'
+    | 'Invalid'
+    | 'UnknownKind'
+    | 'Duplicate'
+    | 'Conflict'
+    | 'Missing'
+    | 'NotAllowed'
+    | 'Quarantined';
   message: string;
 }
 

@@ -12,6 +12,7 @@ import {
   textLike,
 } from '../kinds/scalars.ts';
 import { edgeSettings } from './edge-settings.ts';
+import { hostnameRules } from './hostname-rules.ts';
 import { rateLimit } from './rate-limit.ts';
 import { registration } from './registration.ts';
 import { recordProblems, type ZoneRecord, zoneRecord } from './zone-records.ts';
@@ -180,6 +181,7 @@ export const weirConfig = z
     defaultRegion: dnsLabel
       .optional()
       .describe('Where clients go that no region has; required where there are regions.'),
+    hostnames: hostnameRules.optional(),
     geo: geo.optional().describe('Geo data of your own; read again whenever a file changes.'),
     listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
     rateLimit: rateLimit.prefault({}),

@@ -20,6 +20,7 @@ import {
   type Accepted,
   type AcceptedResource,
   type Admission,
+  type Claim,
   type Experience,
   isKind,
   NO_EXPERIENCE,
@@ -49,10 +50,10 @@ export function admit(loaded: Loaded, before: Accepted, experience: Experience =
   rememberTaken(contenders, accepted, experience);
   const quarantined = settleQuarantine(contenders, accepted, experience, problems);
   settleReferences(contenders, 'domains', config, accepted, problems);
-  settleHostnames(contenders, accepted, problems);
+  const contested = settleHostnames(contenders, accepted, problems);
   settleReferences(contenders, 'others', config, accepted, problems);
   const resources = new Map([...contenders].map(([key, { form }]) => [key, form] as const));
-  return admission({ config, resources }, problems, observed, quarantined);
+  return { ...admission({ config, resources }, problems, observed, quarantined), contested };
 }
 
 function admission(
@@ -233,10 +234,15 @@ function faultsOf(resource: Resource, around: Surroundings): Fault[] {
 }
 
 /**
- * Refuses domains that lose a hostname until nobody does. Each round takes a new form back to the accepted one, or an
+ * Refuses domains that lose a hostname until nobody does; gives the claims that lost, by who keeps. Each round takes a new form back to the accepted one, or an
  * accepted one out, so it ends.
  */
-function settleHostnames(contenders: Map<string, Contender>, accepted: Accepted, problems: Problem[]): void {
+function settleHostnames(
+  contenders: Map<string, Contender>,
+  accepted: Accepted,
+  problems: Problem[],
+): Map<string, Claim[]> {
+  const contested = new Map<string, Claim[]>();
   for (;;) {
     const keys = new Map<Claimant, string>();
     for (const [key, contender] of contenders) {
@@ -247,7 +253,7 @@ function settleHostnames(contenders: Map<string, Contender>, accepted: Accepted,
       keys.set({ domain, held }, key);
     }
     const lost = lostClaims([...keys.keys()]);
-    if (lost.size === 0) return;
+    if (lost.size === 0) return contested;
     for (const [claimant, { hostname, winner }] of lost) {
       const key = keys.get(claimant) ?? '';
       const contender = contenders.get(key);
@@ -255,7 +261,10 @@ function settleHostnames(contenders: Map<string, Contender>, accepted: Accepted,
       if (contender.document) {
         const message = `${hostname} belongs to ${formatRef(refOf(winner))}`;
         const path = hostnamePath(claimant.domain, hostname);
-        problems.push(problemAt(contender.document, path, 'Conflict', message, refOf(claimant.domain)));
+        const by = refOf(claimant.domain);
+        problems.push(problemAt(contender.document, path, 'Conflict', message, by));
+        const kept = resourceKey(refOf(winner));
+        contested.set(kept, [...(contested.get(kept) ?? []), { hostname, by }]);
       }
       refuse(contenders, key, contender, accepted);
     }

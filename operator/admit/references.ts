@@ -1,4 +1,5 @@
 /** What a manifest names outside itself and must exist: zones, regions, domains. One small check each. Pure. */
+import { allowedFor, mayClaim } from '../../contract/config/hostname-rules.ts';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { KindName } from '../../contract/kinds/kind.ts';
 import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
@@ -8,7 +9,7 @@ import { intervalStarts } from './shifts.ts';
 
 export interface Fault {
   path: PropertyKey[];
-  reason: 'Invalid' | 'Missing';
+  reason: 'Invalid' | 'Missing' | 'NotAllowed';
   message: string;
 }
 
@@ -19,10 +20,29 @@ export interface Surroundings {
 }
 
 export const CHECKS: { [K in KindName]: ((resource: Resource<K>, around: Surroundings) => Fault[])[] } = {
-  CdnDomain: [zoneExists, cnameFits, overriddenRegionsExist, shiftsFit, minTtlFits],
+  CdnDomain: [hostnamesAllowed, zoneExists, cnameFits, overriddenRegionsExist, shiftsFit, minTtlFits],
   EdgeNode: [regionExists],
   PurgeJob: [domainExists, urlsBelongToDomain],
 };
+
+function hostnamesAllowed({ metadata: { namespace }, spec }: CdnDomain, { config }: Surroundings): Fault[] {
+  const { hostnames: rules } = config;
+  if (!rules) return [];
+  const allowed = allowedFor(rules, namespace);
+  const message =
+    allowed.length === 0
+      ? `weir.yaml allows namespace ${namespace} no hostnames`
+      : `weir.yaml allows namespace ${namespace} ${allowed.slice(0, SHOWN).join(', ')}`;
+  const faults = (path: PropertyKey[], name: string): Fault[] =>
+    mayClaim(rules, namespace, name) ? [] : [{ path, reason: 'NotAllowed', message }];
+  return [
+    ...faults(['spec', 'hostname'], spec.hostname),
+    ...(spec.aliases ?? []).flatMap((alias, index) => faults(['spec', 'aliases', index], alias)),
+  ];
+}
+
+/** So many patterns tell what is meant. */
+const SHOWN = 10;
 
 function zoneExists({ spec: { zone } }: CdnDomain, { config }: Surroundings): Fault[] {
   const zones = config.zones.map(({ name }) => name);

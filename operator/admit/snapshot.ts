@@ -55,6 +55,14 @@ export interface Admission {
    * its accepted form has not. A folder has no server that says anything.
    */
   observed?: ReadonlyMap<string, ServerIdentity>;
+  /** By `resourceKey` of a CdnDomain that keeps a hostname: who else claims it. */
+  contested?: ReadonlyMap<string, readonly Claim[]>;
+}
+
+/** Somebody's claim to a hostname that another domain has. */
+export interface Claim {
+  hostname: string;
+  by: ObjectRef;
 }
 
 export function resourceKey({ kind, namespace, name }: ObjectRef): string {

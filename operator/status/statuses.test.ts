@@ -94,6 +94,22 @@ describe('a domain is Ready when', () => {
   });
 });
 
+test('a contested hostname is told to who keeps it, and to who claims it in vain', () => {
+  const desk = new Desk().read(both);
+  const rival = domainManifest('rival', { hostname: 'video.example.com' });
+  desk.read(both + rival);
+  expect(desk.condition('CdnDomain', 'video', 'Accepted')).toMatchObject({
+    status: 'True',
+    message: 'the manifest is in force; also claimed, in vain: video.example.com by CdnDomain default/rival',
+  });
+  expect(desk.condition('CdnDomain', 'rival', 'Accepted')).toMatchObject({
+    reason: 'Conflict',
+    message: expect.stringContaining('video.example.com belongs to CdnDomain default/video'),
+  });
+  desk.read(both);
+  expect(desk.condition('CdnDomain', 'video', 'Accepted')?.message).toBe('the manifest is in force');
+});
+
 describe('a node', () => {
   test('says what it is short of, the first thing first', () => {
     const desk = new Desk().read(both);

@@ -37,7 +37,8 @@ export function statuses(input: StatusInput): Statuses {
   for (const [key, { resource, current }] of admission.accepted.resources) {
     const own = problems.get(key) ?? [];
     // A file that no longer parses says nothing of this resource in particular.
-    const acceptance = accepted(current ? [] : own.length > 0 ? own : unreadable(admission.problems), true);
+    const faults = current ? [] : own.length > 0 ? own : unreadable(admission.problems);
+    const acceptance = accepted(faults, true, admission.contested?.get(key));
     // People compare what was observed with the generation of the manifest that they see, refused or not.
     const generation = admission.observed?.get(key)?.generation ?? resource.metadata.generation;
     const status = statusFor(resource, generation, acceptance, { ...input, cnames });

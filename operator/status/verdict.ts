@@ -1,6 +1,8 @@
 /** A condition before it has a time: what is true, why in one word, and why for people. */
 import { type Condition, setCondition } from '../../contract/kinds/conditions.ts';
+import { formatRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
+import type { Claim } from '../admit/snapshot.ts';
 
 export type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
@@ -22,15 +24,30 @@ export function ready(parts: readonly Verdict[], message: string): Verdict {
   return missing ? fails('Ready', missing.reason, missing.message) : holds('Ready', 'Ready', message);
 }
 
-/** Accepted, or all that is wrong with the manifest as it stands now. */
-export function accepted(problems: readonly Problem[], inForce: boolean): Verdict {
+/** Accepted, or all that is wrong with the manifest as it stands now. Claims of others that lost are told to who won. */
+export function accepted(
+  problems: readonly Problem[],
+  inForce: boolean,
+  contested: readonly Claim[] = [],
+): Verdict {
   const [first] = problems;
-  if (!first) return holds('Accepted', 'Accepted', 'the manifest is in force');
+  if (!first)
+    return holds('Accepted', 'Accepted', ['the manifest is in force', ...claimsText(contested)].join('; '));
   const rest = inForce ? '; the last accepted form stays in force' : '';
   const texts = problems.map(({ path, value, message }) =>
     [path, value, message].filter((part) => part !== undefined && part !== '').join(': '),
   );
   return fails('Accepted', first.reason, `${texts.join('; ')}${rest}`.slice(0, 4_096));
+}
+
+const CLAIMS_SHOWN = 3;
+
+/** However many claim it, the message stays short. */
+function claimsText(claims: readonly Claim[]): string[] {
+  if (claims.length === 0) return [];
+  const shown = claims.slice(0, CLAIMS_SHOWN).map(({ hostname, by }) => `${hostname} by ${formatRef(by)}`);
+  const rest = claims.length - shown.length;
+  return [`also claimed, in vain: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`];
 }
 
 /** What kstatus (Flux, Helm) tells a failure by: without it a tool waits for Ready until its own deadline. */

@@ -211,6 +211,8 @@ const controllerFlags = (folder: string, kubeconfig: string) => ({
   'root-ca-file': join(folder, 'certs', 'apiserver.crt'),
   'use-service-account-credentials': 'false',
   'leader-elect': 'false',
+  // It learns of new kinds every half minute; their quotas then wait for this.
+  'resource-quota-sync-period': '5s',
   // No port of its own.
   'secure-port': '0',
 });
