@@ -4,19 +4,20 @@ import type { Revision } from '../contract/plans/revision.ts';
 import type { HealthReport } from '../contract/stream/messages.ts';
 import type { DomainAnswer } from './answer/answer-domain.ts';
 import type { Responded, Transport } from './answer/respond.ts';
-import { stepsOf } from './answer/steps.ts';
-import { COUNTED } from './fast/fast-path.ts';
+import { CHAINS, chainOf, placeOf, stepsOf } from './answer/steps.ts';
+import { type Counts, emptyLike, OUTCOMES } from './fast/counts.ts';
 import { Tally } from './tally.ts';
 import { rcodeName, typeName } from './wire/constants.ts';
 
 /** Domains that have a label of their own; the others share `other`. */
 const MAX_LABELLED_DOMAINS = 1_000;
 
-/** What prepared answers count in memory that threads share: for each domain, and behind them by `COUNTED`. */
+/** What prepared answers count in memory that threads share, and what its counters are called. */
 export interface Meter {
-  answered: Uint32Array;
-  /** The domains'. */
+  counts: Counts;
+  /** The domains' names. */
   labels: string[];
+  places: string[];
 }
 
 export class DnsMetrics {
@@ -45,9 +46,12 @@ export class DnsMetrics {
   readonly #steps = new Tally(
     this.registry,
     'weir_dns_choice_steps_total',
-    'Choices of nodes for an answer, by step and what it came to; an answer that is given again as it was is none.',
+    'Choices of nodes for an answer, made or prepared, by step and what it came to; `client` is the region.',
     ['step', 'result'],
+    () => this.#drain(),
   );
+  /** By chain: the same as prepared answers count. */
+  readonly #chains = new Uint32Array(CHAINS);
   readonly #shifts = new Tally(
     this.registry,
     'weir_dns_shift_queries_total',
@@ -116,7 +120,9 @@ export class DnsMetrics {
     'How long the last compilation of the geo tables took, beside the answering.',
   );
 
-  readonly #meters = new Map<Meter, Uint32Array>();
+  /** Each meter with what was read of it so far. */
+  readonly #meters = new Map<Meter, Counts>();
+  readonly #chainsSeen = new Uint32Array(CHAINS);
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -136,7 +142,9 @@ export class DnsMetrics {
   }
 
   #chosen(answer: DomainAnswer): void {
-    for (const step of stepsOf(answer)) this.#steps.count(step);
+    const chain = chainOf(answer);
+    this.#chains[chain] = (this.#chains[chain] ?? 0) + 1;
+    this.#steps.count(`client ${placeOf(answer.placement.region)}`);
     if (answer.side === 'None') return;
     this.#shifts.count(`${this.#labelOf(answer.domain.label)} ${answer.side === 'Moved' ? 'moved' : 'kept'}`);
   }
@@ -156,7 +164,7 @@ export class DnsMetrics {
 
   /** Counts what prepared answers count, from now on until the meter is taken off. */
   attach(meter: Meter): void {
-    this.#meters.set(meter, new Uint32Array(meter.answered.length));
+    this.#meters.set(meter, emptyLike(meter.counts));
   }
 
   detach(meter: Meter): void {
@@ -165,27 +173,25 @@ export class DnsMetrics {
   }
 
   #drain(): void {
-    for (const [{ answered, labels }, seen] of this.#meters) {
-      for (let at = 0; at < answered.length; at++) {
-        const now = answered[at] ?? 0;
-        // In 32 bits, as the counts themselves.
-        const by = (now - (seen[at] ?? 0)) >>> 0;
-        if (by === 0) continue;
-        seen[at] = now;
-        const label = labels[at];
-        if (label !== undefined) this.#answers.count(this.#labelOf(label), by);
-        else this.#countByFamily(at - labels.length, by);
-      }
+    const countChain = (chain: number, by: number) => {
+      for (const step of stepsOf(chain)) this.#steps.count(step, by);
+    };
+    drain(this.#chains, this.#chainsSeen, countChain);
+    for (const [{ counts, labels, places }, seen] of this.#meters) {
+      drain(counts.chains, seen.chains, countChain);
+      drain(counts.names, seen.names, (at, by) => this.#answers.count(this.#labelOf(labels[at] ?? ''), by));
+      drain(counts.places, seen.places, (at, by) => this.#steps.count(`client ${places[at] ?? ''}`, by));
+      drain(counts.outcomes, seen.outcomes, (at, by) => this.#countOutcome(at, by));
     }
   }
 
-  #countByFamily(index: number, by: number): void {
-    const type = index % 2 === 0 ? 'A' : 'AAAA';
-    const what = index - (index % 2);
-    this.#queries.count(`udp ${type} ${what === COUNTED.dropped ? 'silence' : 'NOERROR'}`, by);
-    if (what === COUNTED.answered) return;
-    this.#limited.count(`responses ${what === COUNTED.dropped ? 'dropped' : 'truncated'}`, by);
-    if (what === COUNTED.truncated) this.#truncated.count('udp', by);
+  #countOutcome(at: number, by: number): void {
+    const type = at % 2 === 0 ? 'A' : 'AAAA';
+    const outcome = at - (at % 2);
+    this.#queries.count(`udp ${type} ${outcome === OUTCOMES.dropped ? 'silence' : 'NOERROR'}`, by);
+    if (outcome === OUTCOMES.answered) return;
+    this.#limited.count(`responses ${outcome === OUTCOMES.dropped ? 'dropped' : 'truncated'}`, by);
+    if (outcome === OUTCOMES.truncated) this.#truncated.count('udp', by);
   }
 
   queryFailed(): void {
@@ -234,5 +240,17 @@ export class DnsMetrics {
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+}
+
+/** Tells by how much each counter rose since it was seen. */
+function drain(counters: Uint32Array, seen: Uint32Array, count: (at: number, by: number) => void): void {
+  for (let at = 0; at < counters.length; at++) {
+    const now = counters[at] ?? 0;
+    // In 32 bits, as the counters themselves.
+    const by = (now - (seen[at] ?? 0)) >>> 0;
+    if (by === 0) continue;
+    seen[at] = now;
+    count(at, by);
   }
 }

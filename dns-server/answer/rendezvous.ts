@@ -26,28 +26,49 @@ export interface Ranked {
   weight: number;
 }
 
-/** The scores of the ranking at hand: a query makes no array for them. */
+/** The ranking at hand, scores and places: a query makes no array for them. */
 let scores = new Float64Array(64);
+let order = new Uint32Array(64);
 
 /** The best `count` nodes for a unit, best first. Weight 0 counts only where all have it. */
 export function rank<T extends Ranked>(among: readonly T[], unit: number, count = among.length): T[] {
-  if (scores.length < among.length) scores = new Float64Array(2 * among.length);
-  const equal = among.every(({ weight }) => weight === 0);
-  for (let index = 0; index < among.length; index++) {
-    const item = among[index];
-    if (item) scores[index] = -(equal ? 1 : item.weight) / Math.log(drawn(unit, item.node.seed));
-  }
+  const places = rankInPlace(among, unit, count);
   const best: T[] = [];
-  // By selection: of few nodes few are wanted, and sorting all costs more than the whole rest of an answer.
-  while (best.length < Math.min(count, among.length)) {
-    let top = -1;
-    for (let index = 0; index < among.length; index++) if (isBetter(among, index, top)) top = index;
-    const item = among[top];
-    if (item === undefined) break;
-    best.push(item);
-    scores[top] = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < Math.min(count, among.length); index++) {
+    const item = among[places[index] ?? 0];
+    if (item) best.push(item);
   }
   return best;
+}
+
+/** The same as places in `among`, good until the next ranking; as many are set as were asked for and there are. */
+export function rankInPlace(among: readonly Ranked[], unit: number, count: number): Uint32Array {
+  if (scores.length < among.length) {
+    scores = new Float64Array(2 * among.length);
+    order = new Uint32Array(2 * among.length);
+  }
+  setScores(among, unit);
+  // By selection: of few nodes few are wanted, and sorting all costs more than the whole rest of an answer.
+  for (let place = 0; place < count && place < among.length; place++) {
+    let top = -1;
+    for (let index = 0; index < among.length; index++) if (isBetter(among, index, top)) top = index;
+    order[place] = top;
+    scores[top] = Number.NEGATIVE_INFINITY;
+  }
+  return order;
+}
+
+function setScores(among: readonly Ranked[], unit: number): void {
+  const first = among[0]?.weight;
+  let equal = true;
+  for (let index = 1; index < among.length; index++) equal &&= among[index]?.weight === first;
+  for (let index = 0; index < among.length; index++) {
+    const item = among[index];
+    if (item === undefined) continue;
+    const draw = drawn(unit, item.node.seed);
+    // -w / ln(h) grows with h: of equal weights the draws alone tell, and a logarithm costs as much as the ranking.
+    scores[index] = equal ? draw : -item.weight / Math.log(draw);
+  }
 }
 
 function isBetter(among: readonly Ranked[], index: number, than: number): boolean {

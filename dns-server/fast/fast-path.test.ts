@@ -16,7 +16,7 @@ import { Service } from '../service.ts';
 import { type Asked, decode, lines, queryBytes } from '../testing/ask.ts';
 import { mmdbOf } from '../testing/mmdb.ts';
 import { published, readyTable, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
-import { buildNameTable, findName } from './name-table.ts';
+import { buildNameTable, findName, lower, numberOf } from './name-table.ts';
 
 const SEED = 20_261_122;
 
@@ -247,10 +247,33 @@ describe('what is prepared', () => {
 
 test('names are found in any case, and no others', () => {
   const wire = (text: string) => queryBytes(text).subarray(12, -4);
+  const view = (bytes: Buffer) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const names = Array.from({ length: 1_000 }, (_, index) => `n${index}.example.net`);
-  const table = buildNameTable(names.map((text) => wire(text).toString('latin1')));
-  const find = (text: string) => findName(table, wire(text), 0, wire(text).length);
+  const table = buildNameTable(
+    names.map((text, index) => ({ key: wire(text).toString('latin1'), class: index % 7 })),
+  );
+  const find = (text: string) => {
+    const place = findName(table, view(wire(text)), 0, wire(text).length);
+    return place < 0 ? -1 : numberOf(table, place);
+  };
   expect(names.map(find)).toEqual(names.map((_, index) => index));
-  expect([find('N7.Example.NET'), find('n1000.example.net'), find('example.net')]).toEqual([7, -1, -1]);
-  expect(findName(buildNameTable([]), wire('a.example'), 0, 11)).toBe(-1);
+  expect([
+    find('N7.Example.NET'),
+    find('n1000.example.net'),
+    find('example.net'),
+    find('a'),
+    find('.'),
+  ]).toEqual([7, -1, -1, -1, -1]);
+  expect(findName(buildNameTable([]), view(wire('a.example')), 0, 11)).toBe(-1);
+});
+
+test('four bytes become lower case as each of them would', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 4, maxLength: 4 }), (bytes) => {
+      const expected = bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
+      const word = (four: Uint8Array) => Buffer.from(four).readUInt32LE();
+      expect(lower(word(bytes))).toBe(word(expected));
+    }),
+    { seed: SEED, numRuns: 10_000 },
+  );
 });

@@ -7,32 +7,33 @@
  *     client ─> leaf ─> place ─┴─> slot ─pick─> records, as they stand in the answer
  *
  * The thread with the plan learns; others get tables and slots from it, and leave to it what they have no slot for.
+ * An answer is written where its query stands: the question is there already.
  */
-import { pick, type Selection } from '../answer/choose.ts';
-import { UNIT_BITS, unitOf } from '../answer/rendezvous.ts';
+import type { Selection } from '../answer/choose.ts';
+import { rankInPlace, UNIT_BITS, unitOf } from '../answer/rendezvous.ts';
 import type { CompiledGeo } from '../geo/compile.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { findLeaf, lengthOf, resultOf } from '../geo/prefix-table.ts';
 import { EDNS_DO, EDNS_OPTION, FLAG, HEADER_BYTES, MAX_UDP_BYTES, TYPE } from '../wire/constants.ts';
-import { findName, type NameTable } from './name-table.ts';
-import { PlainQuery, SHAPE } from './plain-query.ts';
+import { type CountedOutcome, type Counts, OUTCOMES } from './counts.ts';
+import { classOf, findName, type NameTable, numberOf } from './name-table.ts';
+import { type PacketMemory, PlainQuery, SHAPE } from './plain-query.ts';
 
 /** What there is to look up. All of it lies in shared memory or is small. */
 export interface FastTables {
+  /** Domains of one class get the same answers, as far as a plan tells. */
   names: NameTable;
-  /** By a name's number, the class of its domain: domains of one class get the same answers, as far as a plan tells. */
-  classOf: Uint32Array;
   classes: number;
   geo: CompiledGeo;
-  /** By a name's number, how often it was answered here; behind them what is counted by family. */
-  answered: Uint32Array;
+  /** What is counted here. */
+  counts: Counts;
 }
 
 export interface SlotCandidate {
   node: { seed: number; spec: { name: string } };
   weight: number;
-  /** Its address records, TTL and all, owned by the question's name. */
-  records: Uint8Array;
+  /** Its address records as words, TTL and all, owned by the question's name. */
+  records: Uint32Array;
   count: number;
 }
 
@@ -42,6 +43,8 @@ export interface Slot {
   answers: number;
   /** Whether the answer depends on the client. */
   scoped: boolean;
+  /** How it was chosen, for the counts (answer/steps.ts). */
+  chain: number;
   /** Shapes of queries that it was found right for, a bit each; and those that it is not right for. */
   shapes: number;
   others: number;
@@ -54,88 +57,99 @@ export const NOT_PLAIN = 0;
 /** There is no slot, or none that is known to be right for the query: the ordinary path answers, and may teach one. */
 export const UNKNOWN = -1;
 
-/** What is counted by family, behind the names: for A, and right after it for AAAA. */
-export const COUNTED = { answered: 0, truncated: 2, dropped: 4 } as const;
-export const COUNTERS = 6;
-
 const OPT_BYTES = 11;
-const NO_BYTES = new Uint8Array();
+/** Room that the ordinary path keeps for an extended error. */
+const SPARE_BYTES = 6;
+const WORD = 4;
 
 export class FastPath {
-  readonly query = new PlainQuery();
+  readonly query: PlainQuery;
   tables: FastTables | undefined;
   readonly slots = new Map<number, Slot | typeof BY_DOMAIN>();
-  /** Of the query at hand: its domain's number, its client's leaf, and where its slot is or would be. */
+  /** Of the query at hand: its name's number and class, its client's leaf, where its slot is or would be, its chain. */
   name = 0;
+  class = 0;
   leaf = 0;
   key = 0;
-  readonly #ipv4: IpAddress = { version: 4, bytes: NO_BYTES };
-  readonly #ipv6: IpAddress = { version: 6, bytes: NO_BYTES };
+  chain = 0;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #ipv4: IpAddress = { version: 4, bytes: new Uint8Array() };
+  readonly #ipv6: IpAddress = { version: 6, bytes: new Uint8Array() };
+
+  /** Queries stand there, with room behind each for its answer. */
+  constructor(memory: PacketMemory) {
+    this.#bytes = memory.bytes;
+    this.#view = memory.view;
+    this.query = new PlainQuery(memory);
+  }
 
   use(tables: FastTables | undefined): void {
     this.tables = tables;
     this.slots.clear();
   }
 
-  /** Writes the answer to the query in `bytes[start, end)` at `out[at]`; returns its length, NOT_PLAIN or UNKNOWN. */
-  answer(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    source: Uint8Array,
-    out: Uint8Array,
-    at: number,
-  ): number {
+  /** Answers the query in `[start, end)` in its place; returns the answer's length, NOT_PLAIN or UNKNOWN. */
+  answer(start: number, end: number, source: Uint8Array): number {
     const { query, tables } = this;
-    if (tables === undefined || !query.read(bytes, start, end, source)) return NOT_PLAIN;
-    const name = findName(tables.names, bytes, start + HEADER_BYTES, query.nameEnd);
-    if (name < 0) return NOT_PLAIN;
-    this.name = name;
+    if (tables === undefined || !query.read(start, end, source)) return NOT_PLAIN;
+    const known = findName(tables.names, this.#view, start + HEADER_BYTES, query.nameEnd);
+    if (known < 0) return NOT_PLAIN;
+    this.name = numberOf(tables.names, known);
+    this.class = classOf(tables.names, known);
     const { client } = query;
     this.leaf = findLeaf(client.length === 4 ? tables.geo.ipv4 : tables.geo.ipv6, client);
-    const slot = this.#slot(tables, name);
+    const slot = this.#slot(tables);
     if (slot === undefined || (slot.shapes & (1 << query.shape)) === 0) return UNKNOWN;
-    return this.write(slot, out, at);
+    return this.write(slot);
   }
 
-  /** The answer from a slot; NOT_PLAIN when it would be too long. */
-  write(slot: Slot, out: Uint8Array, at: number): number {
+  /** The answer from a slot. NOT_PLAIN when it would be too long; then nothing was written. */
+  write({ standings, outcome, answers, scoped, chain }: Slot): number {
     const { query } = this;
-    const bits = this.bits(slot.standings.length > 1);
-    const picked = pick(slot, slot.standings.length > 1 ? unitOf(this.client(), bits) : 0, slot.answers);
-    const questionBytes = query.questionEnd - query.start;
-    let to = at + questionBytes;
-    let count = 0;
-    for (const { records, count: own } of picked) {
-      if (to - at + records.length > query.limit) return NOT_PLAIN;
-      for (let index = 0; index < records.length; index++) out[to + index] = records[index] ?? 0;
-      to += records.length;
-      count += own;
+    const contested = standings.length > 1;
+    const bits = this.bits(contested);
+    // All of them when all are down, as answer/choose.ts picks.
+    const picked = outcome === 'Usable' ? Math.min(answers, standings.length) : standings.length;
+    const order = rankInPlace(standings, contested ? unitOf(this.client(), bits) : 0, picked);
+    let length = query.questionEnd - query.start + (query.shape & SHAPE.EDNS ? OPT_BYTES : 0);
+    if (query.shape & SHAPE.SUBNET) length += SUBNET_FIXED + givenBytes(query.sourceLength);
+    for (let place = 0; place < picked; place++) {
+      length += WORD * (standings[order[place] ?? 0]?.records.length ?? 0);
     }
-    copy(query.bytes, query.start, questionBytes, out, at);
-    this.#writeHeader(out, at, count);
-    if (query.shape & SHAPE.EDNS) to = this.#writeOpt(out, to, slot.scoped ? bits : 0);
     // The ordinary path knows what to do with one that may not fit: it keeps room for options that are not used.
-    return to - at + SPARE_BYTES > query.limit ? NOT_PLAIN : to - at;
+    if (length + SPARE_BYTES > query.limit) return NOT_PLAIN;
+    this.chain = chain;
+    let at = query.questionEnd;
+    let count = 0;
+    for (let place = 0; place < picked; place++) {
+      const standing = standings[order[place] ?? 0];
+      if (standing === undefined) continue;
+      at = this.#writeRecords(standing.records, at);
+      count += standing.count;
+    }
+    this.#writeHeader(FLAG.AA, count);
+    if (query.shape & SHAPE.EDNS) this.#writeOpt(at, scoped ? bits : 0);
+    return length;
   }
 
   /** In place of the answer: that there is one, over TCP. */
-  truncate(out: Uint8Array, at: number): number {
+  truncate(): number {
     const { query } = this;
-    const questionBytes = query.questionEnd - query.start;
-    copy(query.bytes, query.start, questionBytes, out, at);
-    this.#writeHeader(out, at, 0, FLAG.TC);
-    const end = at + questionBytes;
-    return (query.shape & SHAPE.EDNS ? this.#writeOpt(out, end, undefined) : end) - at;
+    this.#writeHeader(FLAG.TC, 0);
+    const end = query.shape & SHAPE.EDNS ? this.#writeOpt(query.questionEnd, undefined) : query.questionEnd;
+    return end - query.start;
   }
 
   /** Counts what became of the query at hand. */
-  count(what: keyof typeof COUNTED = 'answered'): void {
+  count(what: CountedOutcome = 'answered'): void {
     if (this.tables === undefined) return;
-    const { answered: counts } = this.tables;
-    const family = counts.length - COUNTERS + COUNTED[what] + (this.query.family === 4 ? 0 : 1);
-    counts[family] = (counts[family] ?? 0) + 1;
-    if (what === 'answered') counts[this.name] = (counts[this.name] ?? 0) + 1;
+    const { names, outcomes, chains, places } = this.tables.counts;
+    raise(outcomes, OUTCOMES[what] + (this.query.family === 4 ? 0 : 1));
+    if (what !== 'answered') return;
+    raise(names, this.name);
+    raise(chains, this.chain);
+    raise(places, resultOf(this.leaf));
   }
 
   client(): IpAddress {
@@ -151,53 +165,72 @@ export class FastPath {
     return contested ? Math.max(length, UNIT_BITS[this.query.client.length === 4 ? 4 : 6]) : length;
   }
 
-  #slot({ classOf, classes, geo }: FastTables, name: number): Slot | undefined {
+  #slot({ classes, geo }: FastTables): Slot | undefined {
     const place = 2 * resultOf(this.leaf) + (this.query.family === 4 ? 0 : 1);
     const places = 2 * geo.results.length;
-    this.key = (classOf[name] ?? 0) * places + place;
+    this.key = this.class * places + place;
     const ofClass = this.slots.get(this.key);
     if (ofClass !== BY_DOMAIN) return ofClass;
-    this.key = (classes + name) * places + place;
+    this.key = (classes + this.name) * places + place;
     const ofDomain = this.slots.get(this.key);
     return ofDomain === BY_DOMAIN ? undefined : ofDomain;
   }
 
-  #writeHeader(out: Uint8Array, at: number, count: number, kind: number = FLAG.AA): void {
-    const { shape, recursionDesired } = this.query;
-    const flags =
-      FLAG.QR | kind | (recursionDesired ? FLAG.RD : 0) | (shape & SHAPE.CHECKING_DISABLED ? FLAG.CD : 0);
-    setWord(out, at + 2, flags);
-    setWord(out, at + 6, count);
-    setWord(out, at + 10, shape & SHAPE.EDNS ? 1 : 0);
+  #writeRecords(records: Uint32Array, start: number): number {
+    let at = start;
+    for (let index = 0; index < records.length; index++, at += WORD)
+      this.#view.setUint32(at, records[index] ?? 0);
+    return at;
   }
 
-  #writeOpt(out: Uint8Array, start: number, scope: number | undefined): number {
-    const { shape, bytes, subnetAt, sourceLength } = this.query;
-    out[start] = 0;
-    setWord(out, start + 1, TYPE.OPT);
-    setWord(out, start + 3, MAX_UDP_BYTES);
-    setWord(out, start + 5, 0);
-    setWord(out, start + 7, shape & SHAPE.DNSSEC_OK ? EDNS_DO : 0);
+  /** The other counts are the query's: one question, an OPT record where it had one. */
+  #writeHeader(kind: number, count: number): void {
+    const { start, shape, recursionDesired } = this.query;
+    const flags =
+      FLAG.QR | kind | (recursionDesired ? FLAG.RD : 0) | (shape & SHAPE.CHECKING_DISABLED ? FLAG.CD : 0);
+    this.#view.setUint16(start + 2, flags);
+    this.#view.setUint16(start + 6, count);
+  }
+
+  #writeOpt(start: number, scope: number | undefined): number {
+    const { shape, client, sourceLength } = this.query;
+    const view = this.#view;
+    const bytes = this.#bytes;
+    bytes[start] = 0;
+    view.setUint16(start + 1, TYPE.OPT);
+    view.setUint16(start + 3, MAX_UDP_BYTES);
+    view.setUint32(start + 5, shape & SHAPE.DNSSEC_OK ? EDNS_DO : 0);
     const options = start + OPT_BYTES;
     if (scope === undefined || !(shape & SHAPE.SUBNET)) {
-      setWord(out, start + 9, 0);
+      view.setUint16(start + 9, 0);
       return options;
     }
-    const length = 4 + ((sourceLength + 7) >> 3);
-    setWord(out, start + 9, 4 + length);
-    setWord(out, options, EDNS_OPTION.CLIENT_SUBNET);
-    setWord(out, options + 2, length);
-    copy(bytes, subnetAt, length, out, options + 4);
-    out[options + 7] = scope;
-    return options + 4 + length;
+    const given = givenBytes(sourceLength);
+    view.setUint16(start + 9, SUBNET_FIXED + given);
+    view.setUint16(options, EDNS_OPTION.CLIENT_SUBNET);
+    view.setUint16(options + 2, 4 + given);
+    view.setUint16(options + 4, client.length === 4 ? 1 : 2);
+    bytes[options + 6] = sourceLength;
+    bytes[options + 7] = scope;
+    const address = options + SUBNET_FIXED;
+    for (let index = 0; index < given; index++) bytes[address + index] = client[index] ?? 0;
+    return address + given;
   }
 }
 
-/** Room that the ordinary path keeps for an extended error. */
-const SPARE_BYTES = 6;
+function raise(counters: Uint32Array, at: number): void {
+  counters[at] = (counters[at] ?? 0) + 1;
+}
 
-/** The records of some addresses: owner, type, class, TTL and data, ready to stand in an answer. */
-export function recordsOf(addresses: readonly { bytes: Uint8Array }[], ttl: number): Uint8Array {
+/** Of a subnet option: code, length, family, source and scope length. */
+const SUBNET_FIXED = 8;
+
+function givenBytes(sourceLength: number): number {
+  return (sourceLength + 7) >> 3;
+}
+
+/** The records of some addresses, ready to stand in an answer: owner, type, class, TTL and data make whole words. */
+export function recordsOf(addresses: readonly { bytes: Uint8Array }[], ttl: number): Uint32Array {
   const parts = addresses.map(({ bytes }) => {
     const fixed = Buffer.alloc(12);
     fixed.writeUInt16BE(0xc000 | HEADER_BYTES, 0);
@@ -207,15 +240,6 @@ export function recordsOf(addresses: readonly { bytes: Uint8Array }[], ttl: numb
     fixed.writeUInt16BE(bytes.length, 10);
     return Buffer.concat([fixed, bytes]);
   });
-  return Uint8Array.from(Buffer.concat(parts));
-}
-
-function setWord(out: Uint8Array, at: number, value: number): void {
-  out[at] = value >> 8;
-  out[at + 1] = value & 0xff;
-}
-
-/** By a loop: for so few bytes `set` costs more than it saves. */
-function copy(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
-  for (let index = 0; index < length; index++) to[at + index] = from[start + index] ?? 0;
+  const whole = Buffer.concat(parts);
+  return Uint32Array.from({ length: whole.length / WORD }, (_, index) => whole.readUInt32BE(WORD * index));
 }

@@ -3,12 +3,14 @@
 import { compareRevisions } from '../../contract/plans/revision.ts';
 import { answerDomain, type DomainAnswer } from '../answer/answer-domain.ts';
 import { addressesOf } from '../answer/choose.ts';
+import { chainOf } from '../answer/steps.ts';
 import type { View } from '../answer/view.ts';
 import type { CompiledGeo } from '../geo/compile.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain, PreparedPlan } from '../plan/prepared-plan.ts';
-import { BY_DOMAIN, COUNTERS, type FastPath, type FastTables, recordsOf, type Slot } from './fast-path.ts';
+import { newCounts } from './counts.ts';
+import { BY_DOMAIN, type FastPath, type FastTables, recordsOf, type Slot } from './fast-path.ts';
 import { buildNameTable } from './name-table.ts';
 
 /** A class of domains, with those that are in the plan for the longest and for the shortest time. */
@@ -31,35 +33,28 @@ export function prepareFastPlan(plan: PreparedPlan, geo: CompiledGeo): FastPlan 
   );
   const numbers = new Map<string, number>();
   const classes: DomainClass[] = [];
-  const classOf = new Uint32Array(new SharedArrayBuffer(4 * Math.max(1, entries.length)));
   const ids = new Map(plan.domains.map(({ set }, index) => [set, index]));
-  for (const [name, { domain }] of entries.entries()) {
-    const { ttl, minTtl, answers, uid } = domain.spec;
+  const names = entries.map(({ key, domain }) => {
+    const { policy, ttl, minTtl, answers, uid } = domain.spec;
     const own = domain.shifts.length > 0 || domain.since === undefined ? uid : '';
-    const id = `${ids.get(domain.set)} ${ttl} ${minTtl} ${answers} ${domain.zone.key} ${own}`;
+    const id = `${ids.get(domain.set)} ${policy} ${ttl} ${minTtl} ${answers} ${domain.zone.key} ${own}`;
     const number = numbers.get(id) ?? classes.push({ oldest: domain, newest: domain }) - 1;
     numbers.set(id, number);
-    classOf[name] = number;
     const known = classes[number];
     if (known && isBefore(domain, known.oldest)) known.oldest = domain;
     if (known && isBefore(known.newest, domain)) known.newest = domain;
-  }
+    return { key, class: number };
+  });
   return {
     tables: {
-      names: buildNameTable(entries.map(({ key }) => key)),
-      classOf,
+      names: buildNameTable(names),
       classes: classes.length,
       geo,
-      answered: counters(entries.length),
+      counts: newCounts(entries.length, geo.results.length),
     },
     domains: entries.map(({ domain }) => domain),
     classes,
   };
-}
-
-/** One for each domain, and what is counted by family. */
-export function counters(domains: number): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(4 * (domains + COUNTERS)));
 }
 
 function isBefore(a: PreparedDomain, b: PreparedDomain): boolean {
@@ -77,9 +72,9 @@ export function learn(
   geo: GeoDatabase,
   ordinary: Uint8Array,
 ): number | undefined {
-  const { query, name } = fast;
-  const domain = domains[name];
-  const ofClass = classes[tables.classOf[name] ?? 0];
+  const { query } = fast;
+  const domain = domains[fast.name];
+  const ofClass = classes[fast.class];
   if (domain === undefined || ofClass === undefined) return undefined;
   const held = fast.slots.get(fast.key);
   const shape = 1 << query.shape;
@@ -100,21 +95,19 @@ export function learn(
   return check(fast, slot, shape, ordinary);
 }
 
-const scratch = new Uint8Array(2_048);
-
 function check(fast: FastPath, slot: Slot, shape: number, ordinary: Uint8Array): number {
-  const length = fast.write(slot, scratch, 0);
-  const equal = length > 0 && Buffer.compare(scratch.subarray(0, length), ordinary) === 0;
+  const { start } = fast.query;
+  const length = fast.write(slot);
+  const written = fast.query.bytes.subarray(start, start + length);
+  const equal = length > 0 && Buffer.compare(written, ordinary) === 0;
   if (equal) slot.shapes |= shape;
   else slot.others |= shape;
   return fast.key;
 }
 
 /** Nothing where the answer is a negative one, or where a shift may divide the clients of one place. */
-function slotOf(
-  { domain, side, selection, addresses, ttl, length }: DomainAnswer,
-  family: Family,
-): Slot | undefined {
+function slotOf(answer: DomainAnswer, family: Family): Slot | undefined {
+  const { domain, side, selection, addresses, ttl, length } = answer;
   if (side !== 'None' || addresses.length === 0) return undefined;
   return {
     outcome: selection.outcome,
@@ -130,6 +123,7 @@ function slotOf(
     }),
     answers: domain.spec.answers,
     scoped: length > 0,
+    chain: chainOf(answer),
     shapes: 0,
     others: 0,
   };

@@ -1,70 +1,108 @@
 /**
- * Names to numbers, looked up by their bytes in a packet: an open hash table over the names' wire form in lower case.
- * Flat and in shared memory, so that every thread answers from the same one.
+ * Names in packets to numbers: an open hash table over the names' wire form in lower case, four bytes at a time. Flat
+ * and in shared memory, so that every thread looks up in the same one. What is known of a name stands together, since
+ * among many names each look at another place is one that no cache has.
  *
- *     slots[hash] ─> number + 1 ─> offsets[number] ─> length, name
+ *     slots[hash] ─> place + 1 ─> records[place]: number, class, length in bytes, words
+ *
+ * The last word of a name overlaps the one before where its length is no multiple of four. A name of less than four
+ * bytes (the root, `a.`) is never found: the ordinary path knows it.
  */
 export interface NameTable {
   slots: Uint32Array;
-  offsets: Uint32Array;
-  bytes: Uint8Array;
+  records: Uint32Array;
 }
 
-/** `keys` are names as wire/name.ts has them; a name's number is its place among them. */
-export function buildNameTable(keys: readonly string[]): NameTable {
+const WORD = 4;
+/** Where in a record: its number among all names, the class of its domain, its length. */
+const RECORD = { NUMBER: 0, CLASS: 1, LENGTH: 2, WORDS: 3 } as const;
+
+/** `keys` are names as wire/name.ts has them, each with the class of its domain; numbers are places in the list. */
+export function buildNameTable(names: readonly { key: string; class: number }[]): NameTable {
   // At most half full: a name that is not there is known after few steps.
-  const slots = new Uint32Array(new SharedArrayBuffer(4 * 2 ** Math.ceil(Math.log2(2 * keys.length + 2))));
-  const offsets = new Uint32Array(new SharedArrayBuffer(4 * Math.max(1, keys.length)));
-  const size = keys.reduce((sum, key) => sum + 1 + key.length, 0);
-  const bytes = new Uint8Array(new SharedArrayBuffer(Math.max(1, size)));
-  let offset = 0;
-  for (const [number, key] of keys.entries()) {
-    offsets[number] = offset;
-    bytes[offset++] = key.length;
-    for (let index = 0; index < key.length; index++) bytes[offset + index] = key.charCodeAt(index);
-    let slot = hashOf(bytes, offset, offset + key.length) & (slots.length - 1);
+  const slots = shared(2 ** Math.ceil(Math.log2(2 * names.length + 2)));
+  const records = shared(
+    names.reduce((sum, { key }) => sum + RECORD.WORDS + Math.ceil(key.length / WORD), 1),
+  );
+  let place = 0;
+  for (const [number, { key, class: ofDomain }] of names.entries()) {
+    if (key.length < WORD) continue;
+    const bytes = Buffer.from(key, 'latin1');
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let slot = hashOf(view, 0, key.length) & (slots.length - 1);
     while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1);
-    slots[slot] = number + 1;
-    offset += key.length;
+    slots[slot] = place + 1;
+    records.set([number, ofDomain, key.length], place);
+    place += RECORD.WORDS;
+    const last = key.length - WORD;
+    for (let at = 0; at < last; at += WORD) records[place++] = view.getUint32(at, true);
+    records[place++] = view.getUint32(last, true);
   }
-  return { slots, offsets, bytes };
+  return { slots, records };
 }
 
-/** The number of the name at `[start, end)` in a packet, in any case (RFC 4343), or -1. */
+function shared(length: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(WORD * length));
+}
+
+export function numberOf({ records }: NameTable, place: number): number {
+  return records[place + RECORD.NUMBER] ?? 0;
+}
+
+export function classOf({ records }: NameTable, place: number): number {
+  return records[place + RECORD.CLASS] ?? 0;
+}
+
+/** The place of what is known of the name at `[start, end)` in a packet, in any case (RFC 4343), or -1. */
 export function findName(
-  { slots, offsets, bytes }: NameTable,
-  packet: Uint8Array,
+  { slots, records }: NameTable,
+  packet: DataView,
   start: number,
   end: number,
 ): number {
+  if (end - start < WORD) return -1;
   const mask = slots.length - 1;
   for (let slot = hashOf(packet, start, end) & mask; ; slot = (slot + 1) & mask) {
-    const number = (slots[slot] ?? 0) - 1;
-    if (number < 0) return -1;
-    const at = offsets[number] ?? 0;
-    if (bytes[at] === end - start && equal(bytes, at + 1, packet, start, end)) return number;
+    const place = (slots[slot] ?? 0) - 1;
+    if (place < 0) return -1;
+    if (records[place + RECORD.LENGTH] === end - start && equal(records, place, packet, start, end))
+      return place;
   }
 }
 
-function equal(bytes: Uint8Array, from: number, packet: Uint8Array, start: number, end: number): boolean {
-  for (let at = start, to = from; at < end; at++, to++) {
-    const byte = packet[at] ?? 0;
-    if (byte !== bytes[to] && lower(byte) !== bytes[to]) return false;
+function equal(records: Uint32Array, place: number, packet: DataView, start: number, end: number): boolean {
+  const last = end - WORD;
+  let to = place + RECORD.WORDS;
+  for (let at = start; at < last; at += WORD, to++) {
+    if (!alike(packet.getUint32(at, true), records[to])) return false;
   }
-  return true;
+  return alike(packet.getUint32(last, true), records[to]);
 }
 
-/** What lower-case letters have and upper-case ones do not; that other bytes hash alike with it costs a comparison. */
-const CASE_BIT = 0x20;
-
-/** FNV-1a with a finish: the lowest bits choose the slot. */
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ ((bytes[at] ?? 0) | CASE_BIT), 0x01000193);
-  return (hash ^ (hash >>> 15)) >>> 0;
+function alike(word: number, known: number | undefined): boolean {
+  return word === known || lower(word) === known;
 }
 
-/** A length byte is at most 63, below "A": it can never be mistaken for a letter. */
-function lower(byte: number): number {
-  return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
+function hashOf(packet: DataView, start: number, end: number): number {
+  const last = end - WORD;
+  let hash = 0;
+  for (let at = start; at < last; at += WORD) hash = mix(hash, lower(packet.getUint32(at, true)));
+  return mix(hash, lower(packet.getUint32(last, true)));
+}
+
+/** Multiplying spreads a word upwards, shifting brings it down again: the lowest bits choose the slot. */
+function mix(hash: number, word: number): number {
+  const mixed = Math.imul(hash ^ word, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+/**
+ * Four bytes at once to lower case: with 0x3f added what is at least "A" reaches the highest bit of its byte, with 0x25
+ * what is above "Z"; where only the first does, the letter's 0x20 is set. No length byte is a letter: at most 63, it
+ * lies below "A".
+ */
+export function lower(word: number): number {
+  const low = word & 0x7f7f7f7f;
+  const letters = (low + 0x3f3f3f3f) & ~(low + 0x25252525) & ~word & 0x80808080;
+  return (word | (letters >>> 2)) >>> 0;
 }

@@ -1,7 +1,7 @@
 /**
  * Reads the queries that most are, in place and without making anything: one question for the addresses of a name, at
  * most an OPT record with nothing in it but a client subnet. Whatever is not exactly so is left to wire/query.ts, so
- * that nothing is decided twice. The bytes may lie anywhere in a larger buffer: a batch is one.
+ * that nothing is decided twice. The bytes may lie anywhere in a larger memory: a batch is one.
  */
 import type { Family } from '../plan/prepared-address.ts';
 import {
@@ -14,6 +14,12 @@ import {
   TYPE,
 } from '../wire/constants.ts';
 
+/** Where queries stand and are answered: by bytes, and by the two or four that a field has. */
+export interface PacketMemory {
+  bytes: Uint8Array;
+  view: DataView;
+}
+
 const MAX_NAME = 255;
 const MAX_LABEL = 63;
 /** A root name, type, size, extended code and version, flags and the length of the options. */
@@ -21,11 +27,17 @@ const OPT_BYTES = 11;
 /** Code and length, family, source and scope length. */
 const SUBNET_BYTES = 8;
 
+/** Type and class of a question, as they stand behind its name. */
+const QUESTION = { A: (TYPE.A << 16) | 1, AAAA: (TYPE.AAAA << 16) | 1 } as const;
+/** QDCOUNT and ANCOUNT of a query with one question. */
+const ONE_QUESTION = 1 << 16;
+
 /** Bits of `shape`: what else than name, family and client decides how an answer looks. */
 export const SHAPE = { EDNS: 1, DNSSEC_OK: 2, SUBNET: 4, CHECKING_DISABLED: 8, CLIENT_IPV6: 16 } as const;
 
 export class PlainQuery {
-  bytes: Uint8Array = new Uint8Array();
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
   start = 0;
   /** Where the question's name ends, and where the question does. */
   nameEnd = 0;
@@ -37,65 +49,61 @@ export class PlainQuery {
   limit = PLAIN_UDP_BYTES;
   /** Of the client, 4 or 16 of them; good until the next query is read. */
   client: Uint8Array = new Uint8Array(4);
-  /** Where the subnet option's data stands, and how many bits it gives; when the query has one. */
-  subnetAt = 0;
+  /** How many bits of it the subnet option gives; when the query has one. */
   sourceLength = 0;
   readonly #ipv4 = new Uint8Array(4);
   readonly #ipv6 = new Uint8Array(16);
 
-  /** Whether it is such a query; only then the fields mean anything. `source` is the sender's address. */
-  read(bytes: Uint8Array, start: number, end: number, source: Uint8Array): boolean {
+  constructor({ bytes, view }: PacketMemory) {
     this.bytes = bytes;
+    this.view = view;
+  }
+
+  /** Whether it is such a query; only then the fields mean anything. `source` is the sender's address. */
+  read(start: number, end: number, source: Uint8Array): boolean {
+    const { view } = this;
     this.start = start;
-    if (end - start < HEADER_BYTES + 5 || !this.#readHeader(bytes, start)) return false;
-    const nameEnd = endOfName(bytes, start + HEADER_BYTES, end);
+    if (end - start < HEADER_BYTES + 5) return false;
+    const flags = view.getUint16(start + 2);
+    if ((flags & ~(FLAG.RD | FLAG.CD)) !== 0 || view.getUint32(start + 4) !== ONE_QUESTION) return false;
+    this.recursionDesired = (flags & FLAG.RD) !== 0;
+    this.shape = flags & FLAG.CD ? SHAPE.CHECKING_DISABLED : 0;
+    const nameEnd = endOfName(this.bytes, start + HEADER_BYTES, end);
     if (nameEnd < 0 || nameEnd + 4 > end) return false;
     this.nameEnd = nameEnd;
     this.questionEnd = nameEnd + 4;
-    const type = word(bytes, nameEnd);
-    if ((type !== TYPE.A && type !== TYPE.AAAA) || word(bytes, nameEnd + 2) !== 1) return false;
-    this.family = type === TYPE.A ? 4 : 6;
+    const question = view.getUint32(nameEnd);
+    if (question !== QUESTION.A && question !== QUESTION.AAAA) return false;
+    this.family = question === QUESTION.A ? 4 : 6;
+    // NSCOUNT and ARCOUNT: nothing, or an additional record.
+    const others = view.getUint32(start + 8);
+    if (others === 1) return this.#readOpt(this.questionEnd, end, source);
     this.limit = PLAIN_UDP_BYTES;
-    if (word(bytes, start + 10) === 0) return this.questionEnd === end && this.#useSource(source);
-    return this.#readOpt(bytes, this.questionEnd, end, source);
+    return others === 0 && this.questionEnd === end && this.#useSource(source);
   }
 
-  /** A standard query with one question and at most one more record, an additional one. */
-  #readHeader(bytes: Uint8Array, start: number): boolean {
-    const flags = word(bytes, start + 2);
-    if ((flags & ~(FLAG.RD | FLAG.CD)) !== 0) return false;
-    this.recursionDesired = (flags & FLAG.RD) !== 0;
-    this.shape = flags & FLAG.CD ? SHAPE.CHECKING_DISABLED : 0;
-    return (
-      word(bytes, start + 4) === 1 &&
-      word(bytes, start + 6) === 0 &&
-      word(bytes, start + 8) === 0 &&
-      word(bytes, start + 10) <= 1
-    );
-  }
-
-  #readOpt(bytes: Uint8Array, at: number, end: number, source: Uint8Array): boolean {
-    if (at + OPT_BYTES > end || bytes[at] !== 0 || word(bytes, at + 1) !== TYPE.OPT) return false;
-    this.limit = Math.min(Math.max(word(bytes, at + 3), PLAIN_UDP_BYTES), MAX_UDP_BYTES);
-    const flags = word(bytes, at + 7);
-    // An extended code or a version, or flags that we do not know here.
-    if (word(bytes, at + 5) !== 0 || (flags & ~EDNS_DO) !== 0) return false;
-    this.shape |= SHAPE.EDNS | (flags & EDNS_DO ? SHAPE.DNSSEC_OK : 0);
+  #readOpt(at: number, end: number, source: Uint8Array): boolean {
+    const { view } = this;
     const options = at + OPT_BYTES;
-    if (options + word(bytes, at + 9) !== end) return false;
-    if (options === end) return this.#useSource(source);
-    return this.#readSubnet(bytes, options, end);
+    if (options > end || this.bytes[at] !== 0 || view.getUint16(at + 1) !== TYPE.OPT) return false;
+    this.limit = Math.min(Math.max(view.getUint16(at + 3), PLAIN_UDP_BYTES), MAX_UDP_BYTES);
+    const flags = view.getUint32(at + 5);
+    // An extended code or a version, or flags that we do not know here.
+    if ((flags & ~EDNS_DO) !== 0 || options + view.getUint16(at + 9) !== end) return false;
+    this.shape |= SHAPE.EDNS | (flags & EDNS_DO ? SHAPE.DNSSEC_OK : 0);
+    return options === end ? this.#useSource(source) : this.#readSubnet(options, end);
   }
 
   /** RFC 7871 6: exactly one subnet option, valid, and with bits in it. */
-  #readSubnet(bytes: Uint8Array, at: number, end: number): boolean {
-    if (at + SUBNET_BYTES > end || word(bytes, at) !== EDNS_OPTION.CLIENT_SUBNET) return false;
-    const family = word(bytes, at + 4);
+  #readSubnet(at: number, end: number): boolean {
+    const { bytes, view } = this;
+    if (at + SUBNET_BYTES > end || view.getUint16(at) !== EDNS_OPTION.CLIENT_SUBNET) return false;
+    const family = view.getUint16(at + 4);
     const sourceLength = bytes[at + 6] ?? 0;
     const client = family === 1 ? this.#ipv4 : this.#ipv6;
     const given = (sourceLength + 7) >> 3;
     if ((family !== 1 && family !== 2) || bytes[at + 7] !== 0 || sourceLength === 0) return false;
-    if (given > client.length || word(bytes, at + 2) !== 4 + given || at + SUBNET_BYTES + given !== end)
+    if (given > client.length || view.getUint16(at + 2) !== 4 + given || at + SUBNET_BYTES + given !== end)
       return false;
     for (let index = 0; index < client.length; index++) {
       client[index] = index < given ? (bytes[at + SUBNET_BYTES + index] ?? 0) : 0;
@@ -103,7 +111,6 @@ export class PlainQuery {
     const spare = given * 8 - sourceLength;
     if (((client[given - 1] ?? 0) & ((1 << spare) - 1)) !== 0 || isMapped(client)) return false;
     this.client = client;
-    this.subnetAt = at + 4;
     this.sourceLength = sourceLength;
     this.shape |= SHAPE.SUBNET | (family === 2 ? SHAPE.CLIENT_IPV6 : 0);
     return true;
@@ -115,10 +122,6 @@ export class PlainQuery {
     if (source.length === 16) this.shape |= SHAPE.CLIENT_IPV6;
     return true;
   }
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
 function endOfName(bytes: Uint8Array, start: number, end: number): number {

@@ -2,13 +2,15 @@
  * Prepared answers of the thread that has the plan, and what other threads need to give the same ones: followers hear
  * of tables, of every slot, and when what was prepared is no longer right.
  */
+import { placeOf } from '../answer/steps.ts';
 import type { View } from '../answer/view.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import type { DnsMetrics, Meter } from '../metrics.ts';
 import type { PreparedPlan } from '../plan/prepared-plan.ts';
-import { type BY_DOMAIN, COUNTERS, FastPath, type FastTables, type Slot, UNKNOWN } from './fast-path.ts';
-import { counters, type FastPlan, learn, prepareFastPlan } from './learn.ts';
+import { type Counts, emptyLike } from './counts.ts';
+import { type BY_DOMAIN, FastPath, type FastTables, NOT_PLAIN, type Slot, UNKNOWN } from './fast-path.ts';
+import { type FastPlan, learn, prepareFastPlan } from './learn.ts';
 
 export interface Follower {
   tables: (tables: FastTables | undefined) => void;
@@ -17,14 +19,14 @@ export interface Follower {
   reset(): void;
 }
 
-/** An answer has at most as many bytes as the largest UDP message. */
+/** Room for a plain query and, in its place, the largest answer. A larger query is not plain. */
 const MAX_BYTES = 2_048;
 
 export class PreparedAnswers {
   readonly #metrics: DnsMetrics;
   readonly #geo: GeoDatabase;
-  readonly #fast = new FastPath();
-  readonly #out = Buffer.alloc(MAX_BYTES);
+  readonly #memory = Buffer.from(new ArrayBuffer(MAX_BYTES));
+  readonly #fast = new FastPath({ bytes: this.#memory, view: new DataView(this.#memory.buffer) });
   readonly #followers = new Set<Follower>();
   #plan: FastPlan | undefined;
   #meter: Meter | undefined;
@@ -50,7 +52,7 @@ export class PreparedAnswers {
     const geo = plan.regions.places?.compiled;
     this.#plan = geo && prepareFastPlan(plan, geo);
     if (this.#meter) this.#metrics.detach(this.#meter);
-    this.#meter = this.#plan && meterOf(this.#plan, this.#plan.tables.answered);
+    this.#meter = this.#plan && meterOf(this.#plan, this.#plan.tables.counts);
     if (this.#meter) this.#metrics.attach(this.#meter);
     this.#fast.use(this.#plan?.tables);
     for (const follower of this.#followers) follower.tables(this.#plan?.tables);
@@ -63,8 +65,13 @@ export class PreparedAnswers {
 
   /** The answer; `undefined` leaves it to the ordinary path, which then calls `learn`. */
   answer(message: Buffer, source: IpAddress): Buffer | undefined {
-    this.#asked = this.#fast.answer(message, 0, message.length, source.bytes, this.#out, 0);
-    return this.#asked > 0 ? this.#out.subarray(0, this.#asked) : undefined;
+    if (message.length > MAX_BYTES) {
+      this.#asked = NOT_PLAIN;
+      return undefined;
+    }
+    this.#memory.set(message);
+    this.#asked = this.#fast.answer(0, message.length, source.bytes);
+    return this.#asked > 0 ? this.#memory.subarray(0, this.#asked) : undefined;
   }
 
   /** Counts the answer that was given last. */
@@ -90,11 +97,11 @@ export class PreparedAnswers {
 
   /** The tables with counters of a thread's own, which are read until `detach`. */
   metered(tables: FastTables): { tables: FastTables; detach: () => void } {
-    const answered = counters(tables.answered.length - COUNTERS);
-    const meter = this.#plan && meterOf(this.#plan, answered);
+    const counts = emptyLike(tables.counts);
+    const meter = this.#plan && meterOf(this.#plan, counts);
     if (meter) this.#metrics.attach(meter);
     return {
-      tables: { ...tables, answered },
+      tables: { ...tables, counts },
       detach: () => {
         if (meter) this.#metrics.detach(meter);
       },
@@ -102,6 +109,10 @@ export class PreparedAnswers {
   }
 }
 
-function meterOf({ domains }: FastPlan, answered: Uint32Array): Meter {
-  return { answered, labels: domains.map(({ label }) => label) };
+function meterOf({ domains, tables }: FastPlan, counts: Counts): Meter {
+  return {
+    counts,
+    labels: domains.map(({ label }) => label),
+    places: tables.geo.results.map(({ region }) => placeOf(region)),
+  };
 }

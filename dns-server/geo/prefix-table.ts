@@ -1,8 +1,8 @@
 /**
- * A function from addresses of one IP version to small numbers, as a flat table: 65,536 entries for the first 16 bits,
- * and below them a binary trie of pairs.
+ * A function from addresses of one IP version to small numbers, as flat tables: 256 entries for the first byte, 256 for
+ * the second where the first does not decide, and below them a binary trie of pairs.
  *
- *     root[first 16 bits] ─> leaf | node ─bit─> leaf | node ─bit─> …
+ *     root[first byte] ─> leaf | root[table + second byte] ─> leaf | node ─bit─> leaf | node ─bit─> …
  *
  * An entry below 0 is a leaf, the inverse of `length << 23 | result`; any other is a node's number. Neighbours with one
  * result are one leaf, so that a leaf's length is the widest prefix for which the result is the same. The arrays lie
@@ -24,7 +24,9 @@ export interface PrefixSource {
 /** A source in which nobody is found. */
 export const NOBODY: PrefixSource = { root: ~0, child: () => ~0 };
 
-const ROOT_BITS = 16;
+/** Tables for a byte each: where wide networks decide, all that is looked at stays in the nearest cache. */
+const TABLE_BITS = 8;
+const ROOT_BITS = 2 * TABLE_BITS;
 const RESULT_BITS = 23;
 const MAX_RESULT = 2 ** RESULT_BITS - 1;
 
@@ -38,7 +40,8 @@ export function lengthOf(leaf: number): number {
 
 /** The leaf that holds an address, for `resultOf` and `lengthOf`. */
 export function findLeaf({ root, nodes }: PrefixTable, bytes: Uint8Array): number {
-  let entry = root[((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)] ?? -1;
+  let entry = root[bytes[0] ?? 0] ?? -1;
+  if (entry >= 0) entry = root[entry + (bytes[1] ?? 0)] ?? -1;
   for (let depth = ROOT_BITS; entry >= 0; depth++) {
     const bit = ((bytes[depth >> 3] ?? 0) >> (7 - (depth & 7))) & 1;
     entry = nodes[2 * entry + bit] ?? -1;
@@ -116,19 +119,24 @@ function atDepth(entry: number, depth: number): number {
   return entry < 0 ? ~((depth << RESULT_BITS) | ~entry) : entry;
 }
 
-/** Spreads the uppermost levels over the root; their nodes are not needed any more and stay behind unused. */
+/** Makes tables of the uppermost levels; their nodes are not needed any more and stay behind unused. */
 function withRoot(top: number, pairs: GrowingPairs): PrefixTable {
-  const root = new Int32Array(new SharedArrayBuffer(4 << ROOT_BITS));
-  const spread = (entry: number, depth: number, first: number): void => {
-    const size = 1 << (ROOT_BITS - depth);
-    if (entry < 0 || depth === ROOT_BITS) {
-      root.fill(entry, first, first + size);
-      return;
-    }
-    spread(pairs.get(entry, 0), depth + 1, first);
-    spread(pairs.get(entry, 1), depth + 1, first + size / 2);
+  const below = (entry: number, byte: number): number => {
+    let found = entry;
+    for (let bit = TABLE_BITS - 1; bit >= 0 && found >= 0; bit--)
+      found = pairs.get(found, (byte >> bit) & 1 ? 1 : 0);
+    return found;
   };
-  spread(top, 0, 0);
+  const tableOf = (entry: number) => Array.from({ length: 1 << TABLE_BITS }, (_, byte) => below(entry, byte));
+  const first = tableOf(top);
+  const tables = [...first];
+  for (const [byte, entry] of first.entries()) {
+    if (entry < 0) continue;
+    tables[byte] = tables.length;
+    tables.push(...tableOf(entry));
+  }
+  const root = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * tables.length));
+  root.set(tables);
   return { root, nodes: pairs.shared() };
 }
 

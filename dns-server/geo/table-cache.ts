@@ -15,7 +15,7 @@ import type { GeoJob, GeoOutcome } from './geo-worker.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
 /** Rises when tables or their sources come to mean something else: older files are made anew. */
-const FORMAT = 1;
+const FORMAT = 2;
 const DIGEST_BYTES = 32;
 
 type Compile = (job: GeoJob) => Promise<GeoOutcome>;

@@ -2,8 +2,11 @@
  * The memory of one batch, laid out as recvmmsg(2) and sendmmsg(2) want it. Headers point at their parts once and for
  * all; per packet only lengths change.
  *
- *     header i ─> name i     the sender; the answer has its header point to the same one
+ *     header i ─> name i
  *              ─> vector i ─> packet i
+ *
+ * An answer stands where its query stood and goes to who sent it: the memory for sending has headers and vectors of its
+ * own, for the lengths, and the names and packets of the one that received.
  */
 import type { Libc, Mapped } from './libc.ts';
 
@@ -11,6 +14,8 @@ import type { Libc, Mapped } from './libc.ts';
 export const BATCH = 64;
 /** Larger queries are no queries: they are cut off, and what is left is malformed. */
 export const PACKET_BYTES = 2_048;
+/** From one packet to the next: were it a power of two, all of them would compete for the same few lines of the cache. */
+const PACKET_STRIDE = PACKET_BYTES + 192;
 
 /** struct mmsghdr on 64-bit Linux: msg_name, msg_namelen, msg_iov, msg_iovlen, control and flags, msg_len. */
 const HEADER = { BYTES: 64, NAME: 0, NAME_LENGTH: 8, VECTOR: 16, VECTORS: 24, LENGTH: 56 } as const;
@@ -28,13 +33,13 @@ export class BatchMemory {
   readonly #vectors: number;
   readonly #packets: number;
 
-  /** `names` are those of another one's packets, to which these are answers; their own by default. */
-  constructor(libc: Libc, nameBytes: number, names?: BatchMemory) {
-    this.#names = BATCH * HEADER.BYTES;
-    this.#vectors = this.#names + BATCH * NAME_BYTES;
-    this.#packets = this.#vectors + BATCH * VECTOR.BYTES;
-    this.#memory = libc.map(this.#packets + BATCH * PACKET_BYTES);
-    for (let index = 0; index < BATCH; index++) this.#connect(index, nameBytes, names ?? this);
+  /** With `of` it is for answers to what that one received. */
+  constructor(libc: Libc, nameBytes: number, of?: BatchMemory) {
+    this.#vectors = BATCH * HEADER.BYTES;
+    this.#names = this.#vectors + BATCH * VECTOR.BYTES;
+    this.#packets = this.#names + BATCH * NAME_BYTES;
+    this.#memory = libc.map(of ? this.#names : this.#packets + BATCH * PACKET_STRIDE);
+    for (let index = 0; index < BATCH; index++) this.#connect(index, nameBytes, of ?? this);
   }
 
   get headers(): bigint {
@@ -49,8 +54,12 @@ export class BatchMemory {
     return this.#memory.bytes;
   }
 
+  get view(): DataView {
+    return this.#memory.view;
+  }
+
   packetAt(index: number): number {
-    return this.#packets + index * PACKET_BYTES;
+    return this.#packets + index * PACKET_STRIDE;
   }
 
   nameAt(index: number): number {
@@ -66,26 +75,21 @@ export class BatchMemory {
     this.#memory.view.setUint32(this.#vectors + index * VECTOR.BYTES + VECTOR.LENGTH, length, true);
   }
 
-  #connect(index: number, nameBytes: number, names: BatchMemory): void {
+  #connect(index: number, nameBytes: number, packets: BatchMemory): void {
     const { view, at } = this.#memory;
     const [header, vector] = [index * HEADER.BYTES, this.#vectors + index * VECTOR.BYTES];
-    view.setBigUint64(header + HEADER.NAME, names.#memory.at + BigInt(names.nameAt(index)), true);
+    view.setBigUint64(header + HEADER.NAME, packets.#memory.at + BigInt(packets.nameAt(index)), true);
     view.setBigUint64(header + HEADER.VECTOR, at + BigInt(vector), true);
     view.setBigUint64(header + HEADER.VECTORS, 1n, true);
-    view.setBigUint64(vector + VECTOR.BASE, at + BigInt(this.packetAt(index)), true);
+    view.setBigUint64(vector + VECTOR.BASE, packets.#memory.at + BigInt(packets.packetAt(index)), true);
     view.setBigUint64(vector + VECTOR.LENGTH, BigInt(PACKET_BYTES), true);
     // What the kernel writes there on receiving is the same again: all names of a socket have one length.
     view.setUint32(header + HEADER.NAME_LENGTH, nameBytes, true);
   }
 }
 
-/** Where in a struct sockaddr the address stands: `[offset, length]`. */
-export function addressIn(bytes: Uint8Array, name: number): readonly [number, number] {
-  return bytes[name] === AF_INET6 ? IN6 : IN4;
-}
-
-const IN4 = [4, 4] as const;
-const IN6 = [8, 16] as const;
+/** Where in a struct sockaddr the address stands, and how many bytes it has. */
+export const ADDRESS = { 4: [4, 4], 6: [8, 16] } as const;
 
 /** The length of struct sockaddr_in and sockaddr_in6. */
 export function nameBytesOf(version: 4 | 6): number {
@@ -94,7 +98,7 @@ export function nameBytesOf(version: 4 | 6): number {
 
 /** struct sockaddr_in or sockaddr_in6, for binding; returns its length. */
 export function writeSocketAddress(out: DataView, address: Uint8Array, port: number): number {
-  const [offset, length] = address.length === 4 ? IN4 : IN6;
+  const [offset, length] = ADDRESS[address.length === 4 ? 4 : 6];
   out.setUint16(0, address.length === 4 ? AF_INET : AF_INET6, true);
   out.setUint16(2, port);
   for (let at = 0; at < length; at++) out.setUint8(offset + at, address[at] ?? 0);

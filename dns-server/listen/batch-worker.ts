@@ -9,8 +9,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import { FastPath } from '../fast/fast-path.ts';
+import type { IpAddress } from '../geo/ip-address.ts';
 import { createGate, type Gate, OPEN_GATE } from '../rate-limit/gate.ts';
-import { addressIn, BATCH, BatchMemory, NAME_BYTES, nameBytesOf } from './batch-memory.ts';
+import { ADDRESS, BATCH, BatchMemory, NAME_BYTES, nameBytesOf } from './batch-memory.ts';
 import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
 import { type Libc, loadLibc } from './libc.ts';
 
@@ -23,9 +24,10 @@ class Batches {
   readonly #post: (message: FromBatch) => void;
   readonly #received: BatchMemory;
   readonly #sent: BatchMemory;
-  readonly #fast = new FastPath();
-  readonly #ipv4 = new Uint8Array(4);
-  readonly #ipv6 = new Uint8Array(16);
+  readonly #fast: FastPath;
+  /** Of the query at hand. */
+  readonly #source: IpAddress;
+  readonly #sourceAt: number;
   #asks: Extract<FromBatch, { kind: 'asks' }>['asks'] = [];
   #gate: Gate = OPEN_GATE;
   #rateLimit: RoutingPlan['rateLimit'];
@@ -35,8 +37,12 @@ class Batches {
     this.#job = job;
     this.#post = post;
     const nameBytes = nameBytesOf(job.version);
+    const [sourceAt, length] = ADDRESS[job.version];
+    this.#source = { version: job.version, bytes: new Uint8Array(length) };
+    this.#sourceAt = sourceAt;
     this.#received = new BatchMemory(libc, nameBytes);
     this.#sent = new BatchMemory(libc, nameBytes, this.#received);
+    this.#fast = new FastPath(this.#received);
   }
 
   run(takeMail: () => ToBatch | undefined): void {
@@ -101,10 +107,7 @@ class Batches {
     const { bytes } = received;
     const start = received.packetAt(index);
     const end = start + received.receivedLength(index);
-    const source = this.#sourceOf(index);
-    const out = this.#sent.bytes;
-    const at = this.#sent.packetAt(index);
-    const length = this.#fast.answer(bytes, start, end, source, out, at);
+    const length = this.#fast.answer(start, end, this.#readSource(index));
     if (length <= 0) {
       const name = received.nameAt(index);
       this.#asks.push({ name: bytes.slice(name, name + NAME_BYTES), message: bytes.slice(start, end) });
@@ -114,22 +117,21 @@ class Batches {
       this.#fast.count();
       return length;
     }
-    return this.#limited(source, now, length, at);
+    return this.#limited(now, length);
   }
 
-  #limited(source: Uint8Array, now: number, length: number, at: number): number {
-    const { verdict } = this.#gate({ version: source.length === 4 ? 4 : 6, bytes: source }, false, now);
+  #limited(now: number, length: number): number {
+    const { verdict } = this.#gate(this.#source, false, now);
     this.#fast.count(verdict === 'Answer' ? 'answered' : verdict === 'Drop' ? 'dropped' : 'truncated');
     if (verdict === 'Drop') return 0;
-    return verdict === 'Answer' ? length : this.#fast.truncate(this.#sent.bytes, at);
+    return verdict === 'Answer' ? length : this.#fast.truncate();
   }
 
-  #sourceOf(index: number): Uint8Array {
+  #readSource(index: number): Uint8Array {
     const { bytes } = this.#received;
-    const name = this.#received.nameAt(index);
-    const [offset, length] = addressIn(bytes, name);
-    const source = length === 4 ? this.#ipv4 : this.#ipv6;
-    for (let at = 0; at < length; at++) source[at] = bytes[name + offset + at] ?? 0;
+    const { bytes: source } = this.#source;
+    const from = this.#received.nameAt(index) + this.#sourceAt;
+    for (let at = 0; at < source.length; at++) source[at] = bytes[from + at] ?? 0;
     return source;
   }
 

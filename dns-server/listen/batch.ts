@@ -9,7 +9,7 @@ import { formatListenAddress, type ListenAddress } from '../../lib/listen-addres
 import type { Log } from '../../lib/log.ts';
 import type { Follower, PreparedAnswers } from '../fast/prepared-answers.ts';
 import { parseIp } from '../geo/ip-address.ts';
-import { addressIn, NAME_BYTES, nameBytesOf, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
+import { ADDRESS, NAME_BYTES, nameBytesOf, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
 import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
 import type { Handler } from './handler.ts';
 import type { Libc, Mapped } from './libc.ts';
@@ -29,8 +29,16 @@ const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
 const SO_RCVTIMEO = 20;
+const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const IP_MTU_DISCOVER = 10;
+const IPV6_MTU_DISCOVER = 23;
+/**
+ * No fragments, which can be forged, and no belief in ICMP messages on the path's MTU, which can be forged, too: answers
+ * are small enough for nearly all paths, and TCP is there for the others (RFC 9715 3.1).
+ */
+const PMTUDISC_PROBE = 3;
 
 /** A thread that waits for packets looks for mail so often: how long a change may take where nobody asks. */
 const WAIT_MICROSECONDS = 20_000;
@@ -87,7 +95,11 @@ function open(libc: Libc, address: ListenAddress, memory: Mapped): number {
   option(SOL_SOCKET, SO_REUSEPORT, 1);
   option(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
   option(SOL_SOCKET, SO_RCVTIMEO, 0, WAIT_MICROSECONDS);
-  if (ip.version === 6) option(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (ip.version === 4) option(IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
+  else {
+    option(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    option(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
+  }
   memory.bytes.fill(0, 0, NAME_BYTES);
   check(libc.bind(fd, memory.at, writeSocketAddress(memory.view, ip.bytes, address.port)), 'bind');
   return fd;
@@ -181,11 +193,11 @@ class BatchThread {
   }
 
   #answer({ name, message }: { name: Uint8Array; message: Uint8Array }): void {
-    const [offset, length] = addressIn(name, 0);
+    const [offset, length] = ADDRESS[this.#version];
     const bytes = name.subarray(offset, offset + length);
     const { buffer, byteOffset } = message;
     const query = Buffer.from(buffer, byteOffset, message.length);
-    const response = this.#handle(query, { version: length === 4 ? 4 : 6, bytes }, 'udp');
+    const response = this.#handle(query, { version: this.#version, bytes }, 'udp');
     if (response === undefined || this.#stopping) return;
     const { at, bytes: out } = this.#memory;
     out.set(name, 0);
@@ -197,7 +209,7 @@ class BatchThread {
       BigInt(response.length),
       0,
       at,
-      nameBytesOf(length === 4 ? 4 : 6),
+      nameBytesOf(this.#version),
     );
   }
 }
