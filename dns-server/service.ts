@@ -136,13 +136,11 @@ export class Service {
 
   readonly handle: Handler = (message, source, transport) => {
     try {
+      const quick = transport === 'udp' && this.prepared.answer(message, source);
+      if (quick && this.#responder.gate === OPEN_GATE) return this.prepared.take();
       const now = this.#clock.now();
-      const quick = transport === 'udp' ? this.prepared.answer(message, source) : undefined;
-      const judged = quick && this.#responder.gate(source, false, now);
-      if (quick && judged?.by === undefined) {
-        this.prepared.count();
-        return quick;
-      }
+      const judged = quick ? this.#responder.gate(source, false, now) : undefined;
+      if (quick && judged?.by === undefined) return this.prepared.take();
       // A limit that it met is not counted a second time.
       const responder = judged ? { ...this.#responder, gate: () => judged } : this.#responder;
       const responded = respond(responder, message, source, transport, this.#writer, now);
@@ -150,7 +148,7 @@ export class Service {
       if (responded.length === 0) return undefined;
       const response = this.#writer.buffer.subarray(0, responded.length);
       if (transport === 'udp' && responded.limited === undefined) this.prepared.learn(response);
-      return response;
+      return Buffer.from(response);
     } catch (error) {
       // One packet that we fail at must not take the server away from all the others.
       this.#failed(message, error);

@@ -204,10 +204,10 @@ describe('what is prepared', () => {
     for (const source of places) fast.ask(queryBytes('video.demo.cdn.example.net'), source);
     const from = parseIp('202.102.1.1');
     const { prepared } = fast.service;
-    expect(from && prepared.answer(queryBytes('video.demo.cdn.example.net'), from)).toBeUndefined();
-    expect(from && prepared.answer(query, from)).toBeUndefined();
+    expect(from && prepared.answer(queryBytes('video.demo.cdn.example.net'), from)).toBe(false);
+    expect(from && prepared.answer(query, from)).toBe(false);
     fast.ask(query, '8.8.8.8');
-    expect(from && prepared.answer(query, from)?.length).toBeGreaterThan(0);
+    expect(from && prepared.answer(query, from)).toBe(true);
     const text = await fast.metrics.registry.metrics();
     expect(text).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 4');
     expect(text).toContain('weir_dns_answers_total{domain="demo/video"} 4');

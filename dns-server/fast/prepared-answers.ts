@@ -63,20 +63,21 @@ export class PreparedAnswers {
     for (const follower of this.#followers) follower.reset();
   }
 
-  /** The answer; `undefined` leaves it to the ordinary path, which then calls `learn`. */
-  answer(message: Buffer, source: IpAddress): Buffer | undefined {
-    if (message.length > MAX_BYTES) {
-      this.#asked = NOT_PLAIN;
-      return undefined;
-    }
+  /** Whether there is an answer, to be taken; if not, it is left to the ordinary path, which then calls `learn`. */
+  answer(message: Buffer, source: IpAddress): boolean {
+    this.#asked = NOT_PLAIN;
+    if (message.length > MAX_BYTES) return false;
     this.#memory.set(message);
     this.#asked = this.#fast.answer(0, message.length, source.bytes);
-    return this.#asked > 0 ? this.#memory.subarray(0, this.#asked) : undefined;
+    return this.#asked > 0;
   }
 
-  /** Counts the answer that was given last. */
-  count(): void {
+  /** The answer to the query that was asked last, counted as given. */
+  take(): Buffer {
     this.#fast.count();
+    const answer = Buffer.allocUnsafe(this.#asked);
+    this.#memory.copy(answer, 0, 0, this.#asked);
+    return answer;
   }
 
   /** After the ordinary path gave this answer to the query that was asked last. */

@@ -23,16 +23,34 @@ export function parseIp(text: string): IpAddress | undefined {
 const DOT = 46;
 const ZERO = 48;
 
-/** The bytes of what `isIP` took for IPv4: digit by digit, since each query's sender is read so. */
+/** The bytes of what `isIP` took for IPv4. */
 function ipv4Bytes(text: string): Uint8Array {
   const bytes = new Uint8Array(4);
+  setIpv4(bytes, text);
+  return bytes;
+}
+
+/** Reads IPv4 addresses that the kernel wrote, one for each query: into one object, with nothing to be checked. */
+export function ipv4Reader(): (text: string) => IpAddress {
+  const address: IpAddress = { version: 4, bytes: new Uint8Array(4) };
+  return (text) => {
+    setIpv4(address.bytes, text);
+    return address;
+  };
+}
+
+function setIpv4(bytes: Uint8Array, text: string): void {
   let at = 0;
+  let part = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code === DOT) at++;
-    else bytes[at] = (bytes[at] ?? 0) * 10 + code - ZERO;
+    if (code !== DOT) part = part * 10 + code - ZERO;
+    else {
+      bytes[at++] = part;
+      part = 0;
+    }
   }
-  return bytes;
+  bytes[at] = part;
 }
 
 /** The bytes of what `isIP` took for IPv6. */

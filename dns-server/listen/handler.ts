@@ -2,5 +2,5 @@
 import type { Transport } from '../answer/respond.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 
-/** The bytes are good until the next call: whoever keeps them longer copies them. */
+/** The answer is the listener's to keep. What it hands in is not kept: a listener may use it again for the next message. */
 export type Handler = (message: Buffer, source: IpAddress, transport: Transport) => Buffer | undefined;

@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
-import { parseIp } from '../geo/ip-address.ts';
+import { ipv4Reader, parseIp } from '../geo/ip-address.ts';
 import type { Handler } from './handler.ts';
 
 /** Room for a burst while the process does something else, such as preparing a plan. The kernel may give less. */
@@ -29,20 +29,18 @@ export async function listenUdp(
   });
   await bind(socket, { host, port });
   socket.on('error', (error) => log.error({ err: error }, 'UDP socket'));
+  const readSource = type === 'udp6' ? parseIp : ipv4Reader();
   socket.on('message', (message, { address, port: from }) => {
-    const source = parseIp(address);
+    const source = readSource(address);
     const response = source && handle(message, source, 'udp');
-    // A send that the kernel puts off would read from the buffer after the next answer was written there.
-    if (response) socket.send(Buffer.from(response), from, address, ignoreSendError);
+    // With no callback an error of sending is told to nobody: a client that is gone is no fault of ours.
+    if (response) socket.send(response, from, address);
   });
   return {
     bound: { host, port: socket.address().port },
     stop: () => new Promise((resolve) => socket.close(() => resolve())),
   };
 }
-
-/** A client that is gone is no fault of ours; with no callback it would be raised on the socket. */
-function ignoreSendError(): void {}
 
 function bind(socket: Socket, { host, port }: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
