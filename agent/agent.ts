@@ -1,6 +1,7 @@
 /**
  * The agent: the part of a dns-server or an edge that holds the stream to the operator.
  *
+ *     credential ─> line (TLS, as this node) ─> stream, reports
  *     stream ──plan──> refuse lower? ─> digest, schema ─> prepare ─> write, fsync ─> commit ─> ack
  *            ──table─> merge with the rows held ─> write, fsync ─> onTable              (dns-server)
  *            ──secrets─> digests ─> write, fsync ─> onSecrets                           (dns-server)
@@ -23,11 +24,17 @@ export interface AgentOptions<R extends Role> {
   role: R;
   /** The EdgeNode's name, or any stable name of a dns-server. */
   node: string;
-  /** `http://127.0.0.1:8700`; several replicas separated by commas, of which any will do. */
+  /** `https://127.0.0.1:8700`; several replicas separated by commas, of which any will do. */
   operator: string;
-  tokenFile: string;
-  /** The agent's own folder, for its plan and table. */
+  /** Where the first certificate comes from; none once there is one. */
+  joinTokenFile?: string | undefined;
+  serviceAccountTokenFile?: string | undefined;
+  /** The operator's CAs in a file, beside those that came with the certificate. */
+  operatorCa?: string | undefined;
+  /** The agent's own folder, for its plan, table and certificate. */
   folder: string;
+  /** Where the certificate lies, when not in that folder. */
+  credential?: string | undefined;
   log: Log;
   /** A stream on which nothing came for this long is opened anew; three heartbeats by default. */
   silenceMs?: number;

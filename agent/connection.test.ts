@@ -1,18 +1,19 @@
 /** An agent's line to the operator: lost and found again, silent, refused; and what waits in the meantime. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NodeTable } from '../contract/plans/node-table.ts';
 import type { Command } from '../contract/stream/messages.ts';
-import { listen } from '../lib/listen.ts';
 import { silentLog } from '../lib/log.ts';
 import { ndjsonLine } from '../lib/ndjson.ts';
-import { type StreamHost, startStreamHost, TOKEN } from '../operator/testing/stream-host.ts';
+import { playOperator } from '../operator/testing/play-operator.ts';
+import { type StreamHost, startStreamHost } from '../operator/testing/stream-host.ts';
+import { TOKEN } from '../operator/testing/trust.ts';
 import { createAgent } from './create-agent.ts';
 import { readHeldTable } from './held-files.ts';
-import { type Probe, probeEdge, published } from './testing/probe-edge.ts';
+import { accessTo, type Operator, type Probe, probeEdge, published } from './testing/probe-edge.ts';
 
 let folder: string;
 const endings: (() => Promise<unknown>)[] = [];
@@ -31,8 +32,8 @@ async function startHost(port = 0): Promise<StreamHost> {
   return host;
 }
 
-async function start(operator: string, changes: Parameters<typeof probeEdge>[3] = {}): Promise<Probe> {
-  const probe = await probeEdge(folder, operator, TOKEN, changes);
+async function start(operator: Operator, changes: Parameters<typeof probeEdge>[2] = {}): Promise<Probe> {
+  const probe = await probeEdge(folder, operator, changes);
   endings.push(() => probe.agent.stop());
   await probe.agent.load();
   probe.agent.connect();
@@ -43,16 +44,10 @@ const within = { timeout: 8_000, interval: 10 };
 const has = (host: StreamHost, line: string) => vi.waitFor(() => expect(host.seen).toContain(line), within);
 
 /** An operator of the test's own: what it answers to each path. */
-async function fakeOperator(
-  answer: Parameters<typeof createServer>[1],
-): Promise<{ url: string; server: Server }> {
-  const server = createServer(answer ?? (() => {}));
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
-  endings.push(async () => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { url: `http://127.0.0.1:${port}`, server };
+async function fakeOperator(answer: RequestListener): Promise<Operator> {
+  const operator = await playOperator(answer);
+  endings.push(operator.stop);
+  return operator;
 }
 
 const HELLO = ndjsonLine({ type: 'hello', contract: 1, epoch: 1 });
@@ -61,7 +56,7 @@ describe('an agent whose operator went away', () => {
   test('goes on with what it holds, and finds the next one by itself', async () => {
     const first = await startHost();
     first.publish(published(1, ['video']));
-    const { agent, inForce } = await start(first.url).then((probe) => ({
+    const { agent, inForce } = await start(first).then((probe) => ({
       ...probe,
       inForce: () => probe.inForce,
     }));
@@ -76,7 +71,7 @@ describe('an agent whose operator went away', () => {
 
   test('tells what it did in the meantime before its stream opens', async () => {
     const first = await startHost();
-    const { agent } = await start(first.url);
+    const { agent } = await start(first);
     await has(first, 'connect a 0.0');
     await first.stop();
     await vi.waitFor(() => expect(agent.connected()).toBe(false), within);
@@ -90,9 +85,9 @@ describe('an agent whose operator went away', () => {
 
   test('waits for a token that is not there yet', async () => {
     const host = await startHost();
-    const tokenFile = join(folder, 'later');
-    await start(host.url, { tokenFile });
-    await writeFile(tokenFile, TOKEN);
+    const joinTokenFile = join(folder, 'later');
+    await start(host, { joinTokenFile });
+    await writeFile(joinTokenFile, TOKEN);
     await has(host, 'connect a 0.0');
   });
 });
@@ -113,8 +108,7 @@ describe('an agent that is sent to the leader', () => {
   test('goes there with its reports too, and when nobody answers there asks where it was told to ask', async () => {
     const hosts = [await startHost(), await startHost()] as const;
     let leader = hosts[0];
-    const { url } = await replica(() => leader.url);
-    const { agent } = await start(url);
+    const { agent } = await start(await replica(() => leader.url));
     await has(hosts[0], 'connect a 0.0');
     agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
     await has(hosts[0], 'done a');
@@ -128,8 +122,8 @@ describe('an agent that is sent to the leader', () => {
 
   test('finds one of several replicas that lives', async () => {
     const host = await startHost();
-    const { url } = await replica(() => host.url);
-    await start(`http://127.0.0.1:1, http://127.0.0.1:2, ${url}`);
+    const lives = await replica(() => host.url);
+    await start({ ...lives, url: `https://127.0.0.1:1, https://127.0.0.1:2, ${lives.url}` });
     await has(host, 'connect a 0.0');
   });
 
@@ -137,7 +131,7 @@ describe('an agent that is sent to the leader', () => {
     const there: { url: string } = await replica(() => here.url);
     const here = await replica(() => there.url);
     const host = await startHost();
-    await start(`${here.url},${host.url}`);
+    await start({ ...host, url: `${here.url},${host.url}` });
     await has(host, 'connect a 0.0');
     expect(asked % 3).toBe(0);
   });
@@ -146,14 +140,14 @@ describe('an agent that is sent to the leader', () => {
 test('reports that do not get through make the agent open its stream anew, and arrive', async () => {
   const seen: string[] = [];
   let refusals = 1;
-  const { url } = await fakeOperator((request, response) => {
+  const operator = await fakeOperator((request, response) => {
     const path = request.url?.split('?')[0] ?? '';
     const refused = path === '/v1/reports' && refusals-- > 0;
     seen.push(`${path} ${refused ? 500 : 200}`);
     if (path === '/v1/stream') return void response.write(HELLO);
     response.writeHead(refused ? 500 : 204).end();
   });
-  const { agent } = await start(url);
+  const { agent } = await start(operator);
   await vi.waitFor(() => expect(agent.connected()).toBe(true), within);
   agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
   await vi.waitFor(() => expect(seen.filter((line) => line === '/v1/stream 200')).toHaveLength(2), within);
@@ -162,14 +156,14 @@ test('reports that do not get through make the agent open its stream anew, and a
 
 test('reports that the operator does not understand are given up, and do not keep the agent from connecting', async () => {
   const posts: string[] = [];
-  const { url } = await fakeOperator((request, response) => {
+  const operator = await fakeOperator((request, response) => {
     if (request.url?.startsWith('/v1/stream')) return void response.write(HELLO);
     request.once('data', (chunk: Buffer) => {
       posts.push(chunk.toString());
       response.writeHead(400).end('an unknown report');
     });
   });
-  const probe = await probeEdge(folder, url, TOKEN);
+  const probe = await probeEdge(folder, operator);
   endings.push(() => probe.agent.stop());
   probe.agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
   probe.agent.connect();
@@ -180,18 +174,18 @@ test('reports that the operator does not understand are given up, and do not kee
 describe('a stream', () => {
   test('that falls silent is opened anew', async () => {
     let streams = 0;
-    const { url } = await fakeOperator((_request, response) => {
+    const operator = await fakeOperator((_request, response) => {
       streams += 1;
       response.write(HELLO);
     });
-    await start(url, { silenceMs: 300 });
+    await start(operator, { silenceMs: 300 });
     await vi.waitFor(() => expect(streams).toBeGreaterThanOrEqual(2), within);
   });
 
   test('on which heartbeats come is kept', async () => {
     let streams = 0;
     let beats = 0;
-    const { url } = await fakeOperator((_request, response) => {
+    const operator = await fakeOperator((_request, response) => {
       streams += 1;
       response.write(HELLO);
       const beating = setInterval(() => {
@@ -200,7 +194,7 @@ describe('a stream', () => {
       }, 100);
       response.on('close', () => clearInterval(beating));
     });
-    const { agent } = await start(url, { silenceMs: 1_000 });
+    const { agent } = await start(operator, { silenceMs: 1_000 });
     await vi.waitFor(() => expect(agent.connected()).toBe(true), within);
     // Twice as long as the silence that would end it.
     await vi.waitFor(() => expect(beats).toBeGreaterThan(20), within);
@@ -213,11 +207,11 @@ describe('a stream', () => {
     ['is no JSON', '<html>\n'],
   ])('that %s is left', async (_what, line) => {
     let streams = 0;
-    const { url } = await fakeOperator((_request, response) => {
+    const operator = await fakeOperator((_request, response) => {
       streams += 1;
       response.write(streams === 1 ? line : HELLO);
     });
-    const { agent } = await start(url);
+    const { agent } = await start(operator);
     await vi.waitFor(() => expect([streams, agent.connected()]).toEqual([2, true]), within);
   });
 });
@@ -229,7 +223,7 @@ describe('commands', () => {
     const host = await startHost();
     let running = 0;
     const order: string[] = [];
-    await start(host.url, {
+    await start(host, {
       onCommand: async ({ uid }) => {
         running += 1;
         order.push(`${uid} ${running}`);
@@ -255,7 +249,7 @@ describe('commands', () => {
 test('a purge does not wait behind a prefetch', async () => {
   const host = await startHost();
   const fetched = Promise.withResolvers<{ objects: number; durationMs: number }>();
-  await start(host.url, {
+  await start(host, {
     onCommand: ({ type }) =>
       type === 'prefetch' ? fetched.promise : Promise.resolve({ objects: 1, durationMs: 0 }),
   });
@@ -281,15 +275,12 @@ describe('the node table of a dns-server', () => {
     rows,
   });
 
-  async function startDns(operator: string) {
-    const tokenFile = join(folder, 'token');
-    await writeFile(tokenFile, TOKEN);
+  async function startDns(operator: Operator) {
     const tables: NodeTable[] = [];
     const agent = createAgent<'dns-server'>({
       role: 'dns-server',
       node: 'a',
-      operator,
-      tokenFile,
+      ...(await accessTo(operator, folder)),
       folder: join(folder, 'dns'),
       log: silentLog,
       prepare: async () => () => {},
@@ -304,7 +295,7 @@ describe('the node table of a dns-server', () => {
 
   test('keeps rows that a newer one leaves out, is durable, and does not go back', async () => {
     const host = await startHost();
-    const { agent, tables } = await startDns(host.url);
+    const { agent, tables } = await startDns(host);
     const send = (given: NodeTable) => host.switchboard.table(given);
     send(table(2, [row('a'), row('b')]));
     await vi.waitFor(() => expect(agent.table().version.seq).toBe(2), within);
@@ -322,7 +313,7 @@ describe('the node table of a dns-server', () => {
 
   test('takes changed rows after the table that they change, and none in between is lost', async () => {
     const host = await startHost();
-    const { agent } = await startDns(host.url);
+    const { agent } = await startDns(host);
     const versions = Array.from({ length: 20 }, (_, index) => index + 1);
     for (const seq of versions) host.switchboard.table(table(seq, [row('all'), row(`n${seq}`)]));
     await vi.waitFor(() => expect(agent.table().version.seq).toBe(20), within);
@@ -334,11 +325,11 @@ describe('the node table of a dns-server', () => {
   test('begins anew where rows come after a table that it never got', async () => {
     let streams = 0;
     const rows = { type: 'rows', base: { epoch: 3, seq: 7 }, table: table(8, [row('a')]) };
-    const { url } = await fakeOperator((_request, response) => {
+    const operator = await fakeOperator((_request, response) => {
       streams += 1;
       response.write(`${HELLO}${streams === 1 ? ndjsonLine(rows) : ''}`);
     });
-    const { agent } = await startDns(url);
+    const { agent } = await startDns(operator);
     await vi.waitFor(() => expect([streams, agent.connected()]).toEqual([2, true]), within);
     expect(agent.table().rows).toEqual([]);
   });

@@ -1,9 +1,11 @@
-/** The agent put together: files, stream, reports. See agent.ts for the picture. */
+/** The agent put together: files, credential, stream, reports. See agent.ts for the picture. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidPlan } from '../contract/plans/invalid-plan.ts';
 import { EMPTY_TABLE, mergeTables, type NodeTable } from '../contract/plans/node-table.ts';
 import { applyDelta, type PlanDelta, Unmatched } from '../contract/plans/plan-delta.ts';
 import { compareRevisions, formatRevision, NO_REVISION, type Revision } from '../contract/plans/revision.ts';
+import { AGENT_FILES } from '../contract/state-folder.ts';
 import {
   type Command,
   HEARTBEAT_MS,
@@ -13,11 +15,12 @@ import {
   type Role,
   type StreamMessage,
 } from '../contract/stream/messages.ts';
-import { readFileIfThere } from '../lib/atomic-file.ts';
 import { backoff } from '../lib/backoff.ts';
 import { latest } from '../lib/latest.ts';
 import { type Agent, type AgentOptions, LocalFault, type PlanOf } from './agent.ts';
 import { checkPlan } from './check-plan.ts';
+import { CredentialKeeper } from './credential/keeper.ts';
+import { Refused } from './credential/request.ts';
 import { type HeldFiles, heldFiles } from './held-files.ts';
 import { HeldSecrets } from './held-secrets.ts';
 import { type Reporter, reporter } from './reporter.ts';
@@ -37,6 +40,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   readonly #files: HeldFiles<R>;
   readonly #secrets: HeldSecrets;
   readonly #operator: Whereabouts;
+  readonly #keeper: CredentialKeeper;
   readonly #reports: Reporter;
   readonly #ending = new AbortController();
   readonly #plans = latest((offer: PlanOffer) => this.#takePlan(offer));
@@ -61,10 +65,16 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     this.#files = heldFiles({ role, folder, merge, log });
     this.#secrets = new HeldSecrets(options);
     this.#operator = new Whereabouts(options.operator);
+    this.#keeper = new CredentialKeeper({
+      ...options,
+      whereabouts: this.#operator,
+      folder: options.credential ?? join(folder, AGENT_FILES.credential),
+      signal: this.#ending.signal,
+    });
     this.#reports = reporter({
       identity: { role, node },
       operator: this.#operator,
-      authorization: () => this.#authorization(),
+      line: () => this.#keeper.line(),
       signal: this.#ending.signal,
     });
   }
@@ -123,6 +133,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#loop;
+    await this.#keeper.stop();
     await Promise.all([
       this.#plans.idle(),
       this.#tables.idle(),
@@ -131,13 +142,6 @@ class StreamingAgent<R extends Role> implements Agent<R> {
       this.#aside,
     ]);
     await this.#files.close();
-  }
-
-  async #authorization(): Promise<string> {
-    const { tokenFile } = this.#options;
-    const token = await readFileIfThere(tokenFile);
-    if (token === undefined) throw new Error(`no token in ${tokenFile} yet`);
-    return `Bearer ${token.trim()}`;
   }
 
   async #follow(): Promise<void> {
@@ -149,6 +153,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
         log.warn({ operator: this.#operator.current() }, 'the operator ended the stream');
       } catch (error) {
         if (this.#ending.signal.aborted) return;
+        if (error instanceof Refused && error.reason) this.#keeper.refused(error.reason);
         const operator = this.#operator.current();
         log.warn({ operator, reason: messageOf(error) }, 'no stream to the operator; serving what is held');
       }
@@ -164,7 +169,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     await this.#reports.flush();
     const { revision: held = NO_REVISION, digest = '', run = '' } = this.#held ?? {};
     const seen = Math.max(held.epoch, this.#table.version.epoch);
-    const authorization = await this.#authorization();
+    const dispatcher = await this.#keeper.line();
     const line = new AbortController();
     this.#hangUp = () => line.abort();
     const signal = AbortSignal.any([this.#ending.signal, line.signal]);
@@ -176,7 +181,8 @@ class StreamingAgent<R extends Role> implements Agent<R> {
       digest,
       seen,
       run,
-      authorization,
+      dispatcher,
+      bundle: this.#keeper.bundle(),
       silenceMs,
       signal,
     })) {
@@ -214,6 +220,9 @@ class StreamingAgent<R extends Role> implements Agent<R> {
         if (message.command.type === 'prefetch')
           this.#aside = Promise.all([this.#aside, this.#run(message.command)]);
         else this.#commands = this.#commands.then(() => this.#run(message.command));
+        break;
+      case 'trust':
+        this.#keeper.bundleChanged(message.bundle);
         break;
       case 'hello':
       case 'heartbeat':

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../lib/testing/eventually.ts';
-import { type StreamHost, startStreamHost, TOKEN } from '../operator/testing/stream-host.ts';
+import { type StreamHost, startStreamHost } from '../operator/testing/stream-host.ts';
 import { type Probe, probeEdge, published } from './testing/probe-edge.ts';
 
 const MANY = Array.from({ length: 2_000 }, (_, index) => `d${index}`);
@@ -29,7 +29,7 @@ const journal = () => `${planFile()}.journal`;
 const seen = (line: string) => eventually(() => expect(host.seen).toContain(line));
 
 async function start(): Promise<Probe> {
-  const probe = await probeEdge(folder, host.url, TOKEN);
+  const probe = await probeEdge(folder, host);
   probes.push(probe);
   await probe.agent.load();
   probe.agent.connect();
@@ -48,7 +48,7 @@ async function changed(): Promise<Probe> {
 
 async function restarted(): Promise<Probe> {
   await probes.pop()?.agent.stop();
-  const probe = await probeEdge(folder, 'http://127.0.0.1:1', TOKEN);
+  const probe = await probeEdge(folder, { ...host, url: 'https://127.0.0.1:1' });
   await probe.agent.load();
   return probe;
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PublishedEdgePlan, PublishedPlan } from '../contract/plans/published-plan.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
-import { type StreamHost, startStreamHost, TOKEN } from '../operator/testing/stream-host.ts';
+import { type StreamHost, startStreamHost } from '../operator/testing/stream-host.ts';
 import { LocalFault } from './agent.ts';
 import { readHeldPlan } from './held-files.ts';
 import { type Probe, probeEdge, published } from './testing/probe-edge.ts';
@@ -26,8 +26,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function start(changes: Parameters<typeof probeEdge>[3] = {}): Promise<Probe> {
-  const probe = await probeEdge(folder, host.url, TOKEN, changes);
+async function start(changes: Parameters<typeof probeEdge>[2] = {}): Promise<Probe> {
+  const probe = await probeEdge(folder, host, changes);
   probes.push(probe);
   await probe.agent.load();
   probe.agent.connect();
@@ -170,7 +170,7 @@ describe('a plan is refused, and the one held stays,', () => {
 describe('an agent that is ended', () => {
   /** As after kill -9: nothing more is done, what lies on disk is what the next one finds. */
   async function restarted(): Promise<Probe> {
-    const probe = await probeEdge(folder, host.url, TOKEN);
+    const probe = await probeEdge(folder, host);
     await probe.agent.load();
     return probe;
   }
@@ -214,10 +214,10 @@ describe('an agent that is ended', () => {
 });
 
 describe('with no operator, an agent', () => {
-  const NOWHERE = 'http://127.0.0.1:1';
+  const NOWHERE = 'https://127.0.0.1:1';
 
   async function alone(): Promise<Probe> {
-    const probe = await probeEdge(folder, NOWHERE, TOKEN);
+    const probe = await probeEdge(folder, { ...host, url: NOWHERE });
     await probe.agent.load();
     return probe;
   }

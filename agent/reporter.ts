@@ -2,6 +2,7 @@
  * Reports on their way to the operator. A report stays queued until the operator took it; an ack or a health view that
  * a newer one replaced is dropped.
  */
+import type { Dispatcher } from 'undici';
 import {
   CONTRACT_VERSIONS,
   type ContractVersion,
@@ -11,6 +12,7 @@ import {
   type Reports,
 } from '../contract/stream/messages.ts';
 import { reportFor } from '../contract/stream/versions.ts';
+import { refusalOf } from './credential/request.ts';
 import type { Whereabouts } from './whereabouts.ts';
 
 /** Small enough for one request, large enough that a thousand `done` go in one. */
@@ -39,11 +41,11 @@ export interface Reporter {
 interface ReporterOptions {
   identity: Pick<Reports, 'role' | 'node'>;
   operator: Whereabouts;
-  authorization: () => Promise<string>;
+  line: () => Promise<Dispatcher>;
   signal: AbortSignal;
 }
 
-export function reporter({ identity, operator, authorization, signal }: ReporterOptions): Reporter {
+export function reporter({ identity, operator, line, signal }: ReporterOptions): Reporter {
   let queue: Report[] = [];
   let sending: Promise<void> = Promise.resolve();
   let spoken: ContractVersion = OLDEST_CONTRACT;
@@ -62,18 +64,21 @@ export function reporter({ identity, operator, authorization, signal }: Reporter
   const post = async (body: Reports): Promise<string | undefined> => {
     const response = await operator.ask(REPORTS_PATH, {
       method: 'POST',
-      headers: { authorization: await authorization(), 'content-type': 'application/json' },
+      dispatcher: await line(),
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
       headersTimeout: 10_000,
       signal,
     });
-    const text = await response.body.text();
-    if (response.statusCode === 204) return undefined;
-    const refusal = `operator refused reports: ${response.statusCode} ${text.trim()}`;
+    if (response.statusCode === 204) {
+      await response.body.dump();
+      return undefined;
+    }
+    const refusal = await refusalOf('reports', response);
     // An older operator may not know a report of ours. Held on to, it would keep us from connecting for ever; without
     // it, the operator sends the command or plan again.
-    if (NEVER_TAKEN.has(response.statusCode)) return refusal;
-    throw new Error(refusal);
+    if (NEVER_TAKEN.has(response.statusCode)) return refusal.message;
+    throw refusal;
   };
 
   return {

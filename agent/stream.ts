@@ -1,4 +1,5 @@
 /** One connection to the operator: opened, read until it ends. Reconnecting is the caller's. */
+import type { Dispatcher } from 'undici';
 import type { Revision } from '../contract/plans/revision.ts';
 import {
   CONTRACT_VERSIONS,
@@ -8,6 +9,7 @@ import {
   streamMessage,
 } from '../contract/stream/messages.ts';
 import { readNdjson } from '../lib/ndjson.ts';
+import { refusalOf } from './credential/request.ts';
 import type { Whereabouts } from './whereabouts.ts';
 
 interface StreamOptions {
@@ -21,7 +23,10 @@ interface StreamOptions {
   seen: number;
   /** The operator's run that published the plan held; empty for none. */
   run: string;
-  authorization: string;
+  /** Connections that show who we are. */
+  dispatcher: Dispatcher;
+  /** Digest of the CAs that we trust. */
+  bundle: string | undefined;
   silenceMs: number;
   signal: AbortSignal;
 }
@@ -38,17 +43,14 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Stream
       seen: options.seen,
       run: options.run,
       contract: CONTRACT_VERSIONS.join(','),
+      ...(options.bundle !== undefined && { bundle: options.bundle }),
     },
-    headers: { authorization: options.authorization },
+    dispatcher: options.dispatcher,
     headersTimeout: 10_000,
     bodyTimeout: options.silenceMs,
     signal: options.signal,
   });
-  if (response.statusCode !== 200) {
-    throw new Error(
-      `operator refused the stream: ${response.statusCode} ${(await response.body.text()).trim()}`,
-    );
-  }
+  if (response.statusCode !== 200) throw await refusalOf('the stream', response);
   let greeted = false;
   for await (const line of readNdjson(response.body)) {
     const message = streamMessage.parse(line);

@@ -14,7 +14,7 @@ beforeAll(async () => {
   const folder = await temporaryFolder({ 'weir.yaml': SETTINGS, 'nodes.yaml': nodeManifest('a') });
   const state = join(await temporaryFolder(), 'state');
   operator = await startOperator({ folder, state, listen: { host: '127.0.0.1', port: 0 }, log: silentLog });
-  where = ['--state', state, '--operator', `http://127.0.0.1:${operator.address.port}`];
+  where = ['--state', state, '--operator', `https://127.0.0.1:${operator.address.port}`];
   await eventually(async () => {
     expect((await runWeir(['get', 'edge', 'a', ...where])).stdout).toContain('us-west');
   });

@@ -2,7 +2,8 @@
  * Where things lie in the state folder (`--state`). The operator is the only writer of its part; each agent has a
  * folder of its own, named for what it is.
  *
- *     token                            the agents' credential, mode 0600
+ *     token                            for `weir` and for agents on this machine, mode 0600
+ *     trust/                           ca.json (the CA's keys), join-tokens.json: mode 0600; ca.pem: what others trust
  *     epoch                            the operator's last epoch
  *     folder                           the path of the folder of manifests, for `weir explain`; written by the command
  *     accepted/weir.yaml               settings in force
@@ -11,8 +12,8 @@
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600
  *     rollovers/<zone>                 a rollover that `weir dnssec rollover` asked for
- *     dns-server/                      plan.json and table.json (changes since in *.journal), health.json, geo-tables.bin
- *     edges/<node>/                    plan.json (changes since in plan.json.journal), lingering.json, cache/ (bodies; index.db: objects, applied uids)
+ *     dns-server/                      plan.json and table.json (changes since in *.journal), health.json, geo-tables.bin, credential/
+ *     edges/<node>/                    plan.json (changes since in plan.json.journal), lingering.json, credential/, cache/ (bodies; index.db: objects, applied uids)
  */
 import { join } from 'node:path';
 import { KINDS } from './kinds/kinds.ts';
@@ -33,6 +34,9 @@ export function stateFolder(root: string) {
   return {
     root,
     token: join(root, 'token'),
+    ca: join(root, 'trust', 'ca.json'),
+    joinTokens: join(root, 'trust', 'join-tokens.json'),
+    bundle: join(root, 'trust', 'ca.pem'),
     epoch: join(root, 'epoch'),
     folder: join(root, 'folder'),
     config: join(root, 'accepted', 'weir.yaml'),
@@ -62,4 +66,6 @@ export const AGENT_FILES = {
   health: 'health.json',
   /** A folder. */
   secrets: 'secrets',
+  /** A folder: credential.pem (private key, certificate) and ca.pem, mode 0600. */
+  credential: 'credential',
 } as const;

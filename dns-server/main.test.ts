@@ -10,6 +10,7 @@ import { REPORTS_PATH, type Report, type Reports } from '../contract/stream/mess
 import { listen } from '../lib/listen.ts';
 import { silentLog } from '../lib/log.ts';
 import { eventually } from '../lib/testing/eventually.ts';
+import { playOperator } from '../operator/testing/play-operator.ts';
 import type { BatchMode } from './listen/choose-udp.ts';
 import { type DnsServer, startDnsServer } from './main.ts';
 import { askTcp, askUdp, decode, framed, lines, queryBytes, scopeIn } from './testing/ask.ts';
@@ -88,14 +89,20 @@ const WORLD = mmdbOf({
 });
 
 /** By default nobody is where the operator should be. */
-async function startServer(operator = 'http://127.0.0.1:1', batch: BatchMode = 'auto'): Promise<DnsServer> {
-  const [tokenFile, world] = [join(state, 'token'), join(state, 'world.mmdb')];
-  await writeFile(tokenFile, 'secret');
+async function startServer(
+  { url, ca, token } = { url: 'https://127.0.0.1:1', ca: '', token: '' },
+  batch: BatchMode = 'auto',
+): Promise<DnsServer> {
+  const [joinTokenFile, operatorCa] = [join(state, 'token'), join(state, 'operator-ca.pem')];
+  const world = join(state, 'world.mmdb');
+  await writeFile(joinTokenFile, token);
+  await writeFile(operatorCa, ca);
   await writeFile(world, WORLD);
   const options = {
     name: 'dns-1',
-    operator,
-    tokenFile,
+    operator: url,
+    joinTokenFile,
+    operatorCa,
     state,
     listen: [ANY_PORT],
     admin: ANY_PORT,
@@ -234,7 +241,7 @@ describe('with nothing that it could answer from', () => {
     const { bj, zz, la } = await startEdges();
     const sent = planOf([bj.node, zz.node, la.node]);
     const reports: Report[] = [];
-    const operator = createServer((request, response) => {
+    const operator = await playOperator((request, response) => {
       if (request.url !== REPORTS_PATH) {
         const messages = [
           { type: 'hello', contract: 1, epoch: 3 },
@@ -249,7 +256,8 @@ describe('with nothing that it could answer from', () => {
         response.writeHead(204).end();
       });
     });
-    const server = await startServer(`http://127.0.0.1:${await serve(operator, '127.0.0.1')}`);
+    ends.push(operator.stop);
+    const server = await startServer(operator);
     await vi.waitFor(async () => expect((await admin(server, '/readyz')).status).toBe(200), {
       timeout: 5_000,
     });
@@ -269,7 +277,7 @@ describe('with nothing that it could answer from', () => {
 
 describe('the program', () => {
   const run = () => {
-    const args = ['--operator', 'http://127.0.0.1:1', '--token-file', join(state, 'token'), '--state', state];
+    const args = ['--operator', 'https://127.0.0.1:1', '--state', state];
     const child = fork(
       join(import.meta.dirname, 'main.ts'),
       [...args, '--listen', '127.0.0.1:0', '127.0.0.2:0', '--admin', '127.0.0.1:0'],

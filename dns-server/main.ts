@@ -98,10 +98,9 @@ export async function startDnsServer(
   });
   starting.defer(() => judgement.stop());
   const agent = createAgent({
+    ...options,
     role: 'dns-server',
     node: options.name,
-    operator: options.operator,
-    tokenFile: options.tokenFile,
     folder: options.state,
     log,
     merge: keepLowerSince,

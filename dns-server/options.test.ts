@@ -6,8 +6,8 @@ const read = (...args: string[]) =>
     'node',
     'main.ts',
     '--name=dns-1',
-    '--operator=http://127.0.0.1:8700',
-    '--token-file=token',
+    '--operator=https://127.0.0.1:8700',
+    '--join-token-file=token',
     '--state=state',
     ...args,
   ]);
@@ -15,8 +15,8 @@ const read = (...args: string[]) =>
 test('has a default for each place', () => {
   expect(read()).toEqual({
     name: 'dns-1',
-    operator: 'http://127.0.0.1:8700',
-    tokenFile: 'token',
+    operator: 'https://127.0.0.1:8700',
+    joinTokenFile: 'token',
     state: 'state',
     listen: [{ host: '127.0.0.1', port: 5_300 }],
     batch: 'auto',

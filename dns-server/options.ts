@@ -1,16 +1,11 @@
 /** The dns-server's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { operatorUrls } from '../agent/whereabouts.ts';
+import { type AgentFlags, addAgentOptions } from '../agent/options.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 import { BATCH_MODES, type BatchMode } from './listen/choose-udp.ts';
 
-export interface DnsServerOptions {
+export interface DnsServerOptions extends AgentFlags {
   name: string;
-  /** `http://127.0.0.1:8700` */
-  operator: string;
-  tokenFile: string;
-  /** Its own folder. */
-  state: string;
   listen: ListenAddress[];
   /** Whether UDP is answered in batches, by threads of their own. */
   batch?: BatchMode;
@@ -32,21 +27,15 @@ const LISTEN: ListenAddress = { host: '127.0.0.1', port: 5_300 };
 
 const EXAMPLE = `
 Example:
-  node dns-server/main.ts --name dns-1 --operator http://127.0.0.1:8700 --token-file .weir/token \\
+  node dns-server/main.ts --name dns-1 --operator https://127.0.0.1:8700 --join-token-file .weir/token \\
+    --operator-ca .weir/trust/ca.pem \\
     --state .weir/dns-server --listen 127.0.0.1:5300 --admin 127.0.0.1:8702
   dig @127.0.0.1 -p 5300 video.demo.cdn.example.net`;
 
 export function readOptions(argv: readonly string[]): DnsServerOptions {
-  const command = new Command('dns-server')
+  const command = addAgentOptions(new Command('dns-server'))
     .description('Answers DNS queries for the zones and domains of the plan that the operator publishes.')
     .requiredOption('--name <name>', 'a stable name of this dns-server', 'dns-1')
-    .addOption(
-      new Option('--operator <urls>', 'where the operator is; its replicas separated by commas')
-        .argParser(urls)
-        .makeOptionMandatory(),
-    )
-    .requiredOption('--token-file <file>', 'file with the token for the operator')
-    .requiredOption('--state <folder>', 'folder of its own, for plan, node table and health')
     .addOption(
       new Option(
         '--listen <address...>',
@@ -112,12 +101,4 @@ function count(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 64) throw new InvalidArgumentError('From 1 to 64.');
   return number;
-}
-
-function urls(text: string): string {
-  const parsed = operatorUrls(text);
-  if (parsed === undefined) {
-    throw new InvalidArgumentError('URLs such as http://127.0.0.1:8700, separated by commas.');
-  }
-  return parsed.join(',');
 }

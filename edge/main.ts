@@ -96,10 +96,8 @@ export async function startEdge(
     },
   });
   const agent: Agent<'edge'> = openAgent({
+    ...options,
     role: 'edge',
-    node,
-    operator: options.operator,
-    tokenFile: options.tokenFile,
     folder: state,
     log,
     prepare: (published) => health.during(() => plans.prepare(published)),

@@ -1,21 +1,16 @@
 /** The edge's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { operatorUrls } from '../agent/whereabouts.ts';
+import { type AgentFlags, addAgentOptions } from '../agent/options.ts';
 import { type EdgeSettings, edgeSettings } from '../contract/config/edge-settings.ts';
 import { edgeNodeName } from '../contract/kinds/node-name.ts';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 import { SENDFILE_MODES, type SendfileMode } from './listen/send-file.ts';
 
-export interface EdgeOptions {
+export interface EdgeOptions extends AgentFlags {
   /** The EdgeNode's name. */
   node: string;
-  /** `http://127.0.0.1:8700` */
-  operator: string;
-  tokenFile: string;
-  /** Its own folder. */
-  state: string;
   listen: ListenAddress[];
   admin: ListenAddress;
   /** Bytes of the memory tier and of the disk tier. */
@@ -27,12 +22,13 @@ export interface EdgeOptions {
 
 const EXAMPLE = `
 Example:
-  node edge/main.ts --node zz-1 --operator http://127.0.0.1:8700 --token-file .weir/token \\
+  node edge/main.ts --node zz-1 --operator https://127.0.0.1:8700 --join-token-file .weir/token \\
+    --operator-ca .weir/trust/ca.pem \\
     --state .weir/edges/zz-1 --listen 127.0.2.1:8080 --admin 127.0.2.1:8701
   curl -i -H 'Host: video.example.com' http://127.0.2.1:8080/`;
 
 export function readOptions(argv: readonly string[]): EdgeOptions {
-  return new Command('edge')
+  return addAgentOptions(new Command('edge'))
     .description(
       'Serves the domains of the plan that the operator publishes, from its cache and their origins.',
     )
@@ -41,13 +37,6 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
         .argParser(edgeNodeName)
         .makeOptionMandatory(),
     )
-    .addOption(
-      new Option('--operator <urls>', 'where the operator is; its replicas separated by commas')
-        .argParser(urls)
-        .makeOptionMandatory(),
-    )
-    .requiredOption('--token-file <file>', 'file with the token for the operator')
-    .requiredOption('--state <folder>', 'folder of its own, for plan and cache')
     .addOption(
       new Option('--listen <address>', 'IP address and port for clients; repeatable')
         .argParser((text: string, before: ListenAddress[] | undefined) => [
@@ -99,14 +88,6 @@ function size(text: string): number {
     throw new InvalidArgumentError('A whole number and KiB, MiB, GiB or TiB, such as 64MiB.');
   }
   return byteSize(text);
-}
-
-function urls(text: string): string {
-  const parsed = operatorUrls(text);
-  if (parsed === undefined) {
-    throw new InvalidArgumentError('URLs such as http://127.0.0.1:8700, separated by commas.');
-  }
-  return parsed.join(',');
 }
 
 function settings(text: string): EdgeSettings {

@@ -5,11 +5,16 @@ import type { RoutingPlan } from '../contract/plans/routing-plan.ts';
 import type { Stores } from './reconcile.ts';
 import type { AgentSecrets } from './secrets/agent-secrets.ts';
 import type { Source } from './source/source.ts';
+import type { ReviewToken } from './trust/token-review.ts';
+import type { TrustStores } from './trust/trust.ts';
 
 export interface Backing {
   source: Source;
   stores: Stores;
   secrets: AgentSecrets;
+  trust: TrustStores;
+  /** Where ServiceAccount tokens can be asked about. */
+  reviewToken?: ReviewToken;
   /** Removes a finished job that outlived its time; with `uid` no other of its name. */
   expire(ref: ObjectRef, uid: string): void;
   /** Where EdgeNodes can be made of other objects; returns a function that ends it. */
@@ -33,4 +38,6 @@ export interface Election {
   lost: Promise<Error>;
   /** Who leads, as far as it is known, and the URL where agents reach it. */
   leader(): { holder: string; address: string | undefined };
+  /** Whether that is this replica, for certain. */
+  leads(): boolean;
 }

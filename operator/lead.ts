@@ -19,7 +19,8 @@ import { agentEvents, views } from './publish/agent-events.ts';
 import type { LoadBook } from './publish/load-book.ts';
 import { notReadyReason, Reconciler } from './reconcile.ts';
 import { Switchboard } from './relay/switchboard.ts';
-import type { Post } from './stand-by.ts';
+import { type Post, starting } from './stand-by.ts';
+import { policyIn } from './trust/policy.ts';
 
 /** Deadlines, retries and times to live are looked at this often. */
 const TICK_MS = 1_000;
@@ -32,6 +33,8 @@ interface LeadOptions {
   loads: LoadBook;
   /** Agents can be let in: the manifests have been read. */
   onOpen: (switchboard: Switchboard) => void;
+  /** After each reading of them. */
+  onLoaded: () => void;
   clock: Clock;
   log: Log;
 }
@@ -41,7 +44,7 @@ export interface Leader extends Post {
   stop(): Promise<void>;
 }
 
-export async function lead({ backing, loads, onOpen, clock, log }: LeadOptions): Promise<Leader> {
+export async function lead({ backing, loads, onOpen, onLoaded, clock, log }: LeadOptions): Promise<Leader> {
   const reconciler = await Reconciler.open({
     build: packageVersion(),
     stores: backing.stores,
@@ -61,6 +64,7 @@ export async function lead({ backing, loads, onOpen, clock, log }: LeadOptions):
     void reconciler.loaded(loaded).then(() => {
       if (!open) onOpen(switchboard);
       open = true;
+      onLoaded();
     });
   });
   const plan = () => reconciler.routing()?.published.plan;
@@ -77,6 +81,11 @@ export async function lead({ backing, loads, onOpen, clock, log }: LeadOptions):
   return {
     reconciler,
     views: views(reconciler),
+    policy() {
+      const policy = policyIn(reconciler.admission());
+      if (policy) return policy;
+      throw starting();
+    },
     notReady: () => notReadyReason(reconciler),
     async stop() {
       stopTicking();

@@ -3,6 +3,7 @@
  * One replica of the operator, in the order in which things start and hand on:
  *
  *     backing: a folder and a state folder, or a Kubernetes API (and there one replica leads)
+ *     backing's trust stores ──> trust: CA, the port's certificate, who may come in
  *     agents ──streams, reports──> stream server ──> sessions, which follow the leader:
  *         this replica stands by: they are answered with the leader's address
  *         this replica leads: sessions ──> switchboard ──> reconciler (lead.ts)
@@ -12,13 +13,10 @@ import { Command, Option } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { stateFolder } from '../contract/state-folder.ts';
 import { role } from '../contract/stream/messages.ts';
+import { startAdminServer } from '../lib/admin-server.ts';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import {
-  formatListenAddress,
-  isLoopback,
-  type ListenAddress,
-  parseListenAddress,
-} from '../lib/listen-address.ts';
+import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
 import { type Leader, lead } from './lead.ts';
@@ -33,12 +31,20 @@ import { secretsFor } from './secrets/agent-secrets.ts';
 import { folderBacking } from './source/folder/folder-backing.ts';
 import { kubernetesBacking } from './source/kubernetes/kubernetes-backing.ts';
 import { elsewhere, type Post, refusing, starting } from './stand-by.ts';
+import { serverNames } from './trust/server-certificate.ts';
+import { Trust } from './trust/trust.ts';
 
 interface CommonOptions {
   /** What must survive; where a Kubernetes API holds that, the token and keys that it does not hold. */
   state: string;
   listen: ListenAddress;
+  /** Where /healthz, /readyz and /metrics are; by default on the same port. */
+  admin?: ListenAddress;
+  /** Names and addresses by which agents reach the port, beside this machine's own and that of `listen`. */
+  serverNames?: string[];
   clock?: Clock;
+  /** The time of day, by which others judge our certificates; a test that moves `clock` does not move it for them. */
+  timeOfDay?: Clock;
   log?: Log;
 }
 
@@ -61,20 +67,20 @@ export interface Operator extends Running {
 }
 
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
-  const { clock = systemClock, log = createLog('operator') } = options;
-  refuseOpenAddress(options.listen);
+  const { clock = systemClock, timeOfDay = systemClock, log = createLog('operator') } = options;
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const state = stateFolder(options.state);
   const token = await readOrMakeToken(state.token);
 
+  const advertised = 'folder' in options ? undefined : (options.advertise ?? urlOf(options.listen));
   const backing =
     'folder' in options
       ? await folderBacking({ folder: options.folder, state: options.state, clock, log })
       : await kubernetesBacking({
           kubeconfig: options.kubeconfig,
           config: options.config,
-          advertise: options.advertise ?? urlOf(options.listen),
+          advertise: advertised,
           metrics,
           clock,
           log,
@@ -85,17 +91,32 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   sessions.follow(turnAway(sessions, refusal));
   let post: Post = refusing(refusal);
   let leader: Leader | undefined;
+  const trust = await Trust.open({
+    stores: backing.trust,
+    review: backing.reviewToken,
+    machineToken: token,
+    names: serverNames(options.listen.host, [...(options.serverNames ?? []), ...hostsOf(advertised)]),
+    policy: () => post.policy(),
+    leads: () => election?.leads() ?? true,
+    clock: timeOfDay,
+    log,
+  });
+  await tellBundle(trust, state.bundle, log);
+  const notReady = () => post.notReady();
   const server = new StreamServer({
     listen: options.listen,
     token,
+    trust,
+    adminElsewhere: options.admin !== undefined,
     sessions,
     views: () => post.views,
     metrics,
-    notReady: () => post.notReady(),
+    notReady,
     clock,
     log,
   });
   const address = await server.start();
+  const admin = options.admin && (await startAdminServer({ listen: options.admin, metrics, notReady }));
   const stopSecrets = backing.secrets.follow((values) => {
     for (const to of role.options) sessions.secrets(to, secretsFor(to, values));
   });
@@ -105,7 +126,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     sessions.follow(turnAway(sessions, starting));
     const onOpen = (switchboard: Switchboard) => sessions.follow(switchboard.attach(sessions));
     const loads = loadBook(metrics, clock);
-    leader = await lead({ backing, loads, onOpen, clock, log });
+    leader = await lead({ backing, loads, onOpen, onLoaded: () => server.enforce(), clock, log });
     operatorMetrics(metrics, leader.reconciler);
     post = leader;
   };
@@ -119,7 +140,10 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     failed: Promise.race([failureOf(leading), ...(election ? [election.lost] : [])]),
     async stop() {
       await server.stop();
+      admin?.close();
+      admin?.closeAllConnections();
       await stopSecrets();
+      await trust.stop();
       await leader?.stop();
       await backing.stop();
     },
@@ -134,22 +158,27 @@ const failureOf = (work: Promise<unknown>) =>
 /** Where a replica is reached that listens at one address. */
 function urlOf({ host, port }: ListenAddress): string | undefined {
   const everywhere = host === '0.0.0.0' || host === '::';
-  return everywhere || port === 0 ? undefined : `http://${formatListenAddress({ host, port })}`;
+  return everywhere || port === 0 ? undefined : `https://${formatListenAddress({ host, port })}`;
 }
 
 /** An address to which paths are appended. */
 function baseUrl(text: string): string | undefined {
   const url = URL.parse(text);
-  const plain = url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '';
+  const plain = url?.protocol === 'https:' && url.pathname === '/' && url.search === '';
   return plain ? url.origin : undefined;
 }
 
-/** Tokens travel in the clear until there is TLS. */
-function refuseOpenAddress(listen: ListenAddress): void {
-  if (isLoopback(listen.host)) return;
-  throw new Error(
-    `listen address ${formatListenAddress(listen)}: only loopback (127.0.0.0/8, ::1) until the stream has TLS`,
-  );
+/** The name or address of a URL, as a certificate has it. */
+const hostsOf = (url: string | undefined): string[] =>
+  url === undefined ? [] : [new URL(url).hostname.replace(/^\[|\]$/g, '')];
+
+/** For who is on this machine: what to trust. It changes when a CA is rotated. */
+async function tellBundle(trust: Trust, path: string, log: Log): Promise<void> {
+  const write = () => writeFileAtomic(path, trust.ca.bundle().pem);
+  await write();
+  trust.ca.onChange(() => {
+    write().catch((error: unknown) => log.error({ err: error, path }, 'the CAs are not written'));
+  });
 }
 
 if (import.meta.main) {
@@ -174,24 +203,36 @@ if (import.meta.main) {
       '--advertise <url>',
       'kubernetes: where this replica is reached while it leads; by default where it listens',
     )
-    .option('--listen <address>', 'address and port of the plan stream; loopback only', '127.0.0.1:8700')
+    .option('--listen <address>', 'address and port for agents and `weir`, with TLS', '127.0.0.1:8700')
+    .option(
+      '--server-name <name...>',
+      'names and addresses by which agents reach it, beside loopback and that of --listen; repeatable',
+    )
+    .option(
+      '--admin <address>',
+      '/healthz, /readyz and /metrics without TLS (default: on the port of --listen, with and without)',
+    )
     .addHelpText('after', '\nExample:\n  node operator/main.ts --folder examples/quickstart --state .weir\n');
   const flags = program.parse().opts<Flags>();
   const usage = (message: string) => program.error(message, { exitCode: 2 });
-  const listen =
-    parseListenAddress(flags.listen) ?? usage(`--listen ${flags.listen}: an IP address and a port`);
-  const { state, folder, config, kubeconfig, advertise } = flags;
+  const address = (flag: string, text: string) =>
+    parseListenAddress(text) ?? usage(`${flag} ${text}: an IP address and a port`);
+  const { folder, config, kubeconfig, advertise } = flags;
+  const common = {
+    state: flags.state,
+    listen: address('--listen', flags.listen),
+    ...(flags.admin !== undefined && { admin: address('--admin', flags.admin) }),
+    ...(flags.serverName && { serverNames: flags.serverName }),
+  };
   const options: OperatorOptions =
     flags.source === 'folder'
-      ? { state, listen, folder: folder ?? usage('--folder is needed with --source folder') }
+      ? { ...common, folder: folder ?? usage('--folder is needed with --source folder') }
       : {
-          state,
-          listen,
+          ...common,
           config: config ?? usage('--config is needed with --source kubernetes'),
           ...(kubeconfig !== undefined && { kubeconfig }),
           ...(advertise !== undefined && {
-            advertise:
-              baseUrl(advertise) ?? usage(`--advertise ${advertise}: an http or https URL without a path`),
+            advertise: baseUrl(advertise) ?? usage(`--advertise ${advertise}: an https URL without a path`),
           }),
         };
   await runUntilStopped(createLog('operator'), () => startOperator(options));
@@ -205,4 +246,6 @@ interface Flags {
   advertise?: string;
   state: string;
   listen: string;
+  serverName?: string[];
+  admin?: string;
 }

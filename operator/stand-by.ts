@@ -5,10 +5,13 @@
 import type { Election } from './backing.ts';
 import { Refusal } from './publish/refusal.ts';
 import type { Views } from './publish/stream-server.ts';
+import type { TrustPolicy } from './trust/policy.ts';
 
 /** What a replica is to those who ask it, at the moment. */
 export interface Post {
   views: Views;
+  /** Whom to let in; throws a Refusal where that is not known. */
+  policy(): TrustPolicy;
   /** The reason why it is of no use yet. */
   notReady(): string | undefined;
 }
@@ -32,6 +35,7 @@ export function refusing(refusal: () => Refusal): Post {
   };
   return {
     views: { force: async () => refuse(), resources: refuse, routing: refuse },
+    policy: refuse,
     notReady() {
       const { location, message } = refusal();
       return location === undefined ? message : undefined;

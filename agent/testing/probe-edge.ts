@@ -1,4 +1,4 @@
-/** For tests: an edge's agent over a folder of its own, and what it put in force. */
+/** For tests: an edge's agent, let in with the token of the operator's machine, over a folder of its own, and what it put in force. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EdgePlan } from '../../contract/plans/edge-plan.ts';
@@ -14,22 +14,22 @@ export interface Probe {
   committed: string[];
 }
 
+export interface Operator {
+  url: string;
+  /** In PEM. */
+  ca: string;
+  /** Good for whoever is on its machine. */
+  token: string;
+}
+
 type Changes = Partial<AgentOptions<'edge'>>;
 
-export async function probeEdge(
-  folder: string,
-  operator: string,
-  token: string,
-  changes: Changes = {},
-): Promise<Probe> {
-  const tokenFile = join(folder, 'token');
-  await writeFile(tokenFile, `${token}\n`);
+export async function probeEdge(folder: string, operator: Operator, changes: Changes = {}): Promise<Probe> {
   const probe: Omit<Probe, 'agent'> = { inForce: [], committed: [] };
   const agent = createAgent<'edge'>({
     role: 'edge',
     node: 'a',
-    operator,
-    tokenFile,
+    ...(await accessTo(operator, folder)),
     folder: join(folder, 'edge'),
     log: silentLog,
     prepare: async ({ revision, plan }) => {
@@ -42,6 +42,14 @@ export async function probeEdge(
     ...changes,
   });
   return Object.assign(probe, { agent });
+}
+
+/** What an agent finds its operator by, and joins with. */
+export async function accessTo({ url, ca, token }: Operator, folder: string) {
+  const files = { joinTokenFile: join(folder, 'token'), operatorCa: join(folder, 'operator-ca.pem') };
+  await writeFile(files.joinTokenFile, `${token}\n`);
+  await writeFile(files.operatorCa, ca);
+  return { operator: url, ...files };
 }
 
 /** A plan with these domains, as an operator would publish it. */

@@ -38,16 +38,13 @@ export function weir(name: string, flags: string[]): Server {
         join(folder, AGENT_FILES.table),
         JSON.stringify({ version: { epoch: 1, seq: 1 }, rows }),
       );
-      await writeFile(join(folder, 'token'), 'bench');
       // Regions have networks alone: an empty world beside them.
       await writeFile(join(folder, 'world.mmdb'), mmdbOf({ '192.0.2.0/24': { country_code: 'ZZ' } }));
       return [
         process.execPath,
         join(import.meta.dirname, '../../dns-server/main.ts'),
         '--operator',
-        'http://127.0.0.1:1',
-        '--token-file',
-        join(folder, 'token'),
+        'https://127.0.0.1:1',
         '--state',
         folder,
         '--listen',

@@ -18,8 +18,7 @@ function edge(name: string, tier: Server['tier'], memory: string): Server {
       await writeFile(join(folder, 'plan.json'), JSON.stringify(published(originPort)));
       const options = {
         node: 'bench',
-        operator: 'http://127.0.0.1:1',
-        'token-file': join(folder, 'token'),
+        operator: 'https://127.0.0.1:1',
         state: folder,
         listen: `127.0.0.1:${port}`,
         admin: `127.0.0.1:${await freePort()}`,

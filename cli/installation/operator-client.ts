@@ -1,6 +1,7 @@
 /** Asks a running operator. An operator that does not answer is a normal thing: callers have another place to look. */
-
+import { Agent, type Dispatcher } from 'undici';
 import { Whereabouts } from '../../agent/whereabouts.ts';
+import type { StateFolder } from '../../contract/state-folder.ts';
 import {
   FORCE_PATH,
   type ForceRequest,
@@ -24,13 +25,19 @@ export interface OperatorClient {
 const TIMEOUT_MS = 2_000;
 
 /** Each call throws when there is no answer, or another one than what was asked for. */
-export function operatorClient(url: string, tokenFile: string): OperatorClient {
+export function operatorClient(url: string, state: StateFolder): OperatorClient {
   const operator = new Whereabouts(url);
-  const ask = async (path: string, body?: unknown) => {
-    const token = (await readFileIfThere(tokenFile))?.trim();
-    if (!token) throw new Error(`there is no token in ${tokenFile}`);
+  const line = operatorLine(state);
+  const ask = async (
+    path: string,
+    body?: unknown,
+    method: 'GET' | 'POST' | 'DELETE' = body === undefined ? 'GET' : 'POST',
+  ) => {
+    const token = (await readFileIfThere(state.token))?.trim();
+    if (!token) throw new Error(`there is no token in ${state.token}`);
     const response = await operator.ask(path, {
-      method: body === undefined ? 'GET' : 'POST',
+      method,
+      dispatcher: await line(),
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       headersTimeout: TIMEOUT_MS,
@@ -51,5 +58,18 @@ export function operatorClient(url: string, tokenFile: string): OperatorClient {
     async force(asked) {
       await (await ask(FORCE_PATH, asked)).body.dump();
     },
+  };
+}
+
+/** Connections to the operator of a state folder: to the one whose CA lies there, and no other. Made anew when that changes. */
+function operatorLine({ bundle }: StateFolder): () => Promise<Dispatcher> {
+  let line: { dispatcher: Dispatcher; ca: string } | undefined;
+  return async () => {
+    const ca = await readFileIfThere(bundle);
+    if (ca === undefined) throw new Error(`there is no CA in ${bundle}`);
+    if (line?.ca === ca) return line.dispatcher;
+    void line?.dispatcher.close();
+    line = { ca, dispatcher: new Agent({ connect: { ca, minVersion: 'TLSv1.3', timeout: TIMEOUT_MS } }) };
+    return line.dispatcher;
   };
 }

@@ -44,8 +44,8 @@ export async function openState({ state: root, operator }: StateOptions): Promis
       `${root} is no state folder of a Weir that ran; name the right one with --state, or run \`weir standalone\``,
     );
   }
-  const url = operator ?? `http://${config?.listen.operator ?? '127.0.0.1:8700'}`;
-  return { state, config, operator: operatorClient(url, state.token) };
+  const url = operator ?? `https://${config?.listen.operator ?? '127.0.0.1:8700'}`;
+  return { state, config, operator: operatorClient(url, state) };
 }
 
 /** `ask` on the operator, else `read` on the disk. */

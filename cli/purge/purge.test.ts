@@ -1,14 +1,14 @@
 /** `weir purge`: the pure parts, and the command against an operator that is played here. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Condition } from '../../contract/kinds/conditions.ts';
 import type { PurgeJobStatus } from '../../contract/kinds/purge-job.ts';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
-import { listen } from '../../lib/listen.ts';
+import { playOperator } from '../../operator/testing/play-operator.ts';
+import { testBundle } from '../../operator/testing/trust.ts';
 import { runWeir, temporaryFolder } from '../testing/run-weir.ts';
 import { findDomain } from './find-domain.ts';
 import { purgeManifest, purgeName } from './job.ts';
@@ -155,14 +155,14 @@ describe('in words', () => {
 });
 
 describe('the command', () => {
-  const servers: ReturnType<typeof createServer>[] = [];
-  afterEach(() => {
-    for (const server of servers.splice(0)) server.closeAllConnections();
+  const stops: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
   });
 
   /** An operator that sees the job once it lies in the state folder, and gives it these statuses in a row. */
-  async function playOperator(statuses: PurgeJobStatus[]): Promise<{ state: string; url: string }> {
-    const state = await temporaryFolder({ token: 'secret\n' });
+  async function operatorThatSays(statuses: PurgeJobStatus[]): Promise<{ state: string; url: string }> {
+    const state = await temporaryFolder({ token: 'secret\n', 'trust/ca.pem': await testBundle() });
     const jobs = async () => (existsSync(join(state, 'jobs')) ? await readdir(join(state, 'jobs')) : []);
     const answer = async () => {
       const [file] = await jobs();
@@ -171,17 +171,16 @@ describe('the command', () => {
       const view = { kind: 'PurgeJob', metadata: { namespace, name }, spec: {}, status };
       return JSON.stringify({ resources: file ? [...DOMAINS, view] : DOMAINS });
     };
-    const server = createServer((request, response) => {
+    const { url, stop } = await playOperator((request, response) => {
       if (request.headers.authorization !== 'Bearer secret') return void response.writeHead(401).end();
       void answer().then((body) => response.end(body));
     });
-    servers.push(server);
-    const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
-    return { state, url: `http://127.0.0.1:${port}` };
+    stops.push(stop);
+    return { state, url };
   }
 
   test('writes a job, follows it to its end, and exits with 0', async () => {
-    const { state, url } = await playOperator([WAITING.status, COMPLETE.status]);
+    const { state, url } = await operatorThatSays([WAITING.status, COMPLETE.status]);
     const target = ['--url', 'http://video.example.com/video.bin'];
     const ran = await runWeir(['purge', ...target, '--state', state, '--operator', url]);
     expect(ran).toMatchObject({ code: 0, stderr: '' });
@@ -199,7 +198,7 @@ describe('the command', () => {
   });
 
   test('exits with 1 when the job failed, and prints it as JSON', async () => {
-    const { state, url } = await playOperator([FAILED.status]);
+    const { state, url } = await operatorThatSays([FAILED.status]);
     const args = [
       '--domain',
       'demo/video',
@@ -217,7 +216,7 @@ describe('the command', () => {
   });
 
   test('exits with 3 when the time is up, and names who is waited for', async () => {
-    const { state, url } = await playOperator([WAITING.status]);
+    const { state, url } = await operatorThatSays([WAITING.status]);
     const args = [
       '--domain',
       'demo/video',
@@ -235,7 +234,7 @@ describe('the command', () => {
   });
 
   test('does not wait with --no-wait', async () => {
-    const { state, url } = await playOperator([WAITING.status]);
+    const { state, url } = await operatorThatSays([WAITING.status]);
     const args = ['--domain', 'demo/video', '--everything', '--no-wait', '--state', state, '--operator', url];
     const { code, stdout } = await runWeir(['purge', ...args]);
     expect(code).toBe(0);
@@ -244,7 +243,7 @@ describe('the command', () => {
   });
 
   test('exits with 1 for a domain that there is not, and leaves no job behind', async () => {
-    const { state, url } = await playOperator([WAITING.status]);
+    const { state, url } = await operatorThatSays([WAITING.status]);
     const args = ['--url', 'http://strange.example/', '--state', state, '--operator', url];
     const { code, stderr } = await runWeir(['purge', ...args]);
     expect(code).toBe(1);

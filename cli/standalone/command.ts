@@ -8,12 +8,12 @@
 import type { Command } from 'commander';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import { formatProblem } from '../../contract/problem.ts';
-import { DEFAULT_STATE_FOLDER, stateFolder } from '../../contract/state-folder.ts';
+import { DEFAULT_STATE_FOLDER, type StateFolder, stateFolder } from '../../contract/state-folder.ts';
 import { writeFileAtomic } from '../../lib/atomic-file.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { operatorClient } from '../installation/operator-client.ts';
+import { type OperatorClient, operatorClient } from '../installation/operator-client.ts';
 import { viewsOf } from '../resource-views.ts';
 import { checkPlaces } from './check-places.ts';
 import { followInstallation } from './follow.ts';
@@ -57,8 +57,7 @@ Examples:
 async function standalone(folder: string, { state, verbose = false }: StandaloneOptions): Promise<void> {
   const log = supervisorLog();
   const installation = await start(folder, state, log);
-  const operator = ({ listen }: WeirConfig) =>
-    operatorClient(`http://${listen.operator}`, installation.state.token);
+  const operator = clientByAddress(installation.state);
   const supervisor = new Supervisor({ log, ...childLogging(verbose) });
   const stopped = untilTold(log, () => supervisor.kill());
 
@@ -75,6 +74,16 @@ async function standalone(folder: string, { state, verbose = false }: Standalone
   stopFollowing();
   await supervisor.stop();
   log.info('all stopped');
+}
+
+/** The settings may move the operator; asked every second, so one client for as long as it stays. */
+function clientByAddress(state: StateFolder): (config: WeirConfig) => OperatorClient {
+  let client: { url: string; asks: OperatorClient } | undefined;
+  return ({ listen }) => {
+    const url = `https://${listen.operator}`;
+    if (client?.url !== url) client = { url, asks: operatorClient(url, state) };
+    return client.asks;
+  };
 }
 
 /** What is to run, once nothing stands in its way. */
@@ -129,7 +138,7 @@ interface WelcomeInput {
 
 async function welcome(
   { folder, state, installation, signal }: WelcomeInput,
-  operator: ReturnType<typeof operatorClient>,
+  operator: OperatorClient,
 ): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_WITHIN_MS)]);
   await until(async () => (await notYetReady(operator, installation.edges))?.length === 0, deadline);

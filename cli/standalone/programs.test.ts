@@ -32,13 +32,14 @@ test('the table has one row for each program, in the order in which they start',
       'http://127.0.0.1:8700/readyz',
     ],
     [
-      'dns-server: dns-server/main --name dns-1 --operator http://127.0.0.1:8700 ' +
-        '--token-file /var/lib/weir/token --state /var/lib/weir/dns-server --listen 127.0.0.1:5300 --batch auto --admin 127.0.0.1:8702',
+      'dns-server: dns-server/main --name dns-1 --operator https://127.0.0.1:8700 ' +
+        '--join-token-file /var/lib/weir/token --operator-ca /var/lib/weir/trust/ca.pem ' +
+        '--state /var/lib/weir/dns-server --listen 127.0.0.1:5300 --batch auto --admin 127.0.0.1:8702',
       'http://127.0.0.1:8702/readyz',
     ],
     [
-      'edge zz-1: edge/main --node zz-1 --operator http://127.0.0.1:8700 --token-file /var/lib/weir/token ' +
-        '--state /var/lib/weir/edges/zz-1 --listen 127.0.2.1:8080 --listen [::1]:8080 --admin 127.0.2.1:8701 ' +
+      'edge zz-1: edge/main --node zz-1 --operator https://127.0.0.1:8700 --join-token-file /var/lib/weir/token ' +
+        '--operator-ca /var/lib/weir/trust/ca.pem --state /var/lib/weir/edges/zz-1 --listen 127.0.2.1:8080 --listen [::1]:8080 --admin 127.0.2.1:8701 ' +
         '--memory 64MiB --disk 1GiB',
       'http://127.0.2.1:8701/readyz',
     ],

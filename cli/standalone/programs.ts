@@ -173,8 +173,10 @@ function settingsArgs(config: WeirConfig): string[] {
   return isDeepStrictEqual(settings, edgeSettings.parse({})) ? [] : ['--settings', JSON.stringify(settings)];
 }
 
-function agentArgs({ listen }: WeirConfig, { token }: StateFolder, own: string): string[] {
-  return ['--operator', `http://${listen.operator}`, '--token-file', token, '--state', own];
+/** They join with the token of this machine, and trust the operator of this state folder. */
+function agentArgs({ listen }: WeirConfig, { token, bundle }: StateFolder, own: string): string[] {
+  const operator = `https://${listen.operator}`;
+  return ['--operator', operator, '--join-token-file', token, '--operator-ca', bundle, '--state', own];
 }
 
 function tcp(text: string, setting: string): Place {

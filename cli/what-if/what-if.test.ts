@@ -55,7 +55,7 @@ describe('the command', () => {
     });
     const state = join(await temporaryFolder(), 'state');
     operator = await startOperator({ folder, state, listen: { host: '127.0.0.1', port: 0 }, log: silentLog });
-    where = ['--state', state, '--operator', `http://127.0.0.1:${operator.address.port}`];
+    where = ['--state', state, '--operator', `https://127.0.0.1:${operator.address.port}`];
     await eventually(async () =>
       expect((await runWeir(['get', 'edge', ...where])).stdout).toContain('us-west'),
     );

@@ -15,6 +15,7 @@ import { edgeSettings } from './edge-settings.ts';
 import { hostnameRules } from './hostname-rules.ts';
 import { rateLimit } from './rate-limit.ts';
 import { registration } from './registration.ts';
+import { trust } from './trust.ts';
 import { recordProblems, type ZoneRecord, zoneRecord } from './zone-records.ts';
 
 const zone = z
@@ -114,7 +115,7 @@ const listen = z.strictObject({
     .describe('/healthz, /readyz and /metrics of the dns-server.'),
   operator: listenAddress
     .default('127.0.0.1:8700')
-    .describe('Plan stream and admin paths of the operator; loopback only.'),
+    .describe('The operator: TLS for agents and `weir`; /healthz, /readyz and /metrics also without.'),
   edgeAdminPort: port
     .default(8701)
     .describe('/healthz, /readyz and /metrics of each edge, on its first address.'),
@@ -187,6 +188,7 @@ export const weirConfig = z
     rateLimit: rateLimit.prefault({}),
     dnssec: dnssec.prefault({}).describe('What the rollover of a zone’s key needs.'),
     registration: registration.optional(),
+    trust: trust.prefault({}).describe('Whom the operator lets in.'),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
     ...edgeSettings.shape,
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),

@@ -1,16 +1,17 @@
 /**
  * The stream between operator and agents.
  *
- *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&digest=…&seen=3&run=x&contract=2,1
+ *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&digest=…&seen=3&run=x&contract=2,1&bundle=x
  *                                newline-delimited JSON, until one side ends it:
  *       hello                    always first: the contract version that the operator chose
- *       plan | delta | table | rows | secrets | command | heartbeat …
+ *       plan | delta | table | rows | secrets | command | trust | heartbeat …
  *     POST /v1/reports           { role, node, reports: [ack | nack | unmatched | done | failed | health | load] } -> 204
  *
- * Both carry `Authorization: Bearer <token>`. `epoch` and `seq` name the plan that the agent holds (0 and 0: none),
+ * Over TLS, with the certificate of the agent that role and node name (join.ts). `epoch` and `seq` name the plan that the agent holds (0 and 0: none),
  * `digest` its content: what comes next is a delta against that, where the operator knows it.
  * `seen` is the highest epoch that it met in plans and tables, `run` the operator's run that published its plan: one
  * that lost its memory finds itself below what it never published, and goes above that.
+ * `bundle` is the digest of the CAs that the agent trusts; one that sends none is never told of others.
  * At most one plan is un-acked per agent; a newer one replaces the one that waits.
  */
 import { z } from 'zod';
@@ -79,6 +80,8 @@ export type PrefetchCommand = z.infer<typeof prefetch>;
 
 const hello = z.strictObject({ type: z.literal('hello'), contract: z.int(), epoch: z.int() });
 const heartbeat = z.strictObject({ type: z.literal('heartbeat') });
+/** The CAs are others now, with this digest: the agent renews its certificate, and gets them with it. */
+const trust = z.strictObject({ type: z.literal('trust'), bundle: z.string() });
 const table = z.strictObject({ type: z.literal('table'), table: nodeTable });
 const commandMessage = z.strictObject({ type: z.literal('command'), command });
 
@@ -106,6 +109,7 @@ export const streamMessage = z.discriminatedUnion('type', [
   deltaMessage,
   rowsMessage,
   secretsMessage,
+  trust,
 ]);
 export type StreamMessage = z.infer<typeof streamMessage>;
 

@@ -32,8 +32,7 @@ export async function edgeProcess(originUrl: string, sizes = { disk: '2GiB' }): 
   await writeFile(join(state, 'plan.json'), JSON.stringify(published));
   const options = {
     node: 'zz-1',
-    operator: 'http://127.0.0.1:1',
-    'token-file': join(state, 'token'),
+    operator: 'https://127.0.0.1:1',
     state,
     listen: `127.0.0.1:${port}`,
     admin: `127.0.0.1:${admin}`,

@@ -108,8 +108,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
   const edge = await startEdge(
     {
       node: 'zz-1',
-      operator: 'http://127.0.0.1:1',
-      tokenFile: join(state, 'token'),
+      operator: 'https://127.0.0.1:1',
       state,
       listen: [{ host: '127.0.0.1', port: 0 }],
       admin: { host: '127.0.0.1', port: 0 },

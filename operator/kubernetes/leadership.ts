@@ -89,11 +89,11 @@ export class Leadership {
     return { holder, address: holder === '' ? undefined : this.#lease?.metadata.annotations?.[ADDRESS] };
   }
 
-  /** Throws while another may have become the leader without our having heard of it. */
+  /** False while another may have become the leader without our having heard of it. */
+  leads = (): boolean => this.#options.clock.now() - this.#renewedAt < RENEW_WITHIN_MS;
+
   mayWrite = (): void => {
-    const { clock } = this.#options;
-    if (clock.now() - this.#renewedAt < RENEW_WITHIN_MS) return;
-    throw new Error('the Lease could not be renewed: another replica may lead');
+    if (!this.leads()) throw new Error('the Lease could not be renewed: another replica may lead');
   };
 
   /** The epoch of the last leader that published, at least the number of leaders that there were. */

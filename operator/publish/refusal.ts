@@ -1,4 +1,4 @@
-/** A request that is refused with this status and text; with a location, whoever asks is to ask there. */
+/** Thrown where a request can't be granted: answered with this status and text; with a location, whoever asks is to ask there. */
 export class Refusal extends Error {
   readonly status: number;
   /** A URL without a path. */

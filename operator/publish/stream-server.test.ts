@@ -1,39 +1,56 @@
 /** The operator's port from outside: who gets in, what the first line is, and who is told of what. */
 
-import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { request } from 'undici';
+import { connect } from 'node:tls';
+import { type Dispatcher, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EMPTY_TABLE } from '../../contract/plans/node-table.ts';
 import { secretDigest } from '../../contract/stream/agent-secret.ts';
 import { HEARTBEAT_MS, streamMessage } from '../../contract/stream/messages.ts';
 import { readNdjson } from '../../lib/ndjson.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
-import { type StreamHost, startStreamHost, TOKEN } from '../testing/stream-host.ts';
+import { type StreamHost, startStreamHost } from '../testing/stream-host.ts';
+import { askToJoin, joinAs, TOKEN, testRequest, unknownTo } from '../testing/trust.ts';
 
 let host: StreamHost;
 beforeEach(async () => {
   host = await startStreamHost();
+  agents = {
+    'edge/a': await joinAs(host, 'edge', 'a'),
+    'edge/b': await joinAs(host, 'edge', 'b'),
+    'dns-server/a': await joinAs(host, 'dns-server', 'a'),
+  };
+  stranger = unknownTo(host);
 });
-afterEach(() => host.stop());
+afterEach(async () => {
+  await Promise.all([...Object.values(agents), stranger].map((agent) => agent.destroy()));
+  await host.stop();
+});
 
 const QUERY = { role: 'edge', node: 'a', epoch: 1, seq: 2, seen: 1, contract: '7,1' };
 const bearer = (token = TOKEN) => ({ authorization: `Bearer ${token}` });
 
+/** Connections of edge a, edge b and dns-server a; and of somebody without a certificate. */
+let agents: Record<'edge/a' | 'edge/b' | 'dns-server/a', Dispatcher>;
+let stranger: Dispatcher;
+
 async function get(
   path: string,
   query: Record<string, unknown> = {},
-  headers: Record<string, string> = bearer(),
+  { headers = {}, dispatcher = stranger }: { headers?: Record<string, string>; dispatcher?: Dispatcher } = {},
 ) {
-  const { statusCode, body } = await request(`${host.url}${path}`, { query, headers });
+  const { statusCode, body } = await request(`${host.url}${path}`, { query, headers, dispatcher });
   return { status: statusCode, text: await body.text() };
 }
 
-async function open(query: Record<string, unknown> = QUERY) {
+const getAs = (dispatcher: Dispatcher, query: Record<string, unknown>) =>
+  get('/v1/stream', query, { dispatcher });
+
+async function open(query: typeof QUERY = QUERY) {
   const ending = new AbortController();
   const { statusCode, body } = await request(`${host.url}/v1/stream`, {
     query,
-    headers: bearer(),
+    dispatcher: agents[`${query.role}/${query.node}` as keyof typeof agents],
     signal: ending.signal,
   });
   expect(statusCode).toBe(200);
@@ -41,32 +58,31 @@ async function open(query: Record<string, unknown> = QUERY) {
   return { next: async () => (await lines.next()).value, end: () => ending.abort() };
 }
 
-async function post(body: string, headers: Record<string, string> = {}) {
-  const response = await request(`${host.url}/v1/reports`, {
-    method: 'POST',
-    headers: { ...bearer(), ...headers },
-    body,
-  });
+async function post(body: string, dispatcher: Dispatcher = agents['edge/a']) {
+  const response = await request(`${host.url}/v1/reports`, { method: 'POST', dispatcher, body });
   return { status: response.statusCode, text: await response.body.text() };
 }
 
 describe('a stream is refused', () => {
-  test('without the token, and with another one', async () => {
-    for (const headers of [{}, bearer('x'), bearer(`${TOKEN}x`), { authorization: TOKEN }]) {
-      expect((await get('/v1/stream', QUERY, headers)).status).toBe(401);
+  test('without a certificate, whatever token comes with it', async () => {
+    for (const headers of [{}, bearer()]) {
+      expect((await get('/v1/stream', QUERY, { headers })).status).toBe(401);
     }
     expect(host.seen).toEqual([]);
   });
 
   test('when no version of the contract is spoken by both', async () => {
-    expect(await get('/v1/stream', { ...QUERY, contract: '3,4' })).toEqual({
+    expect(await getAs(agents['edge/a'], { ...QUERY, contract: '3,4' })).toEqual({
       status: 426,
       text: 'contract versions here: 2, 1; the agent speaks 3, 4\n',
     });
   });
 
   test('to a node that there is no EdgeNode for', async () => {
-    expect(await get('/v1/stream', { ...QUERY, node: 'zz' })).toEqual({
+    host.incarnations.set('zz', 'first');
+    const zz = await joinAs(host, 'edge', 'zz');
+    host.incarnations.delete('zz');
+    expect(await getAs(zz, { ...QUERY, node: 'zz' })).toEqual({
       status: 404,
       text: 'no EdgeNode is called zz\n',
     });
@@ -75,7 +91,7 @@ describe('a stream is refused', () => {
   test.each([{ role: 'origin' }, { epoch: -1 }, { seq: 'x' }, { node: '' }])(
     'with %j in its query',
     async (part) => {
-      const { status, text } = await get('/v1/stream', { ...QUERY, ...part });
+      const { status, text } = await getAs(agents['edge/a'], { ...QUERY, ...part });
       expect(status).toBe(400);
       expect(text).toContain(Object.keys(part)[0]);
     },
@@ -126,10 +142,17 @@ describe('a stream', () => {
 
   test('that is never read ends before what waits for it fills the memory', async () => {
     const query = new URLSearchParams({ ...QUERY, role: 'dns-server', epoch: '1', seq: '2', seen: '1' });
-    const socket = connect(host.port, '127.0.0.1').pause();
-    socket.write(
-      `GET /v1/stream?${query.toString()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`,
-    );
+    const { key, csr } = await testRequest();
+    const { issued } = await askToJoin(host, { role: 'dns-server', node: 'a' }, csr);
+    const socket = connect({
+      port: host.port,
+      host: '127.0.0.1',
+      ca: host.ca,
+      key,
+      cert: issued?.certificate,
+    });
+    socket.pause();
+    socket.write(`GET /v1/stream?${query.toString()} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await eventually(() => expect(host.seen).toEqual(['connect a 1.2']));
     const row = {
       node: 'x'.repeat(2 ** 20),
@@ -168,11 +191,11 @@ describe('reports', () => {
     },
   );
 
-  test('need the token, and a length', async () => {
-    expect((await post('{}', { authorization: 'Bearer x' })).status).toBe(401);
+  test('need a certificate, and a length', async () => {
+    expect((await post('{}', stranger)).status).toBe(401);
     const chunked = await request(`${host.url}/v1/reports`, {
       method: 'POST',
-      headers: bearer(),
+      dispatcher: agents['edge/a'],
       body: Readable.from([Buffer.from('{}')]),
     });
     await chunked.body.dump();
@@ -181,12 +204,30 @@ describe('reports', () => {
 });
 
 test('views need the token and say when there is nothing yet; the admin paths need none', async () => {
-  expect((await get('/v1/resources', {}, {})).status).toBe(401);
-  expect(await get('/v1/resources')).toEqual({ status: 200, text: '{"resources":[]}' });
-  expect(await get('/v1/routing')).toEqual({ status: 503, text: 'no plan has been published yet\n' });
-  expect((await get('/v1/nothing')).status).toBe(404);
-  expect((await get('/healthz', {}, {})).status).toBe(200);
-  expect(await get('/readyz', {}, {})).toEqual({ status: 503, text: 'this is a test\n' });
+  const headers = bearer();
+  for (const wrong of [{}, bearer('x'), bearer(`${TOKEN}x`), { authorization: TOKEN }]) {
+    expect((await get('/v1/resources', {}, { headers: wrong })).status).toBe(401);
+  }
+  expect(await get('/v1/resources', {}, { headers })).toEqual({ status: 200, text: '{"resources":[]}' });
+  expect(await get('/v1/routing', {}, { headers })).toEqual({
+    status: 503,
+    text: 'no plan has been published yet\n',
+  });
+  expect((await get('/v1/nothing', {}, { headers })).status).toBe(404);
+  expect((await get('/healthz')).status).toBe(200);
+  expect(await get('/readyz')).toEqual({ status: 503, text: 'this is a test\n' });
+});
+
+test('in the clear there are the admin paths, and for the rest the advice to use TLS', async () => {
+  const inTheClear = async (path: string) => {
+    const { statusCode, body } = await request(`http://127.0.0.1:${host.port}${path}`);
+    return { status: statusCode, text: await body.text() };
+  };
+  expect(await inTheClear('/readyz')).toEqual({ status: 503, text: 'this is a test\n' });
+  expect((await inTheClear('/metrics')).text).toContain('weir_operator_refusals_total');
+  for (const path of ['/v1/stream', '/v1/ca', '/v1/join', '/']) {
+    expect(await inTheClear(path)).toEqual({ status: 426, text: 'this port speaks TLS: use https://\n' });
+  }
 });
 
 describe('secrets', () => {

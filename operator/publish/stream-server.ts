@@ -1,11 +1,12 @@
 /**
- * The operator's HTTP port: the plan stream and reports for agents, views for the `weir` command, and the admin paths.
- * Sockets only; what to send and what a report means is decided elsewhere.
+ * What the operator's port answers: the plan stream and reports to agents, views to the `weir` command, joining to those
+ * who have no certificate yet, and the admin paths. What to send, what a report means, and whom to let in is decided
+ * elsewhere.
  */
-import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { json } from 'node:stream/consumers';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Counter } from 'prom-client';
 import { z } from 'zod';
+import { REFUSAL_HEADER, refusalReason } from '../../contract/stream/join.ts';
 import {
   CONTRACT_VERSIONS,
   HEARTBEAT_MS,
@@ -25,10 +26,15 @@ import {
 } from '../../contract/stream/operator-api.ts';
 import { type AdminOptions, answerAdmin } from '../../lib/admin-server.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { listen } from '../../lib/listen.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
+import type { AgentIdentity } from '../relay/relay.ts';
+import { TrustRefusal } from '../trust/refusal.ts';
+import { TrustRoutes } from '../trust/routes.ts';
+import type { KnownAgent, Trust } from '../trust/trust.ts';
+import { readBody, sendJson } from './bodies.ts';
+import { createPort, type Port } from './port.ts';
 import { Refusal } from './refusal.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -46,7 +52,11 @@ export interface Views {
 
 export interface StreamServerOptions extends Pick<AdminOptions, 'metrics' | 'notReady'> {
   listen: ListenAddress;
+  /** The one in the state folder, by which `weir` asks. */
   token: string;
+  trust: Trust;
+  /** The admin paths have an address of their own. */
+  adminElsewhere?: boolean;
   sessions: Sessions;
   /** Of the moment: a replica comes to lead. */
   views: () => Views;
@@ -63,44 +73,85 @@ const streamQuery = z.object({
   seen: z.coerce.number().int().min(0).default(0),
   run: z.string().max(64).default(''),
   contract: z.string().transform((text) => text.split(',').map(Number)),
+  /** Digest of the CAs that the agent trusts; one that names none is not told of others. */
+  bundle: z.string().max(64).optional(),
 });
+
+/** One that was let in. */
+interface OpenStream {
+  agent: KnownAgent;
+  /** The CAs that it was told of. */
+  told: string | undefined;
+  response: ServerResponse;
+}
 
 export class StreamServer {
   readonly #options: StreamServerOptions;
-  readonly #server: Server;
+  readonly #port: Port;
+  readonly #routes: TrustRoutes;
+  readonly #refusals: Counter<'reason'>;
+  readonly #streams = new Set<OpenStream>();
+  /** Resolve when a stream is closed and its end was told. */
+  readonly #ends = new Set<Promise<unknown>>();
   #stopHeartbeat = () => {};
 
   constructor(options: StreamServerOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => {
-      this.#handle(request, response).catch((error: unknown) => this.#fail(request, response, error));
+    const { trust, token, clock, metrics } = options;
+    this.#routes = new TrustRoutes(trust, token, clock);
+    this.#refusals = refusalCounter(metrics);
+    this.#port = createPort(
+      trust.tls(),
+      (request, response) => {
+        this.#handle(request, response).catch((error: unknown) => this.#fail(request, response, error));
+      },
+      (request, response) => this.#answerInTheClear(request, response),
+    );
+    trust.onTlsChange((tls) => {
+      this.#port.use(tls);
+      for (const stream of this.#streams) this.#tellBundle(stream);
     });
   }
 
   async start(): Promise<ListenAddress> {
-    const bound = await listen(this.#server, this.#options.listen);
-    this.#stopHeartbeat = this.#options.clock.every(HEARTBEAT_MS, () => this.#options.sessions.beat());
+    const bound = await this.#port.start(this.#options.listen);
+    this.#stopHeartbeat = this.#options.clock.every(HEARTBEAT_MS, () => {
+      this.enforce();
+      this.#options.sessions.beat();
+    });
     return bound;
   }
 
   async stop(): Promise<void> {
     this.#stopHeartbeat();
     this.#options.sessions.endAll();
-    await new Promise((resolve) => {
-      this.#server.close(resolve);
-      this.#server.closeAllConnections();
-    });
+    await this.#port.stop();
+    // The last of what agents did has then been told.
+    await Promise.all(this.#ends);
+  }
+
+  /** Ends the streams of those who would not be let in any more: denied, expired, or of an EdgeNode that was made anew. */
+  enforce(): void {
+    for (const { agent, response } of this.#streams) {
+      const reason = this.#options.trust.objection(agent.shown);
+      if (reason === undefined) continue;
+      const { role: agentRole, node } = agent.identity;
+      // The end of its days is no fault: an agent comes back with the next certificate.
+      if (reason !== 'Expired') this.#refusals.inc({ reason });
+      this.#options.log.warn({ role: agentRole, node, reason }, 'a stream is ended');
+      response.end();
+    }
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://operator');
-    if (answerAdmin(url.pathname, response, this.#options)) return;
-    this.#authenticate(request);
-    switch (`${request.method} ${url.pathname}`) {
-      case `GET ${STREAM_PATH}`:
-        return this.#openStream(url, request, response);
-      case `POST ${REPORTS_PATH}`:
-        return this.#takeReports(request, response);
+    const url = new URL(request.url ?? '/', 'https://operator');
+    if (this.#answersAdmin(url.pathname, response)) return;
+    const route = `${request.method} ${url.pathname}`;
+    if (await this.#routes.answer(route, request, response)) return;
+    if (route === `GET ${STREAM_PATH}`) return this.#openStream(url, request, response);
+    if (route === `POST ${REPORTS_PATH}`) return this.#takeReports(request, response);
+    this.#routes.requireMachineToken(request);
+    switch (route) {
       case `POST ${FORCE_PATH}`:
         await this.#options.views().force(await readBody(request, forceRequest));
         return void response.writeHead(204).end();
@@ -113,18 +164,36 @@ export class StreamServer {
     }
   }
 
-  #authenticate({ headers }: IncomingMessage): void {
-    const given = Buffer.from(headers.authorization ?? '');
-    const wanted = Buffer.from(`Bearer ${this.#options.token}`);
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
-      throw new Refusal(401, 'the bearer token is not the one in the state folder');
-    }
+  #answersAdmin(path: string, response: ServerResponse): boolean {
+    return !this.#options.adminElsewhere && answerAdmin(path, response, this.#options);
+  }
+
+  #answerInTheClear({ url = '/' }: IncomingMessage, response: ServerResponse): void {
+    if (this.#answersAdmin(url.split('?')[0] ?? '', response)) return;
+    response.writeHead(426, {
+      upgrade: 'TLS/1.3',
+      connection: 'upgrade, close',
+      'content-type': 'text/plain',
+    });
+    response.end('this port speaks TLS: use https://\n');
+  }
+
+  /** The agent at the other end, which must be the one that it says. */
+  #agent(request: IncomingMessage, claimed: AgentIdentity): KnownAgent {
+    const agent = this.#routes.agent(request);
+    const { role: agentRole, node } = agent.identity;
+    if (agentRole === claimed.role && node === claimed.node) return agent;
+    throw new TrustRefusal(
+      'WrongNode',
+      `the certificate is of ${agentRole} ${node}, the request of ${claimed.role} ${claimed.node}`,
+    );
   }
 
   #openStream(url: URL, request: IncomingMessage, response: ServerResponse): void {
     const query = streamQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) throw new Refusal(400, z.prettifyError(query.error));
-    const { role: agentRole, node, epoch, seq, digest, seen, run, contract } = query.data;
+    const { role: agentRole, node, epoch, seq, digest, seen, run, contract, bundle } = query.data;
+    const agent = this.#agent(request, { role: agentRole, node });
     const spoken = CONTRACT_VERSIONS.find((version) => contract.includes(version));
     if (spoken === undefined) {
       throw new Refusal(
@@ -133,6 +202,7 @@ export class StreamServer {
       );
     }
     const caller = { role: agentRole, node, held: { epoch, seq }, seen, run };
+    const stream = { agent, told: bundle, response };
     const session = this.#options.sessions.open(
       caller,
       { digest, contract: spoken },
@@ -140,6 +210,8 @@ export class StreamServer {
         greet: (greeting) => {
           response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
           response.write(ndjsonLine({ type: 'hello', contract: spoken, epoch: greeting }));
+          this.#streams.add(stream);
+          this.#tellBundle(stream);
         },
         refuse: (refusal) => this.#fail(request, response, refusal),
         write: (line) => {
@@ -149,19 +221,38 @@ export class StreamServer {
         end: () => void response.end(),
       },
     );
-    response.once('close', () => this.#options.sessions.close(session));
+    const closed = new Promise((resolve) => void response.once('close', resolve));
+    const end = closed.then(() => {
+      this.#ends.delete(end);
+      this.#streams.delete(stream);
+      this.#options.sessions.close(session);
+    });
+    this.#ends.add(end);
+  }
+
+  /** To an agent that trusts other CAs than there are now: it renews, and gets the CAs with its certificate. */
+  #tellBundle(stream: OpenStream): void {
+    const { digest } = this.#options.trust.ca.bundle();
+    if (stream.told === undefined || stream.told === digest) return;
+    stream.told = digest;
+    stream.response.write(ndjsonLine({ type: 'trust', bundle: digest }));
   }
 
   async #takeReports(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { role: agentRole, node, reports: told } = await readBody(request, reports);
+    // Before a large body is read.
+    this.#routes.agent(request);
+    const { role: agentRole, node, reports: told } = await readBody(request, reports, MAX_REPORT_BYTES);
+    this.#agent(request, { role: agentRole, node });
     await this.#options.sessions.report({ role: agentRole, node }, told);
     response.writeHead(204).end();
   }
 
   #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const reason = error instanceof TrustRefusal ? error.reason : undefined;
+    if (reason) this.#refusals.inc({ reason });
     if (error instanceof Refusal) {
       this.#options.log.warn(
-        { method: request.method, url: request.url, status: error.status },
+        { method: request.method, url: request.url, status: error.status, reason },
         error.message,
       );
     } else {
@@ -171,21 +262,23 @@ export class StreamServer {
     const status = error instanceof Refusal ? error.status : 500;
     const there = error instanceof Refusal ? error.location : undefined;
     const location = there !== undefined && { location: `${there}${request.url}` };
-    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...location });
+    response.writeHead(status, {
+      'content-type': 'text/plain; charset=utf-8',
+      ...location,
+      ...(reason && { [REFUSAL_HEADER]: reason }),
+    });
     response.end(`${error instanceof Error ? error.message : String(error)}\n`);
   }
 }
 
-async function readBody<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
-  // A length is asked for, since a body without one could grow for ever.
-  if (!(Number(request.headers['content-length']) <= MAX_REPORT_BYTES)) {
-    throw new Refusal(413, `at most ${MAX_REPORT_BYTES} bytes at once`);
-  }
-  const body = schema.safeParse(await json(request).catch(() => undefined));
-  if (!body.success) throw new Refusal(400, z.prettifyError(body.error));
-  return body.data;
-}
-
-function sendJson(response: ServerResponse, body: unknown): void {
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+/** All reasons from the start, so that a rate over them has a beginning. */
+function refusalCounter(registry: AdminOptions['metrics']): Counter<'reason'> {
+  const counter = new Counter({
+    name: 'weir_operator_refusals_total',
+    help: 'Agents and tokens that were not let in, by reason.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  for (const reason of refusalReason.options) counter.inc({ reason }, 0);
+  return counter;
 }

@@ -1,6 +1,6 @@
 /** For tests: an agent without a disk. It acks what it is sent at once, unless it is told to be silent. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
@@ -13,6 +13,7 @@ import {
   streamMessage,
 } from '../../contract/stream/messages.ts';
 import { readNdjson } from '../../lib/ndjson.ts';
+import { joinAs, type OperatorPlace } from './trust.ts';
 
 interface Memory {
   held: Revision;
@@ -33,6 +34,8 @@ export class FakeAgent {
   memory: Memory = { held: NO_REVISION, run: '' };
   readonly #ending = new AbortController();
   #ended: Promise<void> = Promise.resolve();
+  #line: Dispatcher | undefined;
+  #say = async (_reports: Report[]) => {};
 
   constructor(role: Role, node: string, memory?: Memory) {
     this.role = role;
@@ -40,44 +43,54 @@ export class FakeAgent {
     if (memory) this.memory = memory;
   }
 
-  /** Resolves when the operator lets it in; it may not have read its folder yet. */
-  async connect(operator: string, token: string): Promise<this> {
+  /** Joins and opens its stream. Resolves when the operator lets it in; it may not have read its folder yet. */
+  async connect(place: OperatorPlace): Promise<this> {
+    for (let tries = 0; ; tries++) {
+      try {
+        this.#line ??= await joinAs(place, this.role, this.node);
+        return await this.#open(place.url, this.#line);
+      } catch (error) {
+        if (tries > 200) throw error;
+        await sleep(20);
+      }
+    }
+  }
+
+  async #open(operator: string, dispatcher: Dispatcher): Promise<this> {
     const { held, run } = this.memory;
     const query = { role: this.role, node: this.node, ...held, seen: held.epoch, run, contract: '1' };
-    const headers = { authorization: `Bearer ${token}` };
     const { signal } = this.#ending;
-    for (let tries = 0; ; tries++) {
-      const { statusCode, body } = await request(`${operator}${STREAM_PATH}`, { query, headers, signal });
-      if (statusCode === 200) {
-        this.connected = true;
-        this.#ended = this.#follow(body, operator, headers)
-          .catch(() => {})
-          .finally(() => {
-            this.connected = false;
-          });
-        return this;
-      }
-      const text = await body.text();
-      if (tries > 200) throw new Error(`${statusCode} ${text}`);
-      await sleep(20);
-    }
+    const url = `${operator}${STREAM_PATH}`;
+    const { statusCode, body } = await request(url, { query, dispatcher, signal });
+    if (statusCode !== 200) throw new Error(`${statusCode} ${await body.text()}`);
+    this.connected = true;
+    this.#say = async (reports) => {
+      const text = JSON.stringify({ role: this.role, node: this.node, reports });
+      const answer = await request(`${operator}${REPORTS_PATH}`, { method: 'POST', dispatcher, body: text });
+      await answer.body.dump();
+    };
+    this.#ended = this.#follow(body)
+      .catch(() => {})
+      .finally(() => {
+        this.connected = false;
+      });
+    return this;
   }
 
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#ended;
+    await this.#line?.destroy();
   }
 
-  async #follow(
-    body: AsyncIterable<Uint8Array>,
-    operator: string,
-    headers: Record<string, string>,
-  ): Promise<void> {
+  /** Says something of the test's own, silent or not. */
+  say(...reports: Report[]): Promise<void> {
+    return this.#say(reports);
+  }
+
+  async #follow(body: AsyncIterable<Uint8Array>): Promise<void> {
     const say = async (...reports: Report[]) => {
-      if (this.silent) return;
-      const text = JSON.stringify({ role: this.role, node: this.node, reports });
-      const response = await request(`${operator}${REPORTS_PATH}`, { method: 'POST', headers, body: text });
-      await response.body.dump();
+      if (!this.silent) await this.#say(reports);
     };
     for await (const line of readNdjson(body)) {
       const message = streamMessage.parse(line);

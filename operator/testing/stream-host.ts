@@ -12,12 +12,12 @@ import { Sessions } from '../publish/sessions.ts';
 import { StreamServer } from '../publish/stream-server.ts';
 import { Switchboard } from '../relay/switchboard.ts';
 import { refusing } from '../stand-by.ts';
+import { type OperatorPlace, type TestTrust, TOKEN, testBundle, testTrust } from './trust.ts';
 
-export const TOKEN = 'a-token-for-tests';
-
-export interface StreamHost {
-  url: string;
+export interface StreamHost extends OperatorPlace, TestTrust {
   port: number;
+  metrics: Registry;
+  server: StreamServer;
   /** What agents are told. */
   switchboard: Switchboard;
   clock: FakeClock;
@@ -31,7 +31,17 @@ export interface StreamHost {
   stop(): Promise<void>;
 }
 
-export async function startStreamHost({ port = 0, nodes = ['a', 'b'] } = {}): Promise<StreamHost> {
+interface StreamHostOptions {
+  port?: number;
+  nodes?: string[];
+  /** By default one of the test's CA. */
+  trust?: TestTrust;
+}
+
+export async function startStreamHost(options: StreamHostOptions = {}): Promise<StreamHost> {
+  const { port = 0, nodes = ['a', 'b'] } = options;
+  const trusting = options.trust ?? (await testTrust({ nodes }));
+  const metrics = new Registry();
   const clock = new FakeClock();
   const seen: string[] = [];
   const reports: Report[] = [];
@@ -58,20 +68,26 @@ export async function startStreamHost({ port = 0, nodes = ['a', 'b'] } = {}): Pr
   const server = new StreamServer({
     listen: { host: '127.0.0.1', port },
     token: TOKEN,
+    trust: trusting.trust,
     sessions,
     views: () => ({
       ...nothing.views,
       force: async ({ node, state }) => void seen.push(`force ${node} ${state}`),
       resources: () => ({ resources: [] }),
     }),
-    metrics: new Registry(),
+    metrics,
     notReady: () => 'this is a test',
     clock,
     log: silentLog,
   });
   const bound = await server.start();
   return {
-    url: `http://127.0.0.1:${bound.port}`,
+    ...trusting,
+    url: `https://127.0.0.1:${bound.port}`,
+    ca: await testBundle(),
+    token: TOKEN,
+    metrics,
+    server,
     port: bound.port,
     switchboard,
     clock,
@@ -79,7 +95,10 @@ export async function startStreamHost({ port = 0, nodes = ['a', 'b'] } = {}): Pr
     reports,
     secrets: (secrets) => sessions.secrets('dns-server', secrets),
     publish: (plan) => switchboard.plan('edge', plan),
-    stop: () => server.stop(),
+    async stop() {
+      await server.stop();
+      await trusting.trust.stop();
+    },
   };
 }
 

@@ -15,6 +15,7 @@ import { silentLog } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
 import { domainManifest, jobManifest, nodeManifest, SETTINGS } from '../../operator/testing/manifests.ts';
+import type { OperatorPlace } from '../../operator/testing/trust.ts';
 import { OldAgent } from './old-agent.ts';
 import { OldOperator } from './old-operator.ts';
 
@@ -31,9 +32,12 @@ afterEach(async () => {
 describe('agents from before, beside one of today', () => {
   let clock: FakeClock;
   let operator: Operator;
-  const url = () => `http://127.0.0.1:${operator.address.port}`;
-  const token = async () =>
-    (await readFile(stateFolder(join(base, 'state')).token, 'utf8').catch(() => '')).trim();
+  const state = () => stateFolder(join(base, 'state'));
+  const place = async (): Promise<OperatorPlace> => ({
+    url: `https://127.0.0.1:${operator.address.port}`,
+    ca: await readFile(state().bundle, 'utf8'),
+    token: (await readFile(state().token, 'utf8')).trim(),
+  });
   const write = (file: string, text: string) => writeFile(join(base, 'folder', file), text);
   const until = <T>(condition: () => T | Promise<T>) =>
     eventually(async () => {
@@ -44,7 +48,7 @@ describe('agents from before, beside one of today', () => {
   async function connectOld(role: 'edge' | 'dns-server', node: string): Promise<OldAgent> {
     const agent = new OldAgent(role, node);
     endings.push(() => agent.stop());
-    await until(async () => expect(await agent.connect(url(), await token())).toBe(true));
+    await until(async () => expect(await agent.connect(await place())).toBe(true));
     return agent;
   }
 
@@ -66,7 +70,7 @@ describe('agents from before, beside one of today', () => {
 
   test('get whole plans and whole tables, and what they say is understood', async () => {
     const [edge, dns] = [await connectOld('edge', 'a'), await connectOld('dns-server', 'dns-1')];
-    const { agent, inForce } = await probeEdge(base, url(), await token(), {
+    const { agent, inForce } = await probeEdge(base, await place(), {
       node: 'b',
       onCommand: async () => ({ objects: 0, durationMs: 1 }),
     }).then((probe) => ({
@@ -114,11 +118,11 @@ describe('an agent of today, at an operator from before,', () => {
   });
 
   async function start(
-    changes: Parameters<typeof probeEdge>[3] = {},
+    changes: Parameters<typeof probeEdge>[2] = {},
   ): Promise<{ old: OldOperator; probe: Probe }> {
     const old = await new OldOperator().start();
     endings.push(() => old.stop());
-    const probe = await probeEdge(base, old.url, 'a-token', changes);
+    const probe = await probeEdge(base, old.place, changes);
     endings.push(() => probe.agent.stop());
     probe.agent.connect();
     await eventually(() => expect(probe.agent.connected()).toBe(true));

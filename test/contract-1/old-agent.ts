@@ -1,7 +1,11 @@
-/** An agent that speaks contract 1 and nothing else: what it did on the line, kept as it was. */
-import { request } from 'undici';
+/**
+ * An agent that speaks contract 1 and nothing else: what it did on the line, kept as it was. How it is let in is that of
+ * today: it is no part of the contract's versions.
+ */
+import { type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
 import { readNdjson } from '../../lib/ndjson.ts';
+import { joinAs, type OperatorPlace } from '../../operator/testing/trust.ts';
 import { planDigest, publishedEdgePlan, publishedRoutingPlan, streamMessage } from './frozen.ts';
 
 type Message = z.infer<typeof streamMessage>;
@@ -16,6 +20,7 @@ export class OldAgent {
   held: Plan | undefined;
   readonly #ending = new AbortController();
   #ended: Promise<void> = Promise.resolve();
+  #line: Dispatcher | undefined;
 
   constructor(role: 'edge' | 'dns-server', node: string) {
     this.role = role;
@@ -23,9 +28,11 @@ export class OldAgent {
   }
 
   /** False when the operator turns it away. */
-  async connect(operator: string, token: string): Promise<boolean> {
+  async connect(place: OperatorPlace): Promise<boolean> {
+    const operator = place.url;
+    this.#line ??= await joinAs(place, this.role, this.node);
+    const dispatcher = this.#line;
     const { epoch = 0, seq = 0 } = this.held?.revision ?? {};
-    const headers = { authorization: `Bearer ${token}` };
     const { statusCode, body } = await request(`${operator}/v1/stream`, {
       query: {
         role: this.role,
@@ -36,14 +43,14 @@ export class OldAgent {
         run: this.held?.run ?? '',
         contract: '1',
       },
-      headers,
+      dispatcher,
       signal: this.#ending.signal,
     });
     if (statusCode !== 200) {
       await body.dump();
       return false;
     }
-    this.#ended = this.#follow(body, operator, headers).catch((error: unknown) => {
+    this.#ended = this.#follow(body, operator, dispatcher).catch((error: unknown) => {
       if (!this.#ending.signal.aborted) this.faults.push(error);
     });
     return true;
@@ -52,9 +59,10 @@ export class OldAgent {
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#ended;
+    await this.#line?.destroy();
   }
 
-  async #follow(body: AsyncIterable<Uint8Array>, operator: string, headers: Record<string, string>) {
+  async #follow(body: AsyncIterable<Uint8Array>, operator: string, dispatcher: Dispatcher) {
     for await (const line of readNdjson(body)) {
       const message = streamMessage.parse(line);
       this.messages.push(message);
@@ -62,7 +70,8 @@ export class OldAgent {
       if (!report) continue;
       const response = await request(`${operator}/v1/reports`, {
         method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json' },
+        dispatcher,
+        headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ role: this.role, node: this.node, reports: [report] }),
       });
       if (response.statusCode !== 204)

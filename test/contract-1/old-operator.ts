@@ -1,9 +1,10 @@
 /** An operator that speaks contract 1 and nothing else: it picks the version, sends plans whole, and is strict. */
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import type { z } from 'zod';
-import { listen } from '../../lib/listen.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
+import { playOperator } from '../../operator/testing/play-operator.ts';
+import { type OperatorPlace, TOKEN } from '../../operator/testing/trust.ts';
 import { planDigest, publishedEdgePlan, reports, streamMessage, streamQuery } from './frozen.ts';
 
 export class OldOperator {
@@ -11,27 +12,23 @@ export class OldOperator {
   readonly reports: z.infer<typeof reports>['reports'] = [];
   /** What it answered 400 or 426 to. */
   readonly refused: string[] = [];
-  readonly #server: Server;
   readonly #streams = new Set<ServerResponse>();
-  url = '';
+  place: OperatorPlace = { url: '', ca: '', token: TOKEN };
+  #stop = async () => {};
 
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const url = new URL(request.url ?? '/', 'http://old');
+  async start(): Promise<this> {
+    const { stop, ...place } = await playOperator((request, response) => {
+      const url = new URL(request.url ?? '/', 'https://old');
       if (url.pathname === '/v1/stream') this.#open(url, response);
       else void json(request).then((body) => this.#take(body, response));
     });
-  }
-
-  async start(): Promise<this> {
-    const { port } = await listen(this.#server, { host: '127.0.0.1', port: 0 });
-    this.url = `http://127.0.0.1:${port}`;
+    this.place = place;
+    this.#stop = stop;
     return this;
   }
 
-  async stop(): Promise<void> {
-    this.#server.close();
-    this.#server.closeAllConnections();
+  stop(): Promise<void> {
+    return this.#stop();
   }
 
   publish(seq: number, plan: z.infer<typeof publishedEdgePlan>['plan']): void {

@@ -21,11 +21,11 @@ node=node_modules/.bin/node
 $node operator/main.ts --folder "$work/folder" --state "$work/state" --listen "$address:8700" >"$work/operator.log" 2>&1 &
 pids+=($!)
 until [ -s "$work/state/secrets/$zone.keys.json" ]; do sleep 0.2; done
-$node dns-server/main.ts --name dns-1 --operator "http://$address:8700" --token-file "$work/state/token" \
-  --state "$work/state/dns-server" \
+$node dns-server/main.ts --name dns-1 --operator "https://$address:8700" --join-token-file "$work/state/token" \
+  --operator-ca "$work/state/trust/ca.pem" --state "$work/state/dns-server" \
   --listen "$address:$port" --admin "$address:8702" >"$work/dns-server.log" 2>&1 &
 pids+=($!)
-$node edge/main.ts --node zz-1 --operator "http://$address:8700" --token-file "$work/state/token" \
+$node edge/main.ts --node zz-1 --operator "https://$address:8700" --join-token-file "$work/state/token" --operator-ca "$work/state/trust/ca.pem" \
   --state "$work/state/edges/zz-1" --listen 127.0.9.1:8080 --admin 127.0.9.1:8701 \
   --memory 16MiB --disk 64MiB >"$work/edge.log" 2>&1 &
 pids+=($!)

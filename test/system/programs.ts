@@ -104,8 +104,9 @@ export async function prepareSystem(options: SystemOptions = {}): Promise<System
       ),
     );
   const agent = (own: string) => ({
-    operator: `http://127.0.0.1:${ports.operator}`,
-    'token-file': state.token,
+    operator: `https://127.0.0.1:${ports.operator}`,
+    'join-token-file': state.token,
+    'operator-ca': state.bundle,
     state: own,
   });
   const system: System = {

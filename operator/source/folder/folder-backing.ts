@@ -9,6 +9,9 @@ import type { Backing } from '../../backing.ts';
 import { epochFile } from '../../publish/epoch-file.ts';
 import { secretFolder } from '../../secrets/secret-folder.ts';
 import { statusFiles } from '../../status/status-files.ts';
+import { caState } from '../../trust/ca.ts';
+import { guardedFile } from '../../trust/guarded-file.ts';
+import { joinTokenRecords } from '../../trust/join-tokens.ts';
 import { acceptedFiles } from './accepted-files.ts';
 import { folderSource } from './folder-source.ts';
 
@@ -31,6 +34,10 @@ export async function folderBacking(options: FolderBackingOptions): Promise<Back
       epoch: epochFile(state.epoch),
     },
     secrets: secretFolder(state, clock, log),
+    trust: {
+      ca: guardedFile(state.ca, caState),
+      tokens: guardedFile(state.joinTokens, joinTokenRecords),
+    },
     expire: (ref) => void removeOwnJob(state, ref, log),
     stop: async () => {},
   };

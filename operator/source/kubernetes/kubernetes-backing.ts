@@ -14,6 +14,10 @@ import { watchMetrics } from '../../kubernetes/watch-metrics.ts';
 import { Registrar } from '../../registration/registrar.ts';
 import { KubernetesSecret } from '../../secrets/kubernetes-secret.ts';
 import { kubernetesStatus } from '../../status/kubernetes-status.ts';
+import { caState } from '../../trust/ca.ts';
+import { guardedSecret } from '../../trust/guarded-secret.ts';
+import { joinTokenRecords } from '../../trust/join-tokens.ts';
+import { tokenReview } from '../../trust/token-review.ts';
 import { acceptedRevisions } from './accepted-revisions.ts';
 import { ConfigFile } from './config-file.ts';
 import { kubernetesSource } from './kubernetes-source.ts';
@@ -59,6 +63,11 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
       epoch: leadership.epoch,
     },
     secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),
+    trust: {
+      ca: guardedSecret({ api, namespace, name: 'weir-ca' }, caState),
+      tokens: guardedSecret({ api, namespace, name: 'weir-join-tokens' }, joinTokenRecords),
+    },
+    reviewToken: tokenReview(api),
     expire: (ref, uid) => void removeJob(objectPath(ref), uid, { api, clock, log, isGivenUp: () => stopped }),
     register(inForce) {
       const registrar = new Registrar({
