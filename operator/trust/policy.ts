@@ -5,7 +5,7 @@ import type { Admission } from '../admit/snapshot.ts';
 
 export interface TrustPolicy extends TrustConfig {
   /** Of the EdgeNode that has the name now; nothing where there is none. */
-  incarnation(node: string): string | undefined;
+  incarnation: (node: string) => string | undefined;
 }
 
 /** Nothing without valid settings. */

@@ -93,7 +93,7 @@ const explainByOperator = (client: string) =>
     '--state',
     system.state.root,
     '--operator',
-    `http://127.0.0.1:${system.ports.operator}`,
+    `https://127.0.0.1:${system.ports.operator}`,
   ]);
 const explainByStatuses = (client: string) => kubectlWeir('explain', 'video.example.com', '--client', client);
 

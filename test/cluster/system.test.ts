@@ -6,6 +6,7 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { unknownTo } from '../../operator/testing/trust.ts';
 import { addresses, CLIENTS, CNAME, get } from '../system/client.ts';
 import { type CountingOrigin, startCountingOrigin } from '../system/counting-origin.ts';
 import {
@@ -227,12 +228,14 @@ test('a second operator sends those who ask to the leader, and takes over when t
   try {
     await vi.waitFor(async () => {
       const authorization = `Bearer ${(await readFile(system.state.token, 'utf8')).trim()}`;
-      const answer = await request(`http://127.0.0.1:${port}/v1/resources`, { headers: { authorization } });
+      const dispatcher = unknownTo({ ca: await readFile(system.state.bundle, 'utf8') });
+      const url = `https://127.0.0.1:${port}/v1/resources`;
+      const answer = await request(url, { dispatcher, headers: { authorization } });
       expect([answer.statusCode, await answer.body.text()]).toEqual([
         307,
         expect.stringMatching(/^standing by: .+_.+ leads/),
       ]);
-      expect(answer.headers.location).toBe(`http://127.0.0.1:${system.ports.operator}/v1/resources`);
+      expect(answer.headers.location).toBe(`https://127.0.0.1:${system.ports.operator}/v1/resources`);
     }, SOON);
     await system.programs.get('operator')?.stop();
     await vi.waitFor(async () => {
