@@ -1,5 +1,5 @@
 /** The whole operator over a real folder and real sockets: a form that agents refuse, until its owner changes it. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
@@ -12,15 +12,15 @@ import { eventually } from '../lib/testing/eventually.ts';
 import { type Operator, startOperator } from './main.ts';
 import { FakeAgent } from './testing/fake-agent.ts';
 import { domainManifest, nodeManifest, SETTINGS } from './testing/manifests.ts';
+import { type OperatorPlace, placeOf, unknownTo } from './testing/trust.ts';
 
 let base: string;
 let clock: FakeClock;
 let operator: Operator;
-let token: string;
+let place: OperatorPlace;
 let agents: FakeAgent[];
 
 const write = (file: string, text: string) => writeFile(join(base, 'folder', file), text);
-const url = () => `http://127.0.0.1:${operator.address.port}`;
 const until = <T>(condition: () => T | Promise<T>) =>
   eventually(async () => {
     clock.advance(100);
@@ -52,7 +52,7 @@ async function start(): Promise<void> {
     clock,
     log: silentLog,
   });
-  token = (await readFile(stateFolder(state).token, 'utf8')).trim();
+  place = await placeOf(stateFolder(state), operator.address);
 }
 
 async function stop(): Promise<void> {
@@ -63,11 +63,14 @@ async function stop(): Promise<void> {
 async function connect(node: string, role: 'edge' | 'dns-server' = 'edge'): Promise<FakeAgent> {
   const agent = new FakeAgent(role, node);
   agents.push(agent);
-  return agent.connect(url(), token);
+  return agent.connect(place);
 }
 
 async function get<T>(path: string): Promise<T> {
-  const { body } = await request(`${url()}${path}`, { headers: { authorization: `Bearer ${token}` } });
+  const { body } = await request(`${place.url}${path}`, {
+    dispatcher: unknownTo(place),
+    headers: { authorization: `Bearer ${place.token}` },
+  });
   return (await body.json()) as T;
 }
 
@@ -78,7 +81,7 @@ async function accepted(name: string) {
 }
 
 async function metric(name: string): Promise<number> {
-  const text = await (await request(`${url()}/metrics`)).body.text();
+  const text = await (await request(`${place.url}/metrics`, { dispatcher: unknownTo(place) })).body.text();
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 

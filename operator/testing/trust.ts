@@ -3,13 +3,16 @@
  * and clients that join over the wire as real ones do.
  */
 import { generateKeyPair } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { TlsOptions } from 'node:tls';
 import { promisify } from 'node:util';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { TrustConfig } from '../../contract/config/trust.ts';
+import type { StateFolder } from '../../contract/state-folder.ts';
 import { type Issued, issued, JOIN_PATH } from '../../contract/stream/join.ts';
 import type { Role } from '../../contract/stream/messages.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
+import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
 import { type Log, silentLog } from '../../lib/log.ts';
 import { ECDSA_P256, Pkcs10CertificateRequestGenerator } from '../../lib/x509.ts';
 import { type CaState, DAY_MS } from '../trust/ca.ts';
@@ -94,6 +97,15 @@ export interface OperatorPlace {
   /** The operator's CAs in PEM, and the token of its state folder. */
   ca: string;
   token: string;
+}
+
+/** A real operator, as those on its machine find it. */
+export async function placeOf(state: StateFolder, { host, port }: ListenAddress): Promise<OperatorPlace> {
+  return {
+    url: `https://${formatListenAddress({ host, port })}`,
+    ca: await readFile(state.bundle, 'utf8'),
+    token: (await readFile(state.token, 'utf8')).trim(),
+  };
 }
 
 export interface TestRequest {

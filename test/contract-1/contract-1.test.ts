@@ -3,7 +3,7 @@
  * today to an operator from before. A failure here means that the two can't be replaced one after the other: give the
  * contract a new version, and say in contract/stream/versions.ts what the peers of the one before get instead.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -15,7 +15,7 @@ import { silentLog } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
 import { domainManifest, jobManifest, nodeManifest, SETTINGS } from '../../operator/testing/manifests.ts';
-import type { OperatorPlace } from '../../operator/testing/trust.ts';
+import { placeOf } from '../../operator/testing/trust.ts';
 import { OldAgent } from './old-agent.ts';
 import { OldOperator } from './old-operator.ts';
 
@@ -32,12 +32,7 @@ afterEach(async () => {
 describe('agents from before, beside one of today', () => {
   let clock: FakeClock;
   let operator: Operator;
-  const state = () => stateFolder(join(base, 'state'));
-  const place = async (): Promise<OperatorPlace> => ({
-    url: `https://127.0.0.1:${operator.address.port}`,
-    ca: await readFile(state().bundle, 'utf8'),
-    token: (await readFile(state().token, 'utf8')).trim(),
-  });
+  const place = () => placeOf(stateFolder(join(base, 'state')), operator.address);
   const write = (file: string, text: string) => writeFile(join(base, 'folder', file), text);
   const until = <T>(condition: () => T | Promise<T>) =>
     eventually(async () => {
