@@ -33,7 +33,7 @@ function literal(value: unknown): string {
   }
   if (typeof value === 'string')
     return `"${[...Buffer.from(value)].map((byte) => `\\x${hex(byte)}`).join('')}"`;
-  return String(value ?? 'nil');
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'nil';
 }
 
 const hex = (byte: number) => byte.toString(16).padStart(2, '0');
