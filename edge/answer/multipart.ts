@@ -40,7 +40,7 @@ export function multipartBytes({ pieces }: Multipart, body: Buffer): Buffer {
 /** Reads as if the whole answer were one body. `body` must be readable from any offset. */
 export function multipartSource({ pieces }: Multipart, body: ByteSource): ByteSource {
   return {
-    async read(offset, buffer) {
+    async read(offset, room) {
       let before = 0;
       for (const piece of pieces) {
         const inside = offset - before;
@@ -48,9 +48,9 @@ export function multipartSource({ pieces }: Multipart, body: ByteSource): ByteSo
         before += size;
         if (inside >= size) continue;
         if (Buffer.isBuffer(piece)) return piece.subarray(inside);
-        return (await body.read(piece.first + inside, buffer)).subarray(0, size - inside);
+        return (await body.read(piece.first + inside, room)).subarray(0, size - inside);
       }
-      return buffer.subarray(0, 0);
+      return Buffer.alloc(0);
     },
     close: () => body.close(),
   };

@@ -1,11 +1,13 @@
 /** Bytes that a client can be sent while they are read: of a stored body, or of one that is still being fetched. */
+import type { Room } from './blocks.ts';
+
 export interface ByteSource {
   /**
    * Bytes from `offset` on, as many as are at hand, at least one; waits for them if need be. Empty at the end.
-   * `buffer` (BLOCK_BYTES) may be used for them, and belongs to the result until the next call. Throws where the bytes
+   * They may lie in `room`, which then belongs to the result until the next call. Throws where the bytes
    * cannot be had: then the client must see a broken transfer, never a short one that looks whole.
    */
-  read(offset: number, buffer: Buffer): Promise<Buffer>;
+  read(offset: number, room: Room): Promise<Buffer>;
   /** The same bytes as part of a file that may be sent as it is, where that is so; not after `close`. */
   file?(first: number, last: number): number | undefined;
   close(): Promise<void>;

@@ -25,10 +25,15 @@ export interface DiskTierOptions {
 
 /** How often uses are written to the index; eviction needs no finer picture. */
 const TOUCH_EVERY_MS = 5_000;
+/** Rows wait this long, or for so many, to be written together: alone each costs what ten do. */
+const RECORD_AFTER_MS = 50;
+const RECORD_AT_ONCE = 100;
 /** Rows looked at for one round of eviction. */
 const EVICT_AT_ONCE = 16;
 /** A full disk fails with every object: once in this time is enough for the log, the metric has them all. */
 const LOG_FAULTS_EVERY_MS = 10_000;
+
+const NOTHING = Buffer.alloc(0);
 
 export class DiskTier {
   /** For what must be one transaction with other things: purges. */
@@ -38,6 +43,9 @@ export class DiskTier {
   readonly #bodies: OpenBodies;
   readonly #background = new Set<Promise<unknown>>();
   readonly #used = new Set<string>();
+  /** Objects whose row is not written yet. */
+  readonly #unrecorded = new Map<string, StoredObject>();
+  #recording: NodeJS.Timeout | undefined;
   readonly #stopNotingUses: () => void;
   /** Bytes in files of objects that are still being fetched, by id: they take room as well. */
   readonly #filling = new Map<string, number>();
@@ -64,11 +72,15 @@ export class DiskTier {
   sweep(isWriting: (id: string) => boolean): void {
     // File times are the system's, so this is not the edge's clock.
     const begin = Date.now();
-    this.later(this.#files.sweep((id) => this.index.has(id) || isWriting(id), begin));
+    this.later(
+      this.#files.sweep((id) => this.index.has(id) || this.#unrecorded.has(id) || isWriting(id), begin),
+    );
   }
 
   find(key: CacheKey): StoredObject[] {
-    return this.#try('read', () => this.index.find(key)) ?? [];
+    const rows = this.#try('read', () => this.index.find(key)) ?? [];
+    for (const object of this.#unrecorded.values()) if (object.key.id === key.id) rows.push(object);
+    return rows;
   }
 
   create(id: string): Promise<FileHandle> {
@@ -90,23 +102,38 @@ export class DiskTier {
   /** Makes an object whose body is in its file known. */
   record(object: StoredObject): void {
     this.#grown(object.id);
-    const known = this.#try('write', () => {
-      this.index.put(object, this.#options.clock.now());
-      return true;
-    });
-    if (known === undefined) {
-      this.discard(object.id);
-      return;
-    }
+    this.#unrecorded.set(object.id, object);
     this.#totals = { objects: this.#totals.objects + 1, bytes: this.#totals.bytes + object.size };
     this.#makeRoom();
+    if (this.#unrecorded.size >= RECORD_AT_ONCE) this.flush();
+    else this.#recording ??= setTimeout(() => this.flush(), RECORD_AFTER_MS);
+  }
+
+  /** Writes the rows that wait, in one transaction. Whoever asks the index for more than one key comes here first. */
+  flush(): void {
+    clearTimeout(this.#recording);
+    this.#recording = undefined;
+    const objects = [...this.#unrecorded.values()];
+    if (objects.length === 0) return;
+    this.#unrecorded.clear();
+    const now = this.#options.clock.now();
+    const done = this.#try('write', () =>
+      this.index.transaction(() => {
+        for (const object of objects) this.index.put(object, now);
+        return true;
+      }),
+    );
+    if (done === undefined) this.forget(objects);
   }
 
   /** Writes a new head over the old one; nothing where the object is not on disk. */
   update(object: StoredObject): void {
-    this.#try('write', () => {
-      if (this.index.has(object.id)) this.index.put(object, this.#options.clock.now());
-    });
+    if (this.#unrecorded.has(object.id)) this.#unrecorded.set(object.id, object);
+    else {
+      this.#try('write', () => {
+        if (this.index.has(object.id)) this.index.put(object, this.#options.clock.now());
+      });
+    }
   }
 
   /** Notes a use, for eviction. */
@@ -128,11 +155,13 @@ export class DiskTier {
   async openLarge(object: StoredObject, onDamage: (error: unknown) => Error): Promise<ByteSource> {
     const body = await this.#bodies.take(object);
     return {
-      read: async (offset, buffer) => {
-        if (offset >= object.size) return buffer.subarray(0, 0);
-        const block = await body.block(Math.floor(offset / BLOCK_BYTES), buffer).catch((error: unknown) => {
-          throw onDamage(error);
-        });
+      read: async (offset, room) => {
+        if (offset >= object.size) return NOTHING;
+        const block = await body
+          .block(Math.floor(offset / BLOCK_BYTES), room.take())
+          .catch((error: unknown) => {
+            throw onDamage(error);
+          });
         return block.subarray(offset % BLOCK_BYTES);
       },
       file: (first, last) => (body.isWhole(first, last) ? body.fd : undefined),
@@ -146,6 +175,12 @@ export class DiskTier {
   }
 
   drop(id: string): void {
+    const waiting = this.#unrecorded.get(id);
+    if (waiting !== undefined) {
+      this.#unrecorded.delete(id);
+      this.forget([waiting]);
+      return;
+    }
     this.forget(this.#try('write', () => this.index.drop(id)) ?? []);
   }
 
@@ -184,6 +219,7 @@ export class DiskTier {
     this.#stopNotingUses();
     await Promise.allSettled(this.#background);
     this.#bodies.close();
+    this.flush();
     this.#noteUses();
     this.index.close();
   }
@@ -195,6 +231,7 @@ export class DiskTier {
   }
 
   #makeRoom(): void {
+    if (this.#excess() > 0) this.flush();
     while (this.#excess() > 0) {
       const rows = this.#try('write', () => this.index.transaction(() => this.#takeOutOldest())) ?? [];
       if (rows.length === 0) return;

@@ -2,6 +2,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Blocks } from './blocks.ts';
 import type { ByteSource } from './byte-source.ts';
 import { FillBody } from './fill-body.ts';
 import { BLOCK_BYTES } from './stored-object.ts';
@@ -20,9 +21,9 @@ const bodyWith = (createFile = () => open(join(folder, 'body'), 'wx+'), maxBytes
 
 async function readAll(source: ByteSource | undefined, from = 0): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  const buffer = Buffer.alloc(BLOCK_BYTES);
+  const room = new Blocks().room();
   for (let at = from; ; ) {
-    const chunk = await source?.read(at, buffer);
+    const chunk = await source?.read(at, room);
     if (chunk === undefined || chunk.length === 0) break;
     chunks.push(Buffer.from(chunk));
     at += chunk.length;
@@ -63,9 +64,9 @@ test('a broken origin is told to every reader, after what had come', async () =>
   await body.append(Buffer.from('part'));
   const reader = body.reader(0);
   await body.fail(new Error('broke off'));
-  const buffer = Buffer.alloc(BLOCK_BYTES);
-  expect(String(await reader?.read(0, buffer))).toBe('part');
-  await expect(reader?.read(4, buffer)).rejects.toThrow('broke off');
+  const room = new Blocks().room();
+  expect(String(await reader?.read(0, room))).toBe('part');
+  await expect(reader?.read(4, room)).rejects.toThrow('broke off');
 });
 
 describe('a file that fails', () => {
@@ -103,9 +104,9 @@ describe('a file that fails', () => {
         fed++;
       }
     })();
-    const buffer = Buffer.alloc(BLOCK_BYTES);
-    await reader?.read(0, buffer);
-    await reader?.read(MEBIBYTE / 4, buffer);
+    const room = new Blocks().room();
+    await reader?.read(0, room);
+    await reader?.read(MEBIBYTE / 4, room);
     expect(fed).toBeLessThan(10);
     await reader?.close();
     await feeding;

@@ -9,6 +9,7 @@
  * stays until all readers had it, and the origin waits for the slowest of them.
  */
 import type { FileHandle } from 'node:fs/promises';
+import type { Room } from './blocks.ts';
 import type { ByteSource } from './byte-source.ts';
 import { BLOCK_BYTES, BlockChecksums } from './stored-object.ts';
 
@@ -31,6 +32,8 @@ export interface FilledBody {
   checksums: number[];
   kept: { in: 'memory'; bytes: Buffer } | { in: 'file' } | { in: 'nothing' };
 }
+
+const NOTHING = Buffer.alloc(0);
 
 interface Reader {
   offset: number;
@@ -108,10 +111,10 @@ export class FillBody {
     const reader: Reader = { offset };
     this.#readers.add(reader);
     return {
-      read: async (at, buffer) => {
+      read: async (at, room) => {
         reader.offset = at;
         if (this.#relaying) this.#trim();
-        return await this.#read(at, buffer);
+        return await this.#read(at, room);
       },
       close: async () => {
         this.#readers.delete(reader);
@@ -122,9 +125,10 @@ export class FillBody {
     };
   }
 
-  async #read(offset: number, buffer: Buffer): Promise<Buffer> {
+  async #read(offset: number, room: Room): Promise<Buffer> {
     while (offset >= this.received && !this.#ended) await this.#change();
     if (offset < this.#written && this.#file !== undefined) {
+      const buffer = room.take();
       const length = Math.min(buffer.length, this.#written - offset);
       const { bytesRead } = await this.#file.read(buffer, 0, length, offset);
       if (bytesRead === 0) throw new Error('the file that is being filled has lost bytes');
@@ -132,7 +136,7 @@ export class FillBody {
     }
     if (offset < this.received) return this.#pendingAt(offset);
     if (this.#failure !== undefined) throw this.#failure;
-    return buffer.subarray(0, 0);
+    return NOTHING;
   }
 
   #pendingAt(offset: number): Buffer {

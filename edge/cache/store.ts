@@ -247,6 +247,7 @@ export class Store {
     const generation = this.#generation + 1;
     const bans = scopes.map((scope) => ({ scope, generation, staleAt: soft ? now : undefined }));
     const touched = this.#purgeMemory(scopes, soft ? now : undefined);
+    this.#disk.flush();
     const { index } = this.#disk;
     const finish = () => {
       const result = { objects: touched.size, durationMs: performance.now() - begin };
@@ -342,6 +343,7 @@ export class Store {
 
   /** Domains of which something is stored on disk. */
   domains(): string[] {
+    this.#disk.flush();
     return this.#disk.index.domains();
   }
 

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Log } from '../../lib/log.ts';
 import { type Answer, textAnswer } from '../answer/answer.ts';
 import type { ReadyHits } from '../answer/ready-hits.ts';
+import { Blocks } from '../cache/blocks.ts';
 import type { ClientRequest } from '../exchange.ts';
 import { toRaw } from '../headers.ts';
 import { type AdmitConnection, plainAddress } from '../limits/connections.ts';
@@ -30,6 +31,7 @@ export interface HttpServerParts {
 
 export function createHttpServer(parts: HttpServerParts): ServingServer {
   const { pipeline, readyHits, sendFile, limits, admit, rateWatch, onLimit, metrics, log } = parts;
+  const blocks = new Blocks();
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytes,
@@ -88,9 +90,12 @@ export function createHttpServer(parts: HttpServerParts): ServingServer {
       metrics.clientBytes.inc({ domain }, bytes);
       if (answer.body.kind === 'stream') metrics.originBytes.inc({ domain }, bytes);
     };
-    await send(response, answer, { onBytes, sendFile, onSent: (bytes) => transfer.sentAside(bytes) }).catch(
-      (error: unknown) => log.warn({ err: error, domain }, 'an answer broke off'),
-    );
+    await send(response, answer, {
+      onBytes,
+      sendFile,
+      blocks,
+      onSent: (bytes) => transfer.sentAside(bytes),
+    }).catch((error: unknown) => log.warn({ err: error, domain }, 'an answer broke off'));
   }
 
   async function answerOf(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {

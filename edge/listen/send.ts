@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Answer, AnswerBody } from '../answer/answer.ts';
-import { BLOCK_BYTES } from '../cache/stored-object.ts';
+import type { Blocks } from '../cache/blocks.ts';
 import { toRaw } from '../headers.ts';
 import { abandon } from '../origin/abandon.ts';
 import { plainDescriptor, type SendFile } from './send-file.ts';
@@ -11,6 +11,7 @@ export interface SendOptions {
   /** Counts the bytes of the body. */
   onBytes: (bytes: number) => void;
   sendFile: SendFile | undefined;
+  blocks: Blocks;
   /** Bytes left past the socket. */
   onSent: (bytes: number) => void;
 }
@@ -26,7 +27,7 @@ export async function send(response: ServerResponse, answer: Answer, options: Se
       onBytes(body.bytes.length);
       response.end(body.bytes);
     } else if (body.kind === 'stream') await relay(response, body.stream, onBytes);
-    else if (!(await sendPart(response, body, options))) await sendSource(response, body, onBytes);
+    else if (!(await sendPart(response, body, options))) await sendSource(response, body, options);
   } catch (error) {
     // The client's own going away is no event.
     const hasGone = response.destroyed || isGone(error);
@@ -78,13 +79,13 @@ async function sendPart(
 async function sendSource(
   response: ServerResponse,
   { source, first, last }: SourceBody,
-  onBytes: (bytes: number) => void,
+  { onBytes, blocks }: SendOptions,
 ): Promise<void> {
+  const room = blocks.room();
   const end = last === undefined ? Number.POSITIVE_INFINITY : last + 1;
-  const buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   const gone = goneFrom(response);
   for (let at = first; at < end; ) {
-    const chunk = (await source.read(at, buffer)).subarray(0, end - at);
+    const chunk = (await source.read(at, room)).subarray(0, end - at);
     if (chunk.length === 0) {
       if (last === undefined) break;
       throw new Error(`the body ended after ${at} of ${end} bytes`);
@@ -95,6 +96,8 @@ async function sendSource(
     onBytes(chunk.length);
     at += chunk.length;
   }
+  // Not where it broke off: the socket may hold bytes of it still.
+  room.giveBack();
   response.end();
 }
 

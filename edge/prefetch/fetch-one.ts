@@ -1,7 +1,7 @@
 /** One URL of a prefetch: asked for as a client would, by the same pipeline, and read to its end. */
 import { gunzipSync } from 'node:zlib';
 import type { Answer } from '../answer/answer.ts';
-import { BLOCK_BYTES } from '../cache/stored-object.ts';
+import { Blocks } from '../cache/blocks.ts';
 import type { ClientRequest } from '../exchange.ts';
 import { field } from '../headers.ts';
 import { abandon } from '../origin/abandon.ts';
@@ -85,9 +85,9 @@ async function readBody({ body, result }: Answer, keep: boolean): Promise<Buffer
   if (body.kind === 'stream') abandon(body.stream);
   if (body.kind !== 'source') return Buffer.alloc(0);
   try {
-    const buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    const room = new Blocks().room();
     for (let at = body.first; keep || result !== 'hit'; ) {
-      const chunk = await body.source.read(at, buffer);
+      const chunk = await body.source.read(at, room);
       at += chunk.length;
       if (chunk.length === 0) break;
       if (keep && at < MAX_PLAYLIST_BYTES) kept.push(Buffer.from(chunk));
