@@ -17,8 +17,8 @@ export interface Backing {
   reviewToken?: ReviewToken;
   /** Removes a finished job that outlived its time; with `uid` no other of its name. */
   expire(ref: ObjectRef, uid: string): void;
-  /** Where EdgeNodes can be made of other objects; returns a function that ends it. */
-  register?(inForce: InForce): () => Promise<void>;
+  /** What only the leader sees to there: EdgeNodes of Kubernetes nodes, forms that were deleted. Ends by what it returns. */
+  lead?(inForce: InForce): () => Promise<void>;
   /** Where one of several replicas leads. */
   election?: Election;
   /** For when nothing is written any more. */

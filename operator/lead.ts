@@ -68,7 +68,7 @@ export async function lead({ backing, loads, onOpen, onLoaded, clock, log }: Lea
     });
   });
   const plan = () => reconciler.routing()?.published.plan;
-  const stopRegistering = backing.register?.({ config: () => reconciler.admission()?.config, plan });
+  const stopLeading = backing.lead?.({ config: () => reconciler.admission()?.config, plan });
   const stopKeys = keepKeys({
     store: zoneKeyStore(backing.secrets),
     plan,
@@ -90,7 +90,7 @@ export async function lead({ backing, loads, onOpen, onLoaded, clock, log }: Lea
     async stop() {
       stopTicking();
       await stopKeys();
-      await stopRegistering?.();
+      await stopLeading?.();
       await backing.source.stop();
       await Promise.race([reconciler.idle(), pause(clock, WRITE_OUT_MS)]);
     },

@@ -24,6 +24,8 @@ export interface KubernetesApi {
   replace(path: string, body: unknown): Promise<unknown>;
   /** Server-side apply; what others own is taken over, or where `force` is false a conflict (409). */
   apply(path: string, fieldManager: string, body: unknown, options?: { force?: boolean }): Promise<unknown>;
+  /** JSON merge patch: `null` takes a field away, whoever owns it. */
+  merge(path: string, body: unknown): Promise<unknown>;
   /** With `uid` only that very object: one of the same name that was made since is left alone. */
   remove(path: string, uid?: string): Promise<void>;
   /** Events until the server ends it; throws when it is cut off. Silence is the caller's to judge. */
@@ -99,6 +101,10 @@ class Api implements KubernetesApi {
     const query = { fieldManager, force };
     // JSON is YAML too.
     return this.#json({ method: 'PATCH', path, query, body, type: 'application/apply-patch+yaml' });
+  }
+
+  merge(path: string, body: unknown): Promise<unknown> {
+    return this.#json({ method: 'PATCH', path, body, type: 'application/merge-patch+json' });
   }
 
   async remove(path: string, uid?: string): Promise<void> {

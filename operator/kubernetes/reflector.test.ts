@@ -56,6 +56,7 @@ function playedApi(): KubernetesApi {
   return {
     create: refuse,
     replace: refuse,
+    merge: refuse,
     apply: refuse,
     text: refuse,
     remove: refuse,

@@ -34,6 +34,8 @@ interface ReflectorOptions {
   path: string;
   /** What of the collection: `labelSelector`, `fieldSelector`. */
   selection?: Record<string, string>;
+  /** What of an object is kept, where its content is large and of no use; by default all of it. */
+  keep?: (object: ApiObject) => ApiObject;
   /** In metrics and logs. */
   resource: string;
   metrics: WatchMetrics;
@@ -53,6 +55,7 @@ const errorEvent = z.object({ code: z.int().default(0), message: z.string().defa
 export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #random: () => number;
+  readonly #keep: (object: ApiObject) => ApiObject;
   readonly #backoff: ReturnType<typeof backoff>;
   readonly #stop = new AbortController();
   #objects: Map<string, ApiObject> | undefined;
@@ -68,6 +71,7 @@ export class Reflector {
   constructor(options: ReflectorOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#keep = options.keep ?? ((object) => object);
     this.#backoff = backoff(BACKOFF_BASE_MS, BACKOFF_CAP_MS, this.#random);
     options.metrics.followAge(
       options.resource,
@@ -126,7 +130,7 @@ export class Reflector {
     const { api, path, selection, clock, metrics, resource } = this.#options;
     const reason = this.#relistReason;
     const { objects, version } = await listAll((at, query) => api.get(at, query), path, selection);
-    const fresh = new Map(objects.map((object) => [object.metadata.uid, object] as const));
+    const fresh = new Map(objects.map((object) => [object.metadata.uid, this.#keep(object)] as const));
     const changed = this.#objects ? differences(this.#objects, fresh) : undefined;
     metrics.relists.inc({ resource, reason });
     if (reason === 'Periodic' && changed) metrics.missed.inc({ resource }, changed);
@@ -185,7 +189,7 @@ export class Reflector {
     const changed = readOrRelist(apiObject, object);
     const { uid, resourceVersion } = changed.metadata;
     if (type === 'DELETED') this.#objects?.delete(uid);
-    else this.#objects?.set(uid, changed);
+    else this.#objects?.set(uid, this.#keep(changed));
     this.#version = resourceVersion;
     onChange();
   }

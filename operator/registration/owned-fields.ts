@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { contains } from '../../lib/contains.ts';
 import type { ApiObject } from '../kubernetes/objects.ts';
 
 type Fields = Record<string, unknown>;
@@ -43,7 +44,7 @@ export function withoutOthers(manifest: Json, object: ApiObject | undefined, man
 
 /** Whether applying the manifest would change nothing: it is all there, and we own nothing beyond it. */
 export function isApplied({ metadata, spec }: Json, object: ApiObject, manager: string): boolean {
-  return isThere({ metadata, spec }, object) && isThere(ownedPart(object, manager), { metadata, spec });
+  return contains(object, { metadata, spec }) && contains({ metadata, spec }, ownedPart(object, manager));
 }
 
 const isTree = (value: unknown): value is Fields =>
@@ -69,7 +70,7 @@ function pick(value: unknown, fields: Fields): unknown {
 /** Whether `v:"192.0.2.1"` or `k:{"uid":"x"}` means this item of a list. */
 function names(key: string, item: unknown): boolean {
   if (key.startsWith('v:')) return canonicalJson(JSON.parse(key.slice(2))) === canonicalJson(item);
-  return key.startsWith('k:') && isThere(JSON.parse(key.slice(2)), item);
+  return key.startsWith('k:') && contains(item, JSON.parse(key.slice(2)));
 }
 
 function omit(value: Json, fields: Fields): Json {
@@ -81,13 +82,4 @@ function omit(value: Json, fields: Fields): Json {
     return Object.keys(rest).length === 0 && Object.keys(inner).length > 0 ? [] : [[name, rest] as const];
   });
   return Object.fromEntries(kept);
-}
-
-/** Whether all that the first says is so in the second, which may say more. The order in lists counts for nothing. */
-function isThere(part: unknown, whole: unknown): boolean {
-  if (Array.isArray(part)) {
-    return Array.isArray(whole) && part.every((item) => whole.some((other) => isThere(item, other)));
-  }
-  if (!isTree(part)) return part === whole;
-  return isTree(whole) && Object.entries(part).every(([key, inner]) => isThere(inner, whole[key]));
 }

@@ -23,6 +23,7 @@ import {
 import { announcements } from './announcements.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 import { changedRecords, type StatusStore } from './status-files.ts';
+import { type Copies, foreignFields, Strayed } from './strayed.ts';
 
 export const FIELD_MANAGER = 'weir';
 /** Changes of one object within this are one write. */
@@ -35,6 +36,8 @@ interface KubernetesStatusOptions {
   api: KubernetesApi;
   /** Throws while another replica may be the leader. */
   mayWrite: () => void;
+  /** What the source's watches show. */
+  copies: Copies;
   clock: Clock;
   log: Log;
 }
@@ -45,11 +48,13 @@ export function kubernetesStatus(options: KubernetesStatusOptions): StatusStore 
 
 class KubernetesStatus implements StatusStore {
   readonly #options: KubernetesStatusOptions;
-  /** By uid: what the API server has, and when it was told. */
-  readonly #written = new Map<string, { digest: string; at: number }>();
+  /** By uid: what the API server has, in which version of the object, and when it was told. */
+  readonly #written = new Map<string, { digest: string; at: number; version: string }>();
+  readonly #strayed: Strayed;
 
   constructor(options: KubernetesStatusOptions) {
     this.#options = options;
+    this.#strayed = new Strayed(options.copies);
   }
 
   async load(): Promise<Statuses> {
@@ -66,9 +71,11 @@ class KubernetesStatus implements StatusStore {
 
   async save(before: Statuses, after: Statuses): Promise<void> {
     const { clock } = this.#options;
-    const changed = changedRecords(before, after).filter(
+    const fresh = changedRecords(before, after).filter(
       (record) => record.uid !== '' && this.#written.get(record.uid)?.digest !== digestOf(record),
     );
+    const strayed = this.#strayed.among(after, (uid) => this.#written.get(uid)?.version);
+    const changed = [...new Set([...fresh, ...strayed])];
     const last = Math.max(0, ...changed.map(({ uid }) => this.#written.get(uid)?.at ?? 0));
     await wait(clock, last + GATHER_MS - clock.now());
     // That a node has to revalidate is written before the end of the job that it missed. Ten thousand domains come last.
@@ -79,17 +86,23 @@ class KubernetesStatus implements StatusStore {
         if (isNew) await this.#announce(before.get(resourceKey(record.ref)), record);
       });
     }
-    for (const [key, { uid }] of before) if (!after.has(key)) this.#written.delete(uid);
+    for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
   }
 
   /** False when the object is gone, or another of its name is there now: the source will say so. */
   async #write(record: StatusRecord): Promise<boolean> {
-    const isThere = await this.#apply(record).catch((error: unknown) => {
-      if (hasStatus(error, 404)) return false;
+    const version = await this.#apply(record).catch((error: unknown) => {
+      if (hasStatus(error, 404)) return undefined;
       throw error;
     });
-    this.#written.set(record.uid, { digest: digestOf(record), at: this.#options.clock.now() });
-    return isThere;
+    const at = this.#options.clock.now();
+    this.#written.set(record.uid, { digest: digestOf(record), at, version: version ?? '' });
+    return version !== undefined;
+  }
+
+  #forget(uid: string): void {
+    this.#written.delete(uid);
+    this.#strayed.forget(uid);
   }
 
   /** News are told once; one that can't be told is in the status all the same. */
@@ -108,25 +121,26 @@ class KubernetesStatus implements StatusStore {
 
   /**
    * The uid of a `/status` is not compared by API servers, the resourceVersion is. Without it a job that was deleted and
-   * made again under its name could be called Complete for what the one before it did.
+   * made again under its name could be called Complete for what the one before it did. Resolves with the version that
+   * came of it; nothing where the object is gone.
    */
-  async #apply({ ref, uid, status }: StatusRecord): Promise<boolean> {
+  async #apply({ ref, uid, status }: StatusRecord): Promise<string | undefined> {
     const { api, mayWrite } = this.#options;
     const { kind, namespace, name } = ref;
+    const path = `${objectPath(ref)}/status`;
     for (let tries = 1; ; tries++) {
       mayWrite();
       const { metadata } = apiObject.parse(await api.get(objectPath(ref)));
-      if (metadata.uid !== uid) return false;
+      if (metadata.uid !== uid) return undefined;
       const { resourceVersion } = metadata;
       const place = { name, resourceVersion, ...(namespace !== '' && { namespace }) };
       try {
-        await api.apply(`${objectPath(ref)}/status`, FIELD_MANAGER, {
-          apiVersion: API_VERSION,
-          kind,
-          metadata: place,
-          status,
-        });
-        return true;
+        const body = { apiVersion: API_VERSION, kind, metadata: place, status };
+        const answer = apiObject.parse(await api.apply(path, FIELD_MANAGER, body));
+        const foreign = foreignFields(answer.status, status);
+        if (foreign.length === 0) return answer.metadata.resourceVersion;
+        const without = { status: Object.fromEntries(foreign.map((field) => [field, null])) };
+        return apiObject.parse(await api.merge(path, without)).metadata.resourceVersion;
       } catch (error) {
         // Someone wrote to it between the two.
         if (!hasStatus(error, 409) || tries === MAX_TRIES) throw error;
@@ -135,14 +149,14 @@ class KubernetesStatus implements StatusStore {
   }
 
   #readRecord(kind: KindName, object: ApiObject): StatusRecord | undefined {
-    const { uid, generation = 1, creationTimestamp } = object.metadata;
+    const { uid, generation = 1, creationTimestamp, resourceVersion: version } = object.metadata;
     const { status } = object;
     // The CRD's default: nobody looked at it yet.
     if (Reflect.get(Object(status), 'observedGeneration') === -1) return undefined;
     try {
       const value = { uid, generation, firstSeen: creationTimestamp, status };
       const record = parseRecord(refOfObject(kind, object), value);
-      this.#written.set(uid, { digest: digestOf(record), at: 0 });
+      this.#written.set(uid, { digest: digestOf(record), at: 0, version });
       return record;
     } catch (error) {
       const { name, namespace } = object.metadata;

@@ -1,4 +1,5 @@
 /** What the operator writes to the API: one leader by a Lease, statuses, accepted forms. */
+import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { KINDS } from '../../contract/kinds/kinds.ts';
 import { FakeClock, systemClock } from '../../lib/clock.ts';
@@ -10,6 +11,7 @@ import { type KubernetesApi, kubernetesApi } from '../../operator/kubernetes/api
 import { loadCredentials } from '../../operator/kubernetes/credentials.ts';
 import { Leadership } from '../../operator/kubernetes/leadership.ts';
 import { apiObject, collectionPath, listAll } from '../../operator/kubernetes/objects.ts';
+import { watchMetrics } from '../../operator/kubernetes/watch-metrics.ts';
 import { acceptedRevisions } from '../../operator/source/kubernetes/accepted-revisions.ts';
 import { toDocument } from '../../operator/source/kubernetes/to-document.ts';
 import { kubernetesStatus } from '../../operator/status/kubernetes-status.ts';
@@ -144,14 +146,17 @@ const kubernetesApiOf = (api: KubernetesApi): KubernetesApi => ({
   create: (...args) => api.create(...args),
   replace: (...args) => api.replace(...args),
   apply: (...args) => api.apply(...args),
+  merge: (...args) => api.merge(...args),
   remove: (...args) => api.remove(...args),
   watch: (...args) => api.watch(...args),
   close: () => api.close(),
 });
 
 describe('statuses', () => {
+  /** No watch shows anything. */
+  const copies = () => undefined;
   const store = () =>
-    kubernetesStatus({ api: proxy.api, mayWrite: () => {}, clock: systemClock, log: silentLog });
+    kubernetesStatus({ api: proxy.api, mayWrite: () => {}, copies, clock: systemClock, log: silentLog });
   const record = (uid: string, cname: string, generation = 1): StatusRecord<'CdnDomain'> => ({
     ref: { kind: 'CdnDomain', namespace: 'demo', name: 'video' },
     uid,
@@ -206,7 +211,13 @@ describe('statuses', () => {
         return proxy.api.apply(...args);
       },
     };
-    const statuses = kubernetesStatus({ api, mayWrite: () => {}, clock: systemClock, log: silentLog });
+    const statuses = kubernetesStatus({
+      api,
+      mayWrite: () => {},
+      copies,
+      clock: systemClock,
+      log: silentLog,
+    });
     await statuses.save(new Map(), moment(record(uid, 'a.example.net')));
     expect(await statusOfVideo()).toEqual({ observedGeneration: -1 });
   });
@@ -216,7 +227,13 @@ describe('statuses', () => {
     const mayWrite = () => {
       throw new Error('another replica may lead');
     };
-    const statuses = kubernetesStatus({ api: proxy.api, mayWrite, clock: systemClock, log: silentLog });
+    const statuses = kubernetesStatus({
+      api: proxy.api,
+      mayWrite,
+      copies,
+      clock: systemClock,
+      log: silentLog,
+    });
     await expect(statuses.save(new Map(), moment(record(uid, 'a.example.net')))).rejects.toThrow('may lead');
     expect(proxy.seen).toEqual([]);
   });
@@ -232,7 +249,13 @@ describe('statuses', () => {
     };
     const row = record(uid, 'a.example.net');
     const { log, lines } = countingLog();
-    const statuses = kubernetesStatus({ api: proxy.api, mayWrite: () => {}, clock: systemClock, log });
+    const statuses = kubernetesStatus({
+      api: proxy.api,
+      mayWrite: () => {},
+      copies,
+      clock: systemClock,
+      log,
+    });
     await statuses.save(new Map(), moment({ ...row, status: { ...row.status, conditions: [accepted] } }));
     expect(lines).toEqual([]);
     const text = await cluster.kubectl(['describe', 'cdn', 'video', '-n', 'demo']);
@@ -251,7 +274,14 @@ describe('statuses', () => {
 
 describe('accepted forms', () => {
   const store = () =>
-    acceptedRevisions({ api: proxy.api, namespace: 'demo', mayWrite: () => {}, log: silentLog });
+    acceptedRevisions({
+      api: proxy.api,
+      namespace: 'demo',
+      mayWrite: () => {},
+      metrics: watchMetrics(new Registry()),
+      clock: systemClock,
+      log: silentLog,
+    });
   const revisions = async () =>
     JSON.parse(await cluster.kubectl(['get', 'controllerrevisions', '-n', 'demo', '-o', 'json'])).items;
 

@@ -10,13 +10,22 @@ import { weirConfig } from '../../../contract/config/weir-config.ts';
 import { API_VERSION, GROUP } from '../../../contract/kinds/kind.ts';
 import { KINDS } from '../../../contract/kinds/kinds.ts';
 import { canonicalDigest } from '../../../lib/canonical-json.ts';
+import type { Clock } from '../../../lib/clock.ts';
 import { inParallel } from '../../../lib/in-parallel.ts';
 import type { Log } from '../../../lib/log.ts';
 import { identify } from '../../admit/identity.ts';
 import { readDocument } from '../../admit/read-document.ts';
-import { type Accepted, type AcceptedResource, refOf, resourceKey } from '../../admit/snapshot.ts';
+import {
+  type Accepted,
+  type AcceptedResource,
+  NOTHING_ACCEPTED,
+  refOf,
+  resourceKey,
+} from '../../admit/snapshot.ts';
 import { hasStatus, type KubernetesApi } from '../../kubernetes/api.ts';
-import { apiObject, collectionPath, listAll } from '../../kubernetes/objects.ts';
+import { type ApiObject, apiObject, collectionPath, listAll } from '../../kubernetes/objects.ts';
+import { Reflector } from '../../kubernetes/reflector.ts';
+import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
 import type { AcceptedStore } from '../folder/accepted-files.ts';
 import { parseStored, storedDigest, toStored } from '../stored-form.ts';
 import { toDocument } from './to-document.ts';
@@ -24,6 +33,7 @@ import { toDocument } from './to-document.ts';
 const REVISIONS = '/apis/apps/v1/controllerrevisions';
 /** Its value is the kind, or `weir.yaml`. */
 const LABEL = `${GROUP}/accepted`;
+const SELECTION = { labelSelector: LABEL };
 /** Ten thousand domains that were never seen before are written in seconds, and the API server has time for others. */
 const WRITES_AT_ONCE = 16;
 
@@ -33,6 +43,8 @@ interface AcceptedRevisionsOptions {
   namespace: string;
   /** Throws while another replica may be the leader. */
   mayWrite: () => void;
+  metrics: WatchMetrics;
+  clock: Clock;
   log: Log;
 }
 
@@ -93,14 +105,23 @@ export async function listAccepted({
   return { accepted: { config, resources }, kept };
 }
 
-export function acceptedRevisions(options: AcceptedRevisionsOptions): AcceptedStore {
+export interface KeptRevisions extends AcceptedStore {
+  /** Sees to it, from now on, that what was saved stays there: one that somebody deletes is written again. */
+  guard(): () => Promise<void>;
+}
+
+export function acceptedRevisions(options: AcceptedRevisionsOptions): KeptRevisions {
   return new AcceptedRevisions(options);
 }
 
-class AcceptedRevisions implements AcceptedStore {
+class AcceptedRevisions implements KeptRevisions {
   readonly #options: AcceptedRevisionsOptions;
   /** By `resourceKey`, and CONFIG. */
   readonly #kept = new Map<string, Kept>();
+  #saved: Accepted | undefined;
+  /** Paths that the watch has shown: only what was seen can be missed. */
+  #shown = new Set<string>();
+  #queue: Promise<void> = Promise.resolve();
 
   constructor(options: AcceptedRevisionsOptions) {
     this.#options = options;
@@ -115,7 +136,45 @@ class AcceptedRevisions implements AcceptedStore {
     return { config, resources };
   }
 
-  async save({ config, resources }: Accepted): Promise<void> {
+  save(accepted: Accepted): Promise<void> {
+    this.#saved = accepted;
+    const saving = this.#queue.then(() => this.#save(accepted));
+    this.#queue = saving.catch(() => {});
+    return saving;
+  }
+
+  guard(): () => Promise<void> {
+    const reflector = new Reflector({
+      ...this.#options,
+      path: REVISIONS,
+      selection: SELECTION,
+      resource: 'controllerrevisions',
+      // The forms themselves are in memory once already.
+      keep: ({ metadata }) => ({ metadata }),
+    });
+    reflector.start(() => this.#lookForLosses([...(reflector.objects()?.values() ?? [])].map(pathOf)));
+    return () => reflector.stop();
+  }
+
+  #lookForLosses(paths: readonly string[]): void {
+    const there = new Set(paths);
+    const { config, resources } = this.#saved ?? NOTHING_ACCEPTED;
+    const isWanted = (key: string) => (key === CONFIG ? config !== undefined : resources.has(key));
+    const lost = [...this.#kept].filter(
+      ([key, { paths: kept }]) =>
+        isWanted(key) && kept.some((path) => this.#shown.has(path) && !there.has(path)),
+    );
+    this.#shown = there;
+    if (lost.length === 0 || !this.#saved) return;
+    for (const [key] of lost) this.#kept.delete(key);
+    const { log } = this.#options;
+    log.warn({ resources: lost.map(([key]) => key) }, 'accepted forms were deleted, and are written again');
+    this.save(this.#saved).catch((error: unknown) =>
+      log.error({ err: error }, 'accepted forms that were deleted are not written; the next change does it'),
+    );
+  }
+
+  async #save({ config, resources }: Accepted): Promise<void> {
     if (config) await this.#saveForm(CONFIG, canonicalDigest(config), () => this.#configRevision(config));
     await inParallel(resources, WRITES_AT_ONCE, async ([key, form]) => {
       if (form.resource.kind === 'PurgeJob') return;
@@ -179,9 +238,9 @@ class AcceptedRevisions implements AcceptedStore {
     };
   }
 
-  #remember(key: string, digest: string, { revision, metadata }: ControllerRevision): void {
-    const path = `/apis/apps/v1/namespaces/${metadata.namespace ?? ''}/controllerrevisions/${metadata.name}`;
-    this.#kept.set(key, { digest, revision, paths: [...(this.#kept.get(key)?.paths ?? []), path] });
+  #remember(key: string, digest: string, row: ControllerRevision): void {
+    const paths = [...(this.#kept.get(key)?.paths ?? []), pathOf(row)];
+    this.#kept.set(key, { digest, revision: row.revision, paths });
   }
 
   async #remove(paths: readonly string[]): Promise<void> {
@@ -202,6 +261,10 @@ class AcceptedRevisions implements AcceptedStore {
       return begun && candidate ? [identify(candidate, undefined, object.metadata.creationTimestamp)] : [];
     });
   }
+}
+
+function pathOf({ metadata: { namespace = '', name } }: ApiObject): string {
+  return `/apis/apps/v1/namespaces/${namespace}/controllerrevisions/${name}`;
 }
 
 interface Fresh {

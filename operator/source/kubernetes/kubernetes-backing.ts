@@ -54,12 +54,13 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
   leadership.start();
   const metrics = watchMetrics(options.metrics);
   const source = kubernetesSource({ api, config, metrics, clock, log });
+  const accepted = acceptedRevisions({ api, namespace, mayWrite, metrics, clock, log });
   let stopped = false;
   return {
     source,
     stores: {
-      accepted: acceptedRevisions({ api, namespace, mayWrite, log }),
-      status: kubernetesStatus({ api, mayWrite, clock, log }),
+      accepted,
+      status: kubernetesStatus({ api, mayWrite, copies: (kind) => source.objects(kind), clock, log }),
       epoch: leadership.epoch,
     },
     secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),
@@ -69,7 +70,7 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
     },
     reviewToken: tokenReview(api),
     expire: (ref, uid) => void removeJob(objectPath(ref), uid, { api, clock, log, isGivenUp: () => stopped }),
-    register(inForce) {
+    lead(inForce) {
       const registrar = new Registrar({
         ...inForce,
         api,
@@ -82,7 +83,8 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
         log,
       });
       registrar.start();
-      return () => registrar.stop();
+      const stopGuarding = accepted.guard();
+      return async () => void (await Promise.all([registrar.stop(), stopGuarding()]));
     },
     election: leadership,
     async stop() {
