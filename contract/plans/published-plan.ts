@@ -1,6 +1,7 @@
 /** A plan as it travels and as it lies on an agent's disk: content, digest, revision, and `since` of its domains. */
 import { z } from 'zod';
 import { canonicalDigest, canonicalJson, sha256Hex } from '../../lib/canonical-json.ts';
+import { memo } from '../../lib/memo.ts';
 import { edgePlan } from './edge-plan.ts';
 import { revision } from './revision.ts';
 import { routingPlan } from './routing-plan.ts';
@@ -44,15 +45,10 @@ export function planDigest(plan: object): string {
 
 /**
  * Parts are values that nobody changes, and one plan passes those on to the next that did not change: each is hashed
- * once, however many plans it is part of. The cache holds none that is not held elsewhere.
+ * once, however many plans it is part of.
  */
-const partDigests = new WeakMap<object, string>();
+const digestOnce = memo<object, string>(canonicalDigest);
 
 export function partDigest(part: unknown): string {
-  if (part === null || typeof part !== 'object') return canonicalDigest(part);
-  const known = partDigests.get(part);
-  if (known !== undefined) return known;
-  const digest = canonicalDigest(part);
-  partDigests.set(part, digest);
-  return digest;
+  return part !== null && typeof part === 'object' ? digestOnce(part) : canonicalDigest(part);
 }

@@ -2,6 +2,7 @@
 import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
 import { InvalidPlan } from '../../contract/plans/invalid-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
+import { memo } from '../../lib/memo.ts';
 import { normalPath } from '../request/target.ts';
 import { type CompiledRule, compileRules } from './rule.ts';
 
@@ -43,14 +44,8 @@ export function servePlan(
   return { revision, byHost, byUid };
 }
 
-/** A domain is prepared once, however many plans it is in. The cache holds none that is not held elsewhere. */
-const prepared = new WeakMap<EdgeDomain, ServedDomain>();
-
-function serveDomain(domain: EdgeDomain): ServedDomain {
-  const served = prepared.get(domain) ?? prepareDomain(domain);
-  prepared.set(domain, served);
-  return served;
-}
+/** A domain is prepared once, however many plans it is in. */
+const serveDomain = memo<EdgeDomain, ServedDomain>(prepareDomain);
 
 function prepareDomain(domain: EdgeDomain): ServedDomain {
   const { uid, namespace, name, hostnames, origin, rules } = domain;

@@ -7,10 +7,11 @@
  * Bad input never breaks what works: a refused resource stays in force as it was, everything else goes on.
  */
 import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
-import type { CdnDomain, Resource } from '../../contract/kinds/kinds.ts';
+import type { CdnDomain, EdgeNode, Resource } from '../../contract/kinds/kinds.ts';
 import { formatRef } from '../../contract/kinds/metadata.ts';
 import { partDigest } from '../../contract/plans/published-plan.ts';
 import type { Problem } from '../../contract/problem.ts';
+import { memo, memoWith } from '../../lib/memo.ts';
 import type { Loaded, SourceDocument } from '../source/source.ts';
 import { type Claimant, hostnamesOf, lostClaims } from './hostnames.ts';
 import { identify } from './identity.ts';
@@ -62,7 +63,7 @@ function admission(
   observed: Observed,
   quarantined: Admission['quarantined'],
 ): Admission {
-  const snapshot = snapshotOf([...accepted.resources.values()].map(({ resource }) => resource));
+  const snapshot = snapshotOf(accepted.resources);
   return {
     config: accepted.config,
     snapshot,
@@ -87,6 +88,9 @@ function withoutReplaced(resources: Accepted['resources'], observed: Observed): 
   return observed.size === 0 ? resources : new Map([...resources].filter((row) => !isReplaced(row)));
 }
 
+/** Settings that did not change are read once, and stay the very same: much depends on them. */
+const readConfig = memo(({ value }: SourceDocument) => weirConfig.safeParse(value));
+
 function admitConfig(
   document: SourceDocument | undefined,
   before: WeirConfig | undefined,
@@ -102,7 +106,7 @@ function admitConfig(
     problems.push({ file: document.file, line, path: '', reason: 'SyntaxError', message });
     return before;
   }
-  const parsed = weirConfig.safeParse(document.value);
+  const parsed = readConfig(document);
   if (parsed.success) return parsed.data;
   problems.push(...problemsOf(weirConfig, parsed.error, document));
   return before;
@@ -227,15 +231,23 @@ function settleReferences(
   }
 }
 
+/** Domains and nodes are checked against the settings alone: once, while those stay. */
+const domainFaults = memoWith((resource: CdnDomain, config: WeirConfig) =>
+  CHECKS.CdnDomain.flatMap((check) => check(resource, { config, domain: () => undefined })),
+);
+const nodeFaults = memoWith((resource: EdgeNode, config: WeirConfig) =>
+  CHECKS.EdgeNode.flatMap((check) => check(resource, { config, domain: () => undefined })),
+);
+
 function faultsOf(resource: Resource, around: Surroundings): Fault[] {
-  if (isKind(resource, 'CdnDomain')) return CHECKS.CdnDomain.flatMap((check) => check(resource, around));
-  if (isKind(resource, 'EdgeNode')) return CHECKS.EdgeNode.flatMap((check) => check(resource, around));
+  if (isKind(resource, 'CdnDomain')) return domainFaults(resource, around.config);
+  if (isKind(resource, 'EdgeNode')) return nodeFaults(resource, around.config);
   return isKind(resource, 'PurgeJob') ? CHECKS.PurgeJob.flatMap((check) => check(resource, around)) : [];
 }
 
 /**
- * Refuses domains that lose a hostname until nobody does; gives the claims that lost, by who keeps. Each round takes a new form back to the accepted one, or an
- * accepted one out, so it ends.
+ * Refuses domains that lose a hostname until nobody does; gives the claims that lost, by who keeps. Each round takes a
+ * new form back to the accepted one, or an accepted one out, so it ends.
  */
 function settleHostnames(
   contenders: Map<string, Contender>,
@@ -243,7 +255,7 @@ function settleHostnames(
   problems: Problem[],
 ): Map<string, Claim[]> {
   const contested = new Map<string, Claim[]>();
-  for (;;) {
+  while (claimedTwice(contenders)) {
     const keys = new Map<Claimant, string>();
     for (const [key, contender] of contenders) {
       const domain = domainOf(contender);
@@ -269,6 +281,20 @@ function settleHostnames(
       refuse(contenders, key, contender, accepted);
     }
   }
+  return contested;
+}
+
+/** Who has which is only worked out where two want one: mostly nobody does. */
+function claimedTwice(contenders: ReadonlyMap<string, Contender>): boolean {
+  const claimed = new Set<string>();
+  for (const contender of contenders.values()) {
+    const domain = domainOf(contender);
+    for (const hostname of domain ? hostnamesOf(domain) : []) {
+      if (claimed.has(hostname)) return true;
+      claimed.add(hostname);
+    }
+  }
+  return false;
 }
 
 /** Back to the last accepted form; out, when that is the one refused or there is none. */
@@ -295,8 +321,8 @@ function hostnamePath({ spec }: CdnDomain, hostname: string): PropertyKey[] {
     : ['spec', 'aliases', spec.aliases?.indexOf(hostname) ?? 0];
 }
 
-function snapshotOf(resources: Resource[]) {
-  const sorted = resources.sort((a, b) => (resourceKey(refOf(a)) < resourceKey(refOf(b)) ? -1 : 1));
+function snapshotOf(resources: Accepted['resources']) {
+  const sorted = [...resources].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { resource }]) => resource);
   return {
     domains: sorted.filter((resource) => isKind(resource, 'CdnDomain')),
     nodes: sorted.filter((resource) => isKind(resource, 'EdgeNode')),

@@ -6,6 +6,7 @@ import { KINDS, type SpecOf } from '../../contract/kinds/kinds.ts';
 import { manifestSchema, type ObjectRef, SERVER_KEYS } from '../../contract/kinds/metadata.ts';
 import { dnsLabel } from '../../contract/kinds/scalars.ts';
 import { formatPath, type Problem, shownValue } from '../../contract/problem.ts';
+import { memo } from '../../lib/memo.ts';
 import type { SourceDocument } from '../source/source.ts';
 
 /** A manifest that its own schema accepts; whether it fits the others is seen later. */
@@ -31,7 +32,10 @@ const SCHEMAS = {
   PurgeJob: manifestSchema(KINDS.PurgeJob),
 };
 
-export function readDocument(document: SourceDocument): Reading {
+/** A document that did not change is read once: a source hands over the same one. */
+export const readDocument = memo(read);
+
+function read(document: SourceDocument): Reading {
   const { syntaxError, value, file } = document;
   if (syntaxError) {
     const problem: Problem = {

@@ -11,6 +11,7 @@ import type { EdgeNode } from '../../contract/kinds/kinds.ts';
 import { type LabelSelector, selects } from '../../contract/kinds/label-selector.ts';
 import { type CandidateSet, NO_REGION, type Tier } from '../../contract/plans/routing-plan.ts';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
+import { memoWith } from '../../lib/memo.ts';
 
 export interface CandidateSets {
   /** The id of the set of a domain, or of its shift to some nodes; the set is made when it is first asked for. */
@@ -33,15 +34,16 @@ const POLICIES: Record<Routing['policy'], (region: string, choice: Choice) => Ti
 };
 
 export function candidateSets(all: readonly EdgeNode[], config: WeirConfig): CandidateSets {
-  const edges = all.filter(({ spec }) => spec.tier === 'Edge');
-  const byChoice = new Map<string, string>();
-  const sets = new Map<string, CandidateSet>();
+  const { edges, byChoice } = choicesAmong(all, config);
+  const used = new Set<CandidateSet>();
   return {
     idFor(routing, shiftedTo) {
-      const { policy, order, overrides } = routing;
-      const key = canonicalDigest({ policy, order, overrides, nodes: routing.nodes ?? {}, shiftedTo });
+      const key = choiceKey(routing, shiftedTo);
       const known = byChoice.get(key);
-      if (known !== undefined) return known;
+      if (known !== undefined) {
+        used.add(known);
+        return known.id;
+      }
       const nodes = edges.filter(
         ({ metadata: { labels } }) => selects(routing.nodes, labels) && selects(shiftedTo, labels),
       );
@@ -51,13 +53,38 @@ export function candidateSets(all: readonly EdgeNode[], config: WeirConfig): Can
         tiers: eachNodeOnce(shiftedTo ? shiftTiers(region, choice) : ordinaryTiers(region, choice)),
       }));
       const id = canonicalDigest(regions).slice(0, 16);
-      byChoice.set(key, id);
-      sets.set(id, { id, regions });
+      const set = [...byChoice.values()].find((other) => other.id === id) ?? { id, regions };
+      byChoice.set(key, set);
+      used.add(set);
       return id;
     },
-    all: () => [...sets.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    all: () => [...used].sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
 }
+
+interface Choices {
+  nodes: readonly EdgeNode[];
+  config: WeirConfig;
+  edges: readonly EdgeNode[];
+  /** The sets that were made among these nodes. */
+  byChoice: Map<string, CandidateSet>;
+}
+
+/** Nodes change seldom: what was chosen among the same ones by the same settings is not chosen again. */
+let last: Choices | undefined;
+
+function choicesAmong(nodes: readonly EdgeNode[], config: WeirConfig): Choices {
+  const isSame = last?.config === config && last.nodes.length === nodes.length;
+  if (last && isSame && last.nodes.every((node, index) => node === nodes[index])) return last;
+  last = { nodes, config, edges: nodes.filter(({ spec }) => spec.tier === 'Edge'), byChoice: new Map() };
+  return last;
+}
+
+/** Domains with equal keys choose alike. */
+const choiceKey = memoWith((routing: Routing, shiftedTo: LabelSelector | undefined) => {
+  const { policy, order, overrides, nodes = {} } = routing;
+  return canonicalDigest({ policy, order, overrides, nodes, shiftedTo });
+});
 
 function regionNames({ regions }: WeirConfig): string[] {
   return regions.length === 0 ? [NO_REGION] : regions.map(({ name }) => name).sort();

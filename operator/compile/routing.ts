@@ -10,6 +10,7 @@ import {
   type Shift,
 } from '../../contract/plans/routing-plan.ts';
 import { durationMs, durationSeconds } from '../../lib/duration.ts';
+import { memo } from '../../lib/memo.ts';
 import { hostnamesOf } from '../admit/hostnames.ts';
 import { intervalStarts } from '../admit/shifts.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
@@ -20,26 +21,41 @@ export function compileRouting({ domains, nodes }: Snapshot, config: WeirConfig)
   const sets = candidateSets(nodes, config);
   const defaultZone = config.zones[0]?.name ?? '';
   const rows = domains.map((domain) => routingDomain(domain, defaultZone, sets));
-  return {
-    zones: config.zones.map(routingZone),
-    rateLimit: routingRateLimit(config.rateLimit),
-    regions: config.regions
-      .map(({ name, members: { countries, subdivisions, asns, cidrs } }) => ({
-        name,
-        countries: [...countries].sort(),
-        subdivisions: [...subdivisions].sort(),
-        asns: [...asns].sort((a, b) => a - b),
-        cidrs: [...cidrs].sort(),
-      }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
-    defaultRegion: config.defaultRegion ?? NO_REGION,
-    nodes: nodes.map(routingNode),
-    candidateSets: sets.all(),
-    domains: rows,
-  };
+  return { ...settingsOf(config), nodes: nodes.map(routingNode), candidateSets: sets.all(), domains: rows };
 }
 
+/** What stands in weir.yaml alone: the very same while that stays. */
+const settingsOf = memo((config: WeirConfig) => ({
+  zones: config.zones.map(routingZone),
+  rateLimit: routingRateLimit(config.rateLimit),
+  regions: config.regions
+    .map(({ name, members: { countries, subdivisions, asns, cidrs } }) => ({
+      name,
+      countries: [...countries].sort(),
+      subdivisions: [...subdivisions].sort(),
+      asns: [...asns].sort((a, b) => a - b),
+      cidrs: [...cidrs].sort(),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  defaultRegion: config.defaultRegion ?? NO_REGION,
+}));
+
+/** The row of a domain as it was made last; the very same while the domain and where it leads stay. */
+const lastRows = new WeakMap<CdnDomain, RoutingDomain>();
+
 function routingDomain(domain: CdnDomain, defaultZone: string, sets: CandidateSets): RoutingDomain {
+  const before = lastRows.get(domain);
+  const set = sets.idFor(domain.spec.routing);
+  const shifts = routingShifts(domain.spec.routing, sets);
+  const sameShifts = before?.shifts.every((shift, index) => shift.set === shifts[index]?.set);
+  if (before && before.set === set && sameShifts && before.zone === (domain.spec.zone ?? defaultZone))
+    return before;
+  const row = { ...routingRow(domain, defaultZone), set, shifts };
+  lastRows.set(domain, row);
+  return row;
+}
+
+function routingRow(domain: CdnDomain, defaultZone: string): Omit<RoutingDomain, 'set' | 'shifts'> {
   const { metadata, spec } = domain;
   const { uid, namespace, name } = metadata;
   const zone = spec.zone ?? defaultZone;
@@ -55,8 +71,6 @@ function routingDomain(domain: CdnDomain, defaultZone: string, sets: CandidateSe
     ttl: durationSeconds(ttl),
     minTtl: minTtlOf(spec.routing),
     answers,
-    set: sets.idFor(spec.routing),
-    shifts: routingShifts(spec.routing, sets),
   };
 }
 
@@ -80,7 +94,7 @@ export function cnameOf({ metadata, spec }: CdnDomain, defaultZone: string): str
   return `${metadata.name}.${metadata.namespace}.${spec.zone ?? defaultZone}`;
 }
 
-function routingNode({ metadata, spec }: EdgeNode): RoutingNode {
+const routingNode = memo(({ metadata, spec }: EdgeNode): RoutingNode => {
   const { protocol, path, interval, timeout, failureThreshold, successThreshold } = spec.healthCheck;
   return {
     name: metadata.name,
@@ -99,4 +113,4 @@ function routingNode({ metadata, spec }: EdgeNode): RoutingNode {
       successThreshold,
     },
   };
-}
+});

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { KindName } from '../../contract/kinds/kind.ts';
 import { KINDS, type Resource, type SpecOf } from '../../contract/kinds/kinds.ts';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
+import { memo } from '../../lib/memo.ts';
 import type { AcceptedResource } from '../admit/snapshot.ts';
 
 const labels = z.record(z.string(), z.string());
@@ -48,6 +49,4 @@ function readResource({ kind, metadata, spec }: z.infer<typeof storedResource>):
   return { kind, metadata, spec: KINDS[kind].spec.parse(spec) as SpecOf[KindName] };
 }
 
-export function storedDigest(form: AcceptedResource): string {
-  return canonicalDigest(toStored(form));
-}
+export const storedDigest = memo((form: AcceptedResource): string => canonicalDigest(toStored(form)));

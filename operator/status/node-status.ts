@@ -2,27 +2,43 @@
 
 import type { ForcedState } from '../../contract/plans/node-table.ts';
 import { compareRevisions, formatRevision, type Revision } from '../../contract/plans/revision.ts';
-import type { DecideState, NodeState } from '../decide/state.ts';
+import type { DecideState, DnsServerState, NodeState } from '../decide/state.ts';
 import { fails, holds, ready, unknown, type Verdict } from './verdict.ts';
 
 /** What a spec may have; a dns-server may still tell of those that it had before. */
 const MOST_ADDRESSES = 8;
 
+/** The views that a connected dns-server has of a node. */
+type Views = DnsServerState['health'];
+
+export interface NodeHealth {
+  viewsOf(node: string): Views;
+  /** The same as text: whether it is as before. */
+  textOf(node: string): string;
+}
+
+/** What all connected dns-servers see, by node. */
+export function healthOf({ dnsServers }: DecideState): NodeHealth {
+  const rows = [...dnsServers.values()].flatMap(({ connected, health }) => (connected ? health : []));
+  const byNode = Map.groupBy(rows, ({ node }) => node);
+  const viewsOf = (node: string) => byNode.get(node) ?? [];
+  return { viewsOf, textOf: (node) => JSON.stringify(viewsOf(node)) };
+}
+
 interface NodeInput {
-  name: string;
+  node: NodeState | undefined;
   acceptance: Verdict;
   schedulable: boolean;
   /** Of the edge plan that is out. */
   published: Revision | undefined;
-  state: DecideState;
+  views: Views;
 }
 
-export function nodeVerdicts({ name, acceptance, schedulable, published, state }: NodeInput): Verdict[] {
-  const node = state.nodes.get(name);
+export function nodeVerdicts({ node, acceptance, schedulable, published, views }: NodeInput): Verdict[] {
   const parts = [
     acceptance,
     connectedVerdict(node),
-    node?.forced ? forcedVerdict(node.forced) : healthyVerdict(name, state),
+    node?.forced ? forcedVerdict(node.forced) : healthyVerdict(views),
     upToDateVerdict(node, published),
   ];
   const admitted = admittedVerdict(node, schedulable);
@@ -35,16 +51,8 @@ function connectedVerdict(node: NodeState | undefined): Verdict {
     : fails('Connected', 'NotConnected', 'holds no stream to the operator; it may be serving all the same');
 }
 
-/** The views that connected dns-servers have of a node. */
-function viewsOf(name: string, { dnsServers }: DecideState) {
-  return [...dnsServers.values()]
-    .filter(({ connected }) => connected)
-    .flatMap(({ health }) => health.filter(({ node }) => node === name));
-}
-
 /** Addresses that more than half of those views have as down, with what one of them says. */
-export function unhealthyAddresses(name: string, state: DecideState): { address: string; detail: string }[] {
-  const views = viewsOf(name, state);
+export function unhealthyAddresses(views: Views): { address: string; detail: string }[] {
   const down = views.flatMap(({ addresses }) => addresses.filter(({ healthy }) => !healthy));
   const rows = new Map(down.map(({ address, detail }) => [address, detail]));
   return [...rows]
@@ -55,8 +63,7 @@ export function unhealthyAddresses(name: string, state: DecideState): { address:
 }
 
 /** The view of the connected dns-servers: the majority decides, where any has one. */
-function healthyVerdict(name: string, state: DecideState): Verdict {
-  const views = viewsOf(name, state);
+function healthyVerdict(views: Views): Verdict {
   if (views.length === 0) return unknown('Healthy', 'NotProbed', 'no connected dns-server probes it yet');
   const down = views.filter(({ addresses }) => addresses.every(({ healthy }) => !healthy));
   if (down.length * 2 <= views.length) return holds('Healthy', 'Healthy', 'answers its health checks');

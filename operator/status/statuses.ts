@@ -11,8 +11,9 @@ import { type Admission, isKind, refOf, resourceKey } from '../admit/snapshot.ts
 import type { DecideState, NodeState } from '../decide/state.ts';
 import type { Publication } from '../publish/publication.ts';
 import { domainVerdicts } from './domain-status.ts';
+import { type Fleet, fleetOf } from './fleet.ts';
 import { jobCounts, jobVerdicts, refusedJobVerdicts } from './job-status.ts';
-import { nodeVerdicts, unhealthyAddresses } from './node-status.ts';
+import { healthOf, type NodeHealth, nodeVerdicts, unhealthyAddresses } from './node-status.ts';
 import { type Statuses, type StatusRecord, statusOf } from './record.ts';
 import { accepted, fails, toConditions, type Verdict } from './verdict.ts';
 
@@ -33,6 +34,7 @@ export function statuses(input: StatusInput): Statuses {
   const routed = input.publication.routing?.plan.domains ?? [];
   // Looked up by each of ten thousand domains.
   const cnames = new Map(routed.map(({ uid, cname }) => [uid, cname] as const));
+  const around = { ...input, cnames, fleet: fleetOf(input.state), health: healthOf(input.state) };
   const records = new Map<string, StatusRecord>();
   for (const [key, { resource, current }] of admission.accepted.resources) {
     const own = problems.get(key) ?? [];
@@ -41,14 +43,63 @@ export function statuses(input: StatusInput): Statuses {
     const acceptance = accepted(faults, true, admission.contested?.get(key));
     // People compare what was observed with the generation of the manifest that they see, refused or not.
     const generation = admission.observed?.get(key)?.generation ?? resource.metadata.generation;
-    const status = statusFor(resource, generation, acceptance, { ...input, cnames });
-    records.set(key, record(resource, generation, status, before.get(key)));
+    const old = before.get(key);
+    const looks = looksAt(resource, { key, generation, acceptance }, around);
+    const fresh = () => {
+      const status = statusFor(resource, generation, acceptance, around);
+      return record(resource, generation, status, old);
+    };
+    records.set(key, unlessSeen(old, looks, fresh));
   }
   for (const [key, own] of problems) {
     const ref = own[0]?.ref;
     if (ref && !records.has(key)) records.set(key, refusedRecord(ref, own, input));
   }
   return records;
+}
+
+interface Around extends StatusInput {
+  /** By uid. */
+  cnames: ReadonlyMap<string, string>;
+  fleet: Fleet;
+  health: NodeHealth;
+}
+
+/** All that a status is made of, but for the record before it. Of jobs there are few: those are made each time. */
+function looksAt(
+  resource: Resource,
+  { key, generation, acceptance }: { key: string; generation: number; acceptance: Verdict },
+  { admission, publication, cnames, fleet, state, health }: Around,
+): readonly unknown[] | undefined {
+  const { uid, name } = resource.metadata;
+  const own = [resource, generation, acceptance.reason, acceptance.message, admission.quarantined.get(key)];
+  if (isKind(resource, 'CdnDomain')) {
+    const history = publication.history.get(uid);
+    if (!history) return [...own, history];
+    const [programmed, routed] = [fleet.programmed(history.changed), fleet.routed(history.routed)];
+    return [...own, history, cnames.get(uid), programmed.reason, programmed.message, routed.message];
+  }
+  if (isKind(resource, 'EdgeNode')) {
+    return [...own, state.nodes.get(name), publication.edge?.revision, health.textOf(name)];
+  }
+  return undefined;
+}
+
+/** What each record was made from. A record is a value, and so is all that it was made from. */
+const madeFrom = new WeakMap<StatusRecord, readonly unknown[]>();
+
+/** The record itself where all that it was made from is still the same. */
+function unlessSeen(
+  old: StatusRecord | undefined,
+  looks: readonly unknown[] | undefined,
+  fresh: () => StatusRecord,
+): StatusRecord {
+  const before = old && madeFrom.get(old);
+  if (old && looks && before?.length === looks.length && before.every((value, at) => value === looks[at]))
+    return old;
+  const made = fresh();
+  if (looks) madeFrom.set(made, looks);
+  return made;
 }
 
 function problemsByResource(problems: readonly Problem[]): Map<string, Problem[]> {
@@ -68,24 +119,27 @@ function statusFor(
   resource: Resource,
   generation: number,
   acceptance: Verdict,
-  input: StatusInput & { cnames: ReadonlyMap<string, string> },
+  input: Around,
 ): StatusOf[KindName] {
   const { uid, name } = resource.metadata;
-  const { publication, state, admission, before, now, cnames } = input;
+  const { publication, state, admission, before, now, cnames, fleet, health } = input;
   const old = before.get(resourceKey(refOf(resource)));
   const conditions = (verdicts: Verdict[]) =>
     toConditions(old?.status.conditions, verdicts, generation, new Date(now).toISOString());
 
   if (isKind(resource, 'CdnDomain')) {
+    const history = publication.history.get(uid);
     const { verdicts, cname } = domainVerdicts({
       acceptance,
       generation,
-      history: publication.history.get(uid),
+      fleet: history && {
+        programmed: fleet.programmed(history.changed),
+        routed: fleet.routed(history.routed),
+      },
       cname: cnames.get(uid),
-      state,
       before: statusOf(old, 'CdnDomain'),
     });
-    const since = publication.history.get(uid)?.since;
+    const since = history?.since;
     return {
       observedGeneration: generation,
       ...(cname !== undefined && { cname }),
@@ -99,7 +153,8 @@ function statusFor(
     const { schedulable } = resource.spec;
     const published = publication.edge?.revision;
     const acked = node?.known ? node.acked : undefined;
-    const unhealthy = unhealthyAddresses(name, state);
+    const views = health.viewsOf(name);
+    const unhealthy = unhealthyAddresses(views);
     return {
       observedGeneration: generation,
       ...(acked && { acked }),
@@ -108,7 +163,7 @@ function statusFor(
       ...(node && node.load.weight < 1 && { weightPercent: Math.round(node.load.weight * 100) }),
       ...forcedStatus(node),
       ...quarantinedStatus(resourceKey(refOf(resource)), input),
-      conditions: conditions(nodeVerdicts({ name, acceptance, schedulable, published, state })),
+      conditions: conditions(nodeVerdicts({ node, acceptance, schedulable, published, views })),
     };
   }
   const job = state.jobs.get(uid);

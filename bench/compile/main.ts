@@ -1,0 +1,125 @@
+/**
+ * What the operator's pure steps cost, whole and after one edit: from manifests to plans, tables and statuses.
+ *
+ *     node bench/compile/main.ts [--domains 10000] [--nodes 1000] [--rounds 5]
+ */
+import { parseArgs } from 'node:util';
+import { admit } from '../../operator/admit/admit.ts';
+import { type Accepted, NOTHING_ACCEPTED } from '../../operator/admit/snapshot.ts';
+import { compile } from '../../operator/compile/compile.ts';
+import { decide } from '../../operator/decide/decide.ts';
+import { initialState } from '../../operator/decide/state.ts';
+import { PlanLines } from '../../operator/publish/plan-lines.ts';
+import { publish, startPublication } from '../../operator/publish/publication.ts';
+import { toDocument } from '../../operator/source/kubernetes/to-document.ts';
+import { storedDigest } from '../../operator/source/stored-form.ts';
+import type { Statuses } from '../../operator/status/record.ts';
+import { statuses } from '../../operator/status/statuses.ts';
+import { apiObjectOf, domainManifest, nodeManifest, settingsDocument } from './fleet.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    domains: { type: 'string', default: '10000' },
+    nodes: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '5' },
+  },
+});
+const [domains, nodes, rounds] = [options.domains, options.nodes, options.rounds].map(Number);
+
+const AT = '2026-11-22T04:00:00Z';
+const objects = [
+  ...Array.from({ length: domains ?? 0 }, (_, index) => ({
+    kind: 'CdnDomain' as const,
+    object: apiObjectOf(domainManifest(index)),
+  })),
+  ...Array.from({ length: nodes ?? 0 }, (_, index) => ({
+    kind: 'EdgeNode' as const,
+    object: apiObjectOf(nodeManifest(index)),
+  })),
+];
+
+let accepted: Accepted = NOTHING_ACCEPTED;
+let publication = startPublication(1, new Map(), 'run');
+let state = initialState({ nodes: new Map(), jobs: new Map() });
+let written: Statuses = new Map();
+let now = Date.parse(AT);
+const lines = new PlanLines();
+
+/** Milliseconds by stage, in order. */
+type Stages = Map<string, number>;
+
+/** One pass of everything that follows a change, as the reconciler does it. */
+function pass(): Stages {
+  const stages: Stages = new Map();
+  const timed = <T>(name: string, step: () => T): T => {
+    const start = performance.now();
+    const result = step();
+    stages.set(name, (stages.get(name) ?? 0) + performance.now() - start);
+    return result;
+  };
+  now += 1_000;
+  const documents = timed('documents', () => objects.map(({ kind, object }) => toDocument(kind, object)));
+  const admission = timed('admit', () => admit({ at: AT, config: settingsDocument, documents }, accepted));
+  accepted = admission.accepted;
+  const { snapshot, config } = admission;
+  if (!config) throw new Error('the settings were refused');
+  timed('accepted forms', () => {
+    for (const form of accepted.resources.values()) storedDigest(form);
+  });
+  timed('decide', () => {
+    state = decide(state, { type: 'snapshot', snapshot }, now).state;
+  });
+  const compiled = timed('compile', () => compile(snapshot, config));
+  const before = publication.edge;
+  publication = timed('publish', () => publish(publication, compiled));
+  const { edge } = publication;
+  timed('line', () => edge && lines.lineFor(edge, before && { digest: before.digest, run: before.run }, 2));
+  written = timed('status', () => statuses({ admission, publication, state, before: written, now }));
+  return stages;
+}
+
+/** Every node connects and acks the plan. */
+function ackAll(): number {
+  const held = publication.edge?.revision ?? { epoch: 0, seq: 0 };
+  const start = performance.now();
+  for (let index = 0; index < (nodes ?? 0); index++) {
+    const report = { type: 'ack', revision: held } as const;
+    state = decide(state, { type: 'report', role: 'edge', node: `edge-${index}`, report }, now).state;
+  }
+  return performance.now() - start;
+}
+
+const median = (values: readonly number[]) =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+const total = (stages: Stages) => [...stages.values()].reduce((sum, ms) => sum + ms, 0);
+
+const whole = pass();
+for (let index = 0; index < (nodes ?? 0); index++) {
+  const held = { epoch: 0, seq: 0 };
+  state = decide(state, { type: 'connect', role: 'edge', node: `edge-${index}`, held }, now).state;
+}
+ackAll();
+pass();
+const edits: Stages[] = [];
+const acks: number[] = [];
+for (let round = 0; round < (rounds ?? 1); round++) {
+  const index = (round * 7_919) % (domains ?? 1);
+  objects[index] = {
+    kind: 'CdnDomain',
+    object: apiObjectOf(domainManifest(index, 9_000 + round), 2 + round),
+  };
+  edits.push(pass());
+  acks.push(ackAll());
+}
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const row = (name: string, first: number, edit: number) =>
+  print(
+    `${name.padEnd(16)}${first.toFixed(1).padStart(10)}${edit.toFixed(1).padStart(12)}${(edit / first).toFixed(3).padStart(10)}`,
+  );
+print(`${domains} domains, ${nodes} nodes: milliseconds`);
+print(`${'stage'.padEnd(16)}${'whole'.padStart(10)}${'one edit'.padStart(12)}${'ratio'.padStart(10)}`);
+for (const [name, ms] of whole) row(name, ms, median(edits.map((stages) => stages.get(name) ?? 0)));
+row('all', total(whole), median(edits.map(total)));
+print(`${nodes} acks decided: ${median(acks).toFixed(1)} ms`);
+print(`memory: ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MB resident`);
