@@ -39,13 +39,17 @@ export function formatPath(path: readonly PropertyKey[]): string {
 }
 
 const SHOWN = 80;
+/** `//user:password@`: problems go to logs and statuses, secrets do not. */
+const URL_PASSWORD = /(\/\/[^:@/\s"]*):[^@/\s"]+@/g;
+const SECRET_KEY = /^(password|secret|token)$/i;
 
-/** The value at a path, as short JSON; nothing where nothing stands. */
+/** The value at a path, as short JSON without passwords; nothing where nothing stands. */
 export function shownValue(document: unknown, path: readonly PropertyKey[]): string | undefined {
+  if (SECRET_KEY.test(String(path.at(-1)))) return undefined;
   const value = path.reduce<unknown>(
     (inner, key) => (inner !== null && typeof inner === 'object' ? Reflect.get(inner, key) : undefined),
     document,
   );
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value)?.replaceAll(URL_PASSWORD, '$1:…@');
   return text === undefined || text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
 }

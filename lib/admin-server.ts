@@ -12,6 +12,8 @@ export interface AdminOptions {
   metrics: Registry;
   /** The reason why the program is not ready, or nothing when it is. */
   notReady: () => string | undefined;
+  /** What is amiss though it does its work; said beside the `ok`. */
+  remark?: () => string | undefined;
   /** Further paths, each with the question that its query is; what they return is sent as JSON. */
   questions?: Readonly<Record<string, (query: URLSearchParams) => unknown>>;
 }
@@ -20,12 +22,13 @@ export interface AdminOptions {
 export function answerAdmin(
   path: string,
   response: ServerResponse,
-  { metrics, notReady }: Pick<AdminOptions, 'metrics' | 'notReady'>,
+  { metrics, notReady, remark }: Pick<AdminOptions, 'metrics' | 'notReady' | 'remark'>,
 ): boolean {
   if (path === '/healthz') reply(response, 200, 'ok\n');
   else if (path === '/readyz') {
     const reason = notReady();
-    if (reason === undefined) reply(response, 200, 'ok\n');
+    const amiss = remark?.();
+    if (reason === undefined) reply(response, 200, amiss === undefined ? 'ok\n' : `ok, but ${amiss}\n`);
     else reply(response, 503, `${reason}\n`);
   } else if (path === '/metrics') {
     metrics.metrics().then(

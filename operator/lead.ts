@@ -32,7 +32,7 @@ interface LeadOptions {
   /** Takes what edges tell of their load, for people. */
   loads: LoadBook;
   /** Agents can be let in: the manifests have been read. */
-  onOpen: (switchboard: Switchboard) => void;
+  onOpen: (switchboard: Switchboard, reconciler: Reconciler) => void;
   /** After each reading of them. */
   onLoaded: () => void;
   clock: Clock;
@@ -62,7 +62,7 @@ export async function lead({ backing, loads, onOpen, onLoaded, clock, log }: Lea
   let open = false;
   backing.source.start((loaded) => {
     void reconciler.loaded(loaded).then(() => {
-      if (!open) onOpen(switchboard);
+      if (!open) onOpen(switchboard, reconciler);
       open = true;
       onLoaded();
     });

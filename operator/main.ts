@@ -5,8 +5,9 @@
  *     backing: a folder and a state folder, or a Kubernetes API (and there one replica leads)
  *     backing's trust stores ──> trust: CA, the port's certificate, who may come in
  *     agents ──streams, reports──> stream server ──> sessions, which follow the leader:
- *         this replica stands by: they are answered with the leader's address
- *         this replica leads: sessions ──> switchboard ──> reconciler (lead.ts)
+ *         this replica leads:      sessions <──> switchboard <──> reconciler (lead.ts)
+ *         another does:            sessions <──> Redis <──> that one's switchboard
+ *                                  or, without Redis, they are answered with that one's address
  *     backing's secrets ──> sessions, whoever leads
  */
 import { Command, Option } from 'commander';
@@ -25,6 +26,9 @@ import { operatorMetrics } from './publish/metrics.ts';
 import { Sessions } from './publish/sessions.ts';
 import { StreamServer } from './publish/stream-server.ts';
 import { readOrMakeToken } from './publish/token-file.ts';
+import type { Reconciler } from './reconcile.ts';
+import { redisAccess } from './relay/redis/access.ts';
+import { redisRelay } from './relay/redis/redis-relay.ts';
 import { turnAway } from './relay/relay.ts';
 import type { Switchboard } from './relay/switchboard.ts';
 import { secretsFor } from './secrets/agent-secrets.ts';
@@ -88,8 +92,10 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const { election } = backing;
   const sessions = new Sessions(clock);
   const refusal = election ? () => elsewhere(election) : starting;
-  sessions.follow(turnAway(sessions, refusal));
-  let post: Post = refusing(refusal);
+  const access = 'config' in options ? await redisAccess(options.config, process.env) : undefined;
+  const relay = access && redisRelay({ access, sessions, elsewhere: refusal, metrics, clock, log });
+  sessions.follow(relay?.uplink ?? turnAway(sessions, refusal));
+  let post: Post = relay ? { ...refusing(refusal), notReady: relay.trouble } : refusing(refusal);
   let leader: Leader | undefined;
   const trust = await Trust.open({
     stores: backing.trust,
@@ -112,6 +118,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     views: () => post.views,
     metrics,
     notReady,
+    remark: () => relay?.trouble(),
     clock,
     log,
   });
@@ -124,7 +131,14 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const takeTheLead = async () => {
     post = refusing(starting);
     sessions.follow(turnAway(sessions, starting));
-    const onOpen = (switchboard: Switchboard) => sessions.follow(switchboard.attach(sessions));
+    const onOpen = (switchboard: Switchboard, reconciler: Reconciler) => {
+      sessions.follow(switchboard.attach(sessions));
+      relay?.lead({
+        switchboard,
+        epoch: () => reconciler.epoch,
+        onOutranked: (epoch) => void outranked(reconciler, epoch, log),
+      });
+    };
     const loads = loadBook(metrics, clock);
     leader = await lead({ backing, loads, onOpen, onLoaded: () => server.enforce(), clock, log });
     operatorMetrics(metrics, leader.reconciler);
@@ -144,10 +158,23 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       admin?.closeAllConnections();
       await stopSecrets();
       await trust.stop();
+      relay?.stop();
       await leader?.stop();
       await backing.stop();
     },
   };
+}
+
+/** Only who holds the Lease may rise above another, since the epoch is written into it. */
+async function outranked(reconciler: Reconciler, epoch: number, log: Log): Promise<void> {
+  try {
+    await reconciler.outranked(epoch);
+  } catch (error) {
+    log.warn(
+      { err: error, epoch },
+      'Redis knows of another leader, and the Lease is not ours to rise above it',
+    );
+  }
 }
 
 const failureOf = (work: Promise<unknown>) =>

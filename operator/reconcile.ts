@@ -128,11 +128,23 @@ export class Reconciler {
     });
   }
 
+  /** Another leads, or led, with this epoch, as it was found out elsewhere than from agents. */
+  outranked(epoch: number): Promise<void> {
+    return this.#inTurn(async () => {
+      if (epoch >= this.epoch) await this.#rise(epoch + 1);
+    });
+  }
+
   event(event: DecideEvent): void {
     const before = this.#state;
     this.#decide(event);
     if (event.type === 'tick' && this.#acceptedBehind) void this.#inTurn(() => this.#writeAccepted());
     if (this.#state !== before || this.#statusBehind) this.#statusWriter.offer();
+  }
+
+  /** Of what is published now. */
+  get epoch(): number {
+    return this.#publication.epoch;
   }
 
   plan(role: Role): PublishedPlan | undefined {
@@ -223,10 +235,7 @@ export class Reconciler {
 
   async #rise(epoch: number): Promise<void> {
     await this.#stores.epoch.write(epoch);
-    this.#log.warn(
-      { epoch },
-      'an agent was served by an operator that this one knows nothing of; going on above it',
-    );
+    this.#log.warn({ epoch }, 'there was an operator that this one knows nothing of; going on above it');
     this.#publish(raiseEpoch(this.#publication, epoch));
     if (this.#admission) this.#tellPublished(this.#admission);
     this.#sendTable(this.#state.rows, this.#state.voters);

@@ -14,6 +14,7 @@ import {
 import { edgeSettings } from './edge-settings.ts';
 import { hostnameRules } from './hostname-rules.ts';
 import { rateLimit } from './rate-limit.ts';
+import { redis } from './redis.ts';
 import { registration } from './registration.ts';
 import { trust } from './trust.ts';
 import { recordProblems, type ZoneRecord, zoneRecord } from './zone-records.ts';
@@ -189,6 +190,12 @@ export const weirConfig = z
     dnssec: dnssec.prefault({}).describe('What the rollover of a zone’s key needs.'),
     registration: registration.optional(),
     trust: trust.prefault({}).describe('Whom the operator lets in.'),
+    redis: redis
+      .optional()
+      .describe(
+        'With several replicas of the operator: a Redis between them, so that each of them serves agents. Read when the ' +
+          'operator starts.',
+      ),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
     ...edgeSettings.shape,
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),

@@ -18,6 +18,8 @@ const DEADLINE_SECONDS = 100;
 
 interface Agent {
   connected: boolean;
+  /** The leader went away while it was connected, and it has not connected to the next one yet. */
+  presumed: boolean;
   /** Commands that arrived and are not applied yet. */
   inbox: string[];
   applied: Set<string>;
@@ -34,10 +36,11 @@ class World {
   view: NodeRow[] = [];
   jobs: string[] = [];
   made = 0;
+  presumedUntil = 0;
   readonly agents = new Map<string, Agent>(
     NODES.map((name) => [
       name,
-      { connected: false, inbox: [], applied: new Set(), owed: new Set(), stale: false },
+      { connected: false, presumed: false, inbox: [], applied: new Set(), owed: new Set(), stale: false },
     ]),
   );
 
@@ -58,15 +61,24 @@ class World {
 
   connect(name: string): void {
     const agent = this.agent(name);
-    Object.assign(agent, { connected: true, inbox: [] });
-    for (const uid of this.#unfinished()) if (!agent.applied.has(uid)) agent.owed.add(uid);
+    const missed = agent.presumed ? [] : this.#unfinished().filter((uid) => !agent.applied.has(uid));
+    Object.assign(agent, { connected: true, presumed: false, inbox: [] });
+    for (const uid of missed) agent.owed.add(uid);
     if (agent.stale) agent.owed.add('stale');
     this.#carry(this.leader.connect(name));
     this.#carry(this.leader.ack(name));
   }
 
+  /** The stream stays open; the link to the leader is new. */
+  resume(name: string): void {
+    const agent = this.agent(name);
+    if (!agent.connected) return;
+    agent.inbox = [];
+    this.#carry(this.leader.connect(name, 1, 1, true));
+  }
+
   disconnect(name: string): void {
-    this.agent(name).connected = false;
+    Object.assign(this.agent(name), { connected: false, presumed: false });
     this.#carry(this.leader.disconnect(name));
   }
 
@@ -95,6 +107,8 @@ class World {
 
   tick(seconds: number): void {
     this.#ending(() => this.#carry(this.leader.tick(seconds)));
+    if (this.leader.now < this.presumedUntil) return;
+    for (const agent of this.agents.values()) agent.presumed = false;
   }
 
   addJob(): void {
@@ -114,8 +128,12 @@ class World {
   restart(losesJob: boolean): void {
     this.#ending(() => {
       if (losesJob) this.jobs = this.jobs.slice(1);
-      for (const agent of this.agents.values()) Object.assign(agent, { connected: false, inbox: [] });
+      for (const agent of this.agents.values()) {
+        // Those that were still awaited are awaited from the next leader too.
+        Object.assign(agent, { presumed: agent.connected || agent.presumed, connected: false, inbox: [] });
+      }
       this.leader = new Leader(restoredStatuses(this.written, 'test'), this.leader.now + 1_000);
+      this.presumedUntil = this.leader.now + 30_000;
       this.snapshot();
     });
   }
@@ -194,6 +212,7 @@ const ofNode = (step: (world: World, node: string) => void) =>
 const step: fc.Arbitrary<{ what: string; run: Step }> = fc.oneof(
   ...Object.entries({
     connect: { weight: 6, of: ofNode((world, node) => world.connect(node)) },
+    resume: { weight: 2, of: ofNode((world, node) => world.resume(node)) },
     disconnect: { weight: 3, of: ofNode((world, node) => world.disconnect(node)) },
     apply: { weight: 8, of: ofNode((world, node) => world.apply(node, true)) },
     applyUnheard: { weight: 1, of: ofNode((world, node) => world.apply(node, false)) },
@@ -247,7 +266,7 @@ test('purges are provable, and silence withdraws nothing', () => {
         const cutOff = NODES.filter((node) => !world.agent(node).connected);
         run(world);
         checkAll(world);
-        if (what === 'disconnect' || what === 'restart') expect(world.view).toEqual(before);
+        if (['disconnect', 'restart', 'resume'].includes(what)) expect(world.view).toEqual(before);
         // Only what a node says, or a job that ends while it is connected, changes its row.
         if (what === 'connect' || what === 'apply') continue;
         for (const row of before.filter((old) => cutOff.includes(old.node)))

@@ -4,7 +4,6 @@
  *
  * A missing report never withdraws anything; only facts do.
  */
-import type { Revision } from '../../contract/plans/revision.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { connectNode, followHealth, rowsOf } from './nodes.ts';
 import { judgeRefusals, plansPublished, quarantinesKept } from './quarantine.ts';
@@ -41,11 +40,11 @@ function decideEvent(state: DecideState, event: DecideEvent, now: number): Decis
     }
     case 'connect':
       return event.role === 'edge'
-        ? edgeConnected(state, event.node, event.held)
+        ? edgeConnected(state, event)
         : quiet(withDnsServer(state, event.node, { connected: true, acked: event.held }));
     case 'disconnect':
       return event.role === 'edge'
-        ? quiet(withNode(state, event.node, (node) => ({ ...node, connected: false })))
+        ? quiet(withNode(state, event.node, (node) => ({ ...node, connected: false, presumed: false })))
         : quiet(withDnsServer(state, event.node, { connected: false }));
     case 'report':
       return inTurn(
@@ -61,12 +60,14 @@ function decideEvent(state: DecideState, event: DecideEvent, now: number): Decis
   }
 }
 
-function edgeConnected(state: DecideState, name: string, held: Revision): Decision {
+function edgeConnected(state: DecideState, event: Extract<DecideEvent, { type: 'connect' }>): Decision {
+  const { node: name, held, resumed = false } = event;
   const node = state.nodes.get(name);
   if (!node) return quiet(state);
   const commands = commandsFor(state, name);
+  const wasThere = node.presumed || (resumed && node.connected);
   return {
-    state: withNode(state, name, () => connectNode(node, held, commands)),
+    state: withNode(state, name, () => connectNode(node, { held, pending: commands, wasThere })),
     effects: commandEffects(name, commands),
   };
 }

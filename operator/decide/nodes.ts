@@ -18,6 +18,9 @@ export function restoreNode(name: string, status: EdgeNodeStatus | undefined, no
   const revalidation = mark ? revalidationUid(name, now) : undefined;
   return {
     connected: false,
+    presumed:
+      status?.conditions?.some(({ type, status: holds }) => type === 'Connected' && holds === 'True') ===
+      true,
     heard: false,
     acked: status?.acked,
     confirmed: false,
@@ -86,9 +89,22 @@ export function gatesOf(commands: readonly Command[]): ReadonlySet<string> {
   return new Set(commands.filter(isGating).map(({ uid }) => uid));
 }
 
-/** A (re)connected node has to catch up with every purge that it has not acked before it may answer again. */
-export function connectNode(node: NodeState, held: Revision, pending: readonly Command[]): NodeState {
-  return { ...node, connected: true, heard: true, acked: held, retryAt: undefined, gates: gatesOf(pending) };
+/**
+ * A (re)connected node has to catch up with every purge that it has not acked before it may answer again. One that was
+ * there all the time is like any that is sent a command: it answers while it works on it, and only what it had to catch
+ * up with before still counts. What that was an earlier leader knew; its dns-servers still do, so that the node's row
+ * stays with them as it is until it acked.
+ */
+export function connectNode(
+  node: NodeState,
+  { held, pending, wasThere }: { held: Revision; pending: readonly Command[]; wasThere: boolean },
+): NodeState {
+  const gates = gatesOf(pending);
+  const back = { ...node, connected: true, presumed: false, acked: held, retryAt: undefined };
+  if (!wasThere) return { ...back, heard: true, gates };
+  // One that missed a job which has ended is out, or was already.
+  if (!node.heard) return { ...back, heard: gates.size === 0 || node.revalidation !== undefined, gates };
+  return { ...back, gates: new Set([...node.gates].filter((uid) => gates.has(uid))) };
 }
 
 /**
@@ -100,7 +116,8 @@ export function markForRevalidation(name: string, node: NodeState, missed: strin
   const answering = !node.connected && node.gates.size === 0;
   if (answering) return { ...node, revalidation };
   const gates = new Set([...node.gates].filter((uid) => uid !== missed && uid !== node.revalidation));
-  return { ...node, revalidation, retryAt: undefined, gates: gates.add(revalidation) };
+  const heard = node.heard || node.connected;
+  return { ...node, heard, revalidation, retryAt: undefined, gates: gates.add(revalidation) };
 }
 
 /** The disk of an edge may be full: the revalidation is tried again while the stream stays open. */
@@ -110,9 +127,11 @@ export function revalidationFailed(node: NodeState, uid: string, now: number): N
 
 export function commandDone(node: NodeState, uid: string): NodeState {
   const gates = new Set([...node.gates].filter((gate) => gate !== uid));
+  const heard = node.heard || (node.connected && gates.size === 0);
   const revalidation = node.revalidation === uid ? undefined : node.revalidation;
   return {
     ...node,
+    heard,
     gates,
     revalidation,
     known: node.known || (revalidation === undefined && node.confirmed),
@@ -133,10 +152,11 @@ export function revalidationOf({ revalidation }: NodeState): Command[] {
 /**
  * The rows that may be published, sorted by node. A node that an earlier leader left with something to catch up with
  * has none before it connects: was it answering, or kept out? Its dns-servers know, and keep the row that they have.
+ * Nor has one that is about to connect: what was written down of it may be older than what they know.
  */
 export function rowsOf(nodes: ReadonlyMap<string, NodeState>, votes: Votes, now: number): NodeRow[] {
   return [...nodes]
-    .filter(([, { known, heard, gates }]) => known && (heard || gates.size === 0))
+    .filter(([, { known, heard, presumed, gates }]) => known && (heard || (!presumed && gates.size === 0)))
     .map(([node, state]) => {
       const { acked = NO_REVISION, gates, forced } = state;
       const weight = weightOf(state, now);

@@ -6,6 +6,9 @@ import { capacityOf, gatesOf, restoreNode } from './nodes.ts';
 import type { DecideState, Decision, Effect, JobState } from './state.ts';
 import { commandsFor, markMissed, markNodes, sendTo, withNode } from './steps.ts';
 
+/** Agents look for a lost operator at least every ten seconds. */
+const PRESUMED_MS = 30_000;
+
 /** Nodes and jobs follow the resources: new ones start, those that went away end. */
 export function snapshotTaken(state: DecideState, snapshot: Snapshot, now: number): Decision {
   const nodes = new Map(
@@ -16,7 +19,7 @@ export function snapshotTaken(state: DecideState, snapshot: Snapshot, now: numbe
     }),
   );
   // What was restored counts for the first look only: a resource that goes away and comes back starts anew.
-  const kept: DecideState = { ...state, nodes };
+  const kept: DecideState = { ...state, nodes, presumedUntil: state.presumedUntil ?? now + PRESUMED_MS };
   const wanted = new Set(snapshot.jobs.map(({ metadata }) => metadata.uid));
   const gone = [...state.jobs].filter(([uid]) => !wanted.has(uid));
   const dismissed: Decision = { state: kept, effects: dismissals(state, kept) };

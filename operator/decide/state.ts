@@ -15,7 +15,12 @@ import { noQuarantine, type Quarantined, type QuarantineState } from './quaranti
 
 export interface NodeState {
   connected: boolean;
-  /** It has connected in this run. */
+  /**
+   * An earlier leader left it connected, and it has had no time to find this one: it is the leader that went away, not
+   * the node. Until it connects or that time is over, nothing is said against it.
+   */
+  presumed: boolean;
+  /** It has connected in this run, and whether it may answer is ours to say: not what an earlier leader left. */
   heard: boolean;
   /** What the agent last said that it serves, or what an earlier leader wrote down of it. */
   acked: Revision | undefined;
@@ -96,6 +101,8 @@ export interface DecideState {
   voters: readonly string[];
   quarantine: QuarantineState;
   restored: Restored;
+  /** When the nodes that are presumed to be connected have had their time, in milliseconds since the epoch. */
+  presumedUntil: number | undefined;
 }
 
 export type DecideEvent =
@@ -107,7 +114,8 @@ export type DecideEvent =
       plans: Record<Role, Revision>;
       quarantined: ReadonlySet<string>;
     }
-  | { type: 'connect'; role: Role; node: string; held: Revision }
+  /** `resumed`: the stream has been open all the time, it is only told again. */
+  | { type: 'connect'; role: Role; node: string; held: Revision; resumed?: boolean }
   | { type: 'disconnect'; role: Role; node: string }
   | { type: 'report'; role: Role; node: string; report: Report }
   | { type: 'force'; node: string; forced: ForcedState | undefined }
@@ -138,6 +146,7 @@ export function initialState(restored: Restored): DecideState {
     voters: [],
     quarantine,
     restored,
+    presumedUntil: undefined,
   };
 }
 

@@ -6,7 +6,7 @@ import type { DecideState, Decision, Effect, JobState } from './state.ts';
 import { commandEffects, markMissed, sendTo, withJob, withNode } from './steps.ts';
 
 export function ticked(state: DecideState, now: number): Decision {
-  const begun = retryRevalidations(endForces(state, now), now);
+  const begun = retryRevalidations(endPresumptions(endForces(state, now), now), now);
   return [...state.jobs.values()].reduce((decision, job) => tickJob(decision, job, now), begun);
 }
 
@@ -32,6 +32,13 @@ function endForces(state: DecideState, now: number): DecideState {
     (before, [name]) => withNode(before, name, (node) => ({ ...node, forced: undefined })),
     state,
   );
+}
+
+/** Who has not connected by now is not there. */
+function endPresumptions(state: DecideState, now: number): DecideState {
+  if (state.presumedUntil === undefined || now < state.presumedUntil) return state;
+  const nodes = new Map([...state.nodes].map(([name, node]) => [name, { ...node, presumed: false }]));
+  return { ...state, nodes, presumedUntil: Number.POSITIVE_INFINITY };
 }
 
 function tickJob(decision: Decision, job: JobState, now: number): Decision {

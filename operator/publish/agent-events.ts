@@ -15,9 +15,9 @@ export function agentEvents(reconciler: Reconciler, loads: LoadBook): Desk {
         throw new Refusal(404, `no EdgeNode is called ${node}`);
       return epoch;
     },
-    connected({ role, node }, held) {
+    connected({ role, node }, held, resumed) {
       // Commands that the node missed go out before the plan: it must not serve on with what it should forget.
-      reconciler.event({ type: 'connect', role, node, held });
+      reconciler.event({ type: 'connect', role, node, held, resumed });
       const plan = reconciler.plan(role);
       // It holds just this plan: nothing will be sent, so nothing would be acked.
       if (plan && compareRevisions(plan.revision, held) === 0) {

@@ -95,7 +95,9 @@ export class Session {
 
   /** The agent's verdict on the plan that was sent last; the one that waits goes out. */
   judged(verdict: Verdict): void {
-    if (verdict.type === 'ack') this.#held = verdict.revision;
+    // Told by two ways, an elder one may come later; what an agent holds falls only when it connects anew.
+    if (verdict.type === 'ack' && compareRevisions(verdict.revision, this.#held) > 0)
+      this.#held = verdict.revision;
     // A verdict that waited for a connection may be on an older plan.
     const judged = this.#unacked;
     if (!judged || compareRevisions(verdict.revision, judged.revision) !== 0) return;

@@ -8,8 +8,15 @@ import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import type { AgentSecret } from '../../contract/stream/agent-secret.ts';
 import type { Command, Report, Role } from '../../contract/stream/messages.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { AgentIdentity, Caller, Downlink, Uplink, Verdict } from '../relay/relay.ts';
-import { turnAway } from '../relay/relay.ts';
+import {
+  type AgentIdentity,
+  type Caller,
+  type Downlink,
+  isVerdict,
+  turnAway,
+  type Uplink,
+  type Verdict,
+} from '../relay/relay.ts';
 import { changedRows } from './changed-rows.ts';
 import { PlanLines } from './plan-lines.ts';
 import { Refusal } from './refusal.ts';
@@ -36,6 +43,8 @@ interface Stream {
 export class Sessions implements Downlink {
   readonly #clock: Clock;
   readonly #streams = new Map<string, Stream>();
+  /** By agent: of two, the elder is about to end. */
+  readonly #newest = new Map<string, string>();
   readonly #plans = new Map<Role, PublishedPlan>();
   readonly #secrets = new Map<Role, readonly AgentSecret[]>();
   readonly #lines = new PlanLines();
@@ -54,14 +63,16 @@ export class Sessions implements Downlink {
 
   /** For a leader that knows nothing of them, or may have missed something. */
   announce(): void {
-    for (const [id, { caller, session, stage }] of this.#streams) {
-      const { held, run } = session;
-      this.#uplink.connect({ ...caller, held, run, session: id, resumed: stage !== 'ringing' });
+    for (const [id, stream] of this.#streams) {
+      const { held, run } = stream.session;
+      const resumed = stream.stage !== 'ringing';
+      if (resumed) stream.stage = 'greeted';
+      this.#uplink.connect({ ...stream.caller, held, run, session: id, resumed });
     }
   }
 
-  get size(): number {
-    return this.#streams.size;
+  ids(): string[] {
+    return [...this.#streams.keys()];
   }
 
   /** Returns the name of the session, to close it by. */
@@ -73,21 +84,22 @@ export class Sessions implements Downlink {
       this.refuse(id, new Refusal(503, 'no leader answers')),
     );
     this.#streams.set(id, { caller, wire, session, stage: 'ringing', stopWaiting });
+    this.#newest.set(`${role}/${node}`, id);
     this.#uplink.connect({ ...caller, session: id, resumed: false });
     return id;
   }
 
   /** The connection is gone, whoever ended it. */
   close(id: string): void {
-    const stream = this.#streams.get(id);
-    if (!stream) return;
-    stream.stopWaiting();
-    this.#streams.delete(id);
-    this.#uplink.disconnect(id, stream.session.identity);
+    const stream = this.#drop(id);
+    if (stream) this.#uplink.disconnect(id, stream.session.identity);
   }
 
   report(agent: AgentIdentity, reports: Report[]): Promise<void> {
-    return this.#uplink.report(agent, reports);
+    // At once, and not when the leader has it back to us: an agent that waits for its next plan does not wait for Redis.
+    const id = this.#newest.get(`${agent.role}/${agent.node}`);
+    if (id !== undefined) for (const verdict of reports.filter(isVerdict)) this.judge(id, verdict);
+    return this.#uplink.report(agent, reports, id !== undefined);
   }
 
   /** Shows every agent that its stream is alive, and tries again what one could not take. */
@@ -139,9 +151,8 @@ export class Sessions implements Downlink {
 
   refuse(id: string, refusal: Refusal): void {
     const stream = this.#streams.get(id);
-    if (!stream) return;
-    if (stream.stage === 'ringing') stream.wire.refuse(refusal);
-    else stream.session.end();
+    if (stream?.stage === 'ringing') this.#drop(id)?.wire.refuse(refusal);
+    else stream?.session.end();
   }
 
   command(id: string, command: Command): void {
@@ -168,5 +179,15 @@ export class Sessions implements Downlink {
 
   end(id: string): void {
     this.#streams.get(id)?.session.end();
+  }
+
+  #drop(id: string): Stream | undefined {
+    const stream = this.#streams.get(id);
+    if (!stream) return undefined;
+    stream.stopWaiting();
+    this.#streams.delete(id);
+    const { role, node } = stream.session.identity;
+    if (this.#newest.get(`${role}/${node}`) === id) this.#newest.delete(`${role}/${node}`);
+    return stream;
   }
 }

@@ -50,7 +50,7 @@ export interface Views {
   routing(): RoutingView;
 }
 
-export interface StreamServerOptions extends Pick<AdminOptions, 'metrics' | 'notReady'> {
+export interface StreamServerOptions extends Pick<AdminOptions, 'metrics' | 'notReady' | 'remark'> {
   listen: ListenAddress;
   /** The one in the state folder, by which `weir` asks. */
   token: string;

@@ -47,8 +47,11 @@ export interface Uplink {
   /** Answered by `greet`, or by `refuse`. */
   connect(call: Call): void;
   disconnect(session: string, agent: AgentIdentity): void;
-  /** Resolves when the agent may forget them; throws a Refusal when it should tell them again, or elsewhere. */
-  report(agent: AgentIdentity, reports: Report[]): Promise<void>;
+  /**
+   * Resolves when the agent may forget them; throws a Refusal when it should tell them again, or elsewhere. `judged`:
+   * the agent's stream is here too, and its session heard the verdicts among them.
+   */
+  report(agent: AgentIdentity, reports: Report[], judged: boolean): Promise<void>;
 }
 
 /** From the leader, to one replica or to several. In order, or lost. Sessions that a replica does not hold are not its. */
@@ -62,7 +65,7 @@ export interface Downlink {
   command(session: string, command: Command): void;
   /** It was sent the commands that it missed: table and plan may follow. */
   settle(session: string): void;
-  /** The agent's verdict on a plan, which it may have told another replica. */
+  /** The agent's verdict on a plan, which it told another replica. */
   judge(session: string, verdict: Verdict): void;
   end(session: string): void;
 }

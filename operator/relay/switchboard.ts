@@ -59,7 +59,7 @@ export class Switchboard {
     return {
       connect: (call) => void this.#connect(down, call),
       disconnect: (session, agent) => this.disconnect(session, agent),
-      report: async (agent, reports) => this.#report(agent, reports),
+      report: async (agent, reports, judged) => this.#report(agent, reports, judged),
     };
   }
 
@@ -123,10 +123,10 @@ export class Switchboard {
     return new Refusal(503, error instanceof Error ? error.message : String(error));
   }
 
-  #report(agent: AgentIdentity, reports: Report[]): void {
+  #report(agent: AgentIdentity, reports: Report[], judged: boolean): void {
     const line = this.#lines.get(keyOf(agent));
     for (const report of reports) {
-      if (isVerdict(report)) line?.down.judge(line.session, report);
+      if (!judged && isVerdict(report)) line?.down.judge(line.session, report);
       this.#desk.reported(agent, report);
     }
   }

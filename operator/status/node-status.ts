@@ -46,7 +46,7 @@ export function nodeVerdicts({ node, acceptance, schedulable, published, views }
 }
 
 function connectedVerdict(node: NodeState | undefined): Verdict {
-  return node?.connected
+  return node?.connected || node?.presumed
     ? holds('Connected', 'Connected', 'holds a stream to the operator')
     : fails('Connected', 'NotConnected', 'holds no stream to the operator; it may be serving all the same');
 }

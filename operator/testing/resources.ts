@@ -74,8 +74,8 @@ export class Leader {
     return this.on({ type: 'snapshot', snapshot: snapshot(nodes, jobs) });
   }
 
-  connect(name: string, epoch = 1, seq = 1): Effect[] {
-    return this.on({ type: 'connect', role: 'edge', node: name, held: { epoch, seq } });
+  connect(name: string, epoch = 1, seq = 1, resumed = false): Effect[] {
+    return this.on({ type: 'connect', role: 'edge', node: name, held: { epoch, seq }, resumed });
   }
 
   disconnect(name: string): Effect[] {
