@@ -95,7 +95,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const access = 'config' in options ? await redisAccess(options.config, process.env) : undefined;
   const relay = access && redisRelay({ access, sessions, elsewhere: refusal, metrics, clock, log });
   sessions.follow(relay?.uplink ?? turnAway(sessions, refusal));
-  let post: Post = relay ? { ...refusing(refusal), notReady: relay.trouble } : refusing(refusal);
+  let post: Post = relay ? { ...refusing(refusal), notReady: () => relay.trouble() } : refusing(refusal);
   let leader: Leader | undefined;
   const trust = await Trust.open({
     stores: backing.trust,

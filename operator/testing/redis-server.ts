@@ -85,9 +85,9 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   }
   const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
   await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
-  for (const { cli } of servers) {
+  for (const server of servers) {
     await eventually(async () => {
-      const state = await cli('CLUSTER', 'INFO');
+      const state = await server.cli('CLUSTER', 'INFO');
       if (!state.includes('cluster_state:ok')) throw new Error(state);
     });
   }
