@@ -2,7 +2,7 @@
 import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
 import { Sessions } from '../publish/sessions.ts';
-import { relayContract } from './relay.contract.ts';
+import { relayContract } from '../testing/relay-suite.ts';
 import { type Desk, Switchboard } from './switchboard.ts';
 
 relayContract('within the leader', async (desk) => {

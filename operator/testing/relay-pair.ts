@@ -9,9 +9,9 @@ import { Refusal } from '../publish/refusal.ts';
 import { Sessions } from '../publish/sessions.ts';
 import type { RedisAccess } from '../relay/redis/access.ts';
 import { type RedisRelay, redisRelay } from '../relay/redis/redis-relay.ts';
-import type { RelayUnderTest } from '../relay/relay.contract.ts';
 import { type Desk, Switchboard } from '../relay/switchboard.ts';
 import type { TestDesk } from './relay-agents.ts';
+import type { RelayUnderTest } from './relay-suite.ts';
 
 /** Four seconds of the programs in one of the test. */
 export const quickClock: Clock = {

@@ -7,7 +7,7 @@ import {
   startRedisCluster,
 } from '../../testing/redis-server.ts';
 import { startRelayPair } from '../../testing/relay-pair.ts';
-import { relayContract } from '../relay.contract.ts';
+import { relayContract } from '../../testing/relay-suite.ts';
 
 let redis: RedisServer;
 let cluster: RedisCluster;

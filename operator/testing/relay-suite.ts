@@ -2,15 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../lib/testing/eventually.ts';
 import type { Sessions } from '../publish/sessions.ts';
-import {
-  edgePlan,
-  nodeTable,
-  REVALIDATE,
-  RelayAgent,
-  type TestDesk,
-  testDesk,
-} from '../testing/relay-agents.ts';
-import type { Switchboard } from './switchboard.ts';
+import type { Switchboard } from '../relay/switchboard.ts';
+import { edgePlan, nodeTable, REVALIDATE, RelayAgent, type TestDesk, testDesk } from './relay-agents.ts';
 
 export interface RelayUnderTest {
   /** Of a replica whose agents are served. */
