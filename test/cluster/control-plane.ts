@@ -18,6 +18,15 @@ import { controlPlanePrograms, type Programs } from './binaries.ts';
 /** Far more than the five seconds that it takes: a slow machine may be slow. */
 const READY_WITHIN_MS = 60_000;
 
+const AUDIT_LOG = 'audit.log';
+/** Who asked for what, and was it given: of Weir's own namespace only, or the controllers would drown it. */
+const AUDIT_POLICY = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [{ level: 'Metadata', userGroups: ['system:serviceaccounts:weir-system'] }, { level: 'None' }],
+};
+
 export interface ControlPlane {
   /** Of a cluster admin. */
   kubeconfig: string;
@@ -25,6 +34,8 @@ export interface ControlPlane {
   killApiServer(): Promise<void>;
   /** Resolves when it is ready again. */
   startApiServer(): Promise<void>;
+  /** What ServiceAccounts of Weir asked of it, line by line as JSON. */
+  auditLog(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -51,6 +62,7 @@ export async function startControlPlane({ network }: ControlPlaneOptions = {}): 
   const [etcdUrl, url] = [`http://127.0.0.1:${client}`, `https://${host}:${port}`];
   const token = randomBytes(24).toString('hex');
   const kubeconfig = await writeFiles(folder, url, token);
+  await writeFile(join(folder, 'audit-policy.yaml'), stringify(AUDIT_POLICY));
 
   const startApiServer = async () => {
     const flags = {
@@ -79,6 +91,10 @@ export async function startControlPlane({ network }: ControlPlaneOptions = {}): 
     url,
     killApiServer: () => running.kill('kube-apiserver'),
     startApiServer,
+    async auditLog() {
+      const text = await readFile(join(folder, AUDIT_LOG), 'utf8');
+      return text.split('\n').filter((line) => line !== '');
+    },
     async stop() {
       await running.stopAll();
       await rm(folder, { recursive: true, force: true });
@@ -185,6 +201,9 @@ const apiServerFlags = (folder: string, etcd: string, port: number) => ({
   'cert-dir': join(folder, 'certs'),
   'token-auth-file': join(folder, 'tokens.csv'),
   'authorization-mode': 'RBAC',
+  'audit-policy-file': join(folder, 'audit-policy.yaml'),
+  'audit-log-path': join(folder, AUDIT_LOG),
+  'audit-log-mode': 'blocking',
   'service-account-issuer': 'https://kubernetes.default.svc',
   'service-account-key-file': join(folder, 'service-accounts.key'),
   'service-account-signing-key-file': join(folder, 'service-accounts.key'),

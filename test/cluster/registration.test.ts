@@ -6,15 +6,18 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { prepareSystem, type System } from '../system/programs.ts';
 import { type Cluster, startCluster } from './cluster.ts';
+import { type EdgePods, edgePods } from './edge-pods.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'kubernetes');
 const SOON = { timeout: 30_000, interval: 100 };
 
 let cluster: Cluster;
 let system: System;
+let pods: EdgePods;
 
 beforeAll(async () => {
   cluster = await startCluster();
+  pods = edgePods(cluster);
   const rbac = parseAllDocuments(readFileSync(join(EXAMPLE, 'rbac.yaml'), 'utf8')).map((row) => row.toJS());
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], rbac);
   const kubeconfig = await cluster.kubeconfigOf('weir-operator', 'weir-system');
@@ -32,61 +35,16 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-const nodeObject = (name: string, labels: Record<string, string> = {}) => ({
-  apiVersion: 'v1',
-  kind: 'Node',
-  metadata: { name, labels: { 'topology.kubernetes.io/region': 'cn-north-1', pool: 'video', ...labels } },
-});
-const pod = (node: string, name = `edge-${node}`) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: {
-    name,
-    namespace: 'weir-system',
-    labels: { 'app.kubernetes.io/name': 'weir', 'app.kubernetes.io/component': 'edge' },
-  },
-  spec: {
-    nodeName: node,
-    terminationGracePeriodSeconds: 60,
-    containers: [
-      { name: 'edge', image: 'weir', ports: [{ name: 'http', containerPort: 8080, hostPort: 8080 }] },
-    ],
-    tolerations: [{ operator: 'Exists' }],
-  },
-});
-const patchStatus = (what: string[], status: unknown) =>
-  cluster.kubectl([
-    'patch',
-    ...what,
-    '--subresource=status',
-    '--type=merge',
-    '-p',
-    JSON.stringify({ status }),
-  ]);
-const setReady = (name: string) =>
-  patchStatus(['pod', name, '-n', 'weir-system'], {
-    phase: 'Running',
-    conditions: [{ type: 'Ready', status: 'True' }],
-  });
-const addNode = async (name: string, address: string, labels?: Record<string, string>) => {
-  // The controllers make the ServiceAccount that pods need.
-  await vi.waitFor(() => cluster.kubectl(['get', 'sa', 'default', '-n', 'weir-system']), SOON);
-  await cluster.kubectl(['create', '-f', '-'], [nodeObject(name, labels)]);
-  await patchStatus(['node', name], { addresses: [{ type: 'InternalIP', address }] });
-  await cluster.kubectl(['create', '-f', '-'], [pod(name)]);
-};
 const edgeNode = async (name: string) =>
   JSON.parse(await cluster.kubectl(['get', 'edge', name, '--show-managed-fields', '-o', 'json']));
 const isSchedulable = (name: string, wanted: boolean) =>
   vi.waitFor(async () => expect((await edgeNode(name)).spec.schedulable).toBe(wanted), SOON);
-const endPod = (name: string) =>
-  cluster.kubectl(['delete', 'pod', name, '-n', 'weir-system', '--force', '--grace-period=0']);
 
 describe('a node with an edge pod', () => {
   test('is an EdgeNode, owned by it, that answers once its pod was Ready', async () => {
-    await addNode('zz-1', '203.0.113.10');
+    await pods.addNode('zz-1', '203.0.113.10', { pool: 'video' });
     await isSchedulable('zz-1', false);
-    await setReady('edge-zz-1');
+    await pods.setReady('edge-zz-1');
     await isSchedulable('zz-1', true);
     const { uid } = JSON.parse(await cluster.kubectl(['get', 'node', 'zz-1', '-o', 'json'])).metadata;
     expect(await edgeNode('zz-1')).toMatchObject({
@@ -120,7 +78,7 @@ describe('a node with an edge pod', () => {
     const before = await written();
     // No business of ours; a second node shows that it was looked at.
     await cluster.kubectl(['label', 'node', 'zz-1', 'unrelated=yes']);
-    await addNode('zz-2', '203.0.113.11');
+    await pods.addNode('zz-2', '203.0.113.11');
     await isSchedulable('zz-2', false);
     expect(await written()).toEqual(before);
   }, 60_000);
@@ -146,19 +104,19 @@ describe('leaves DNS', () => {
   }, 60_000);
 
   test('when its pod is to end, while that still runs; a new pod takes its place once it is Ready', async () => {
-    await cluster.kubectl(['delete', 'pod', 'edge-zz-1', '-n', 'weir-system', '--wait=false']);
+    await pods.endSoon('edge-zz-1');
     await isSchedulable('zz-1', false);
     expect(await cluster.kubectl(['get', 'pod', 'edge-zz-1', '-n', 'weir-system'])).toContain('edge-zz-1');
     expect((await edgeNode('zz-1')).metadata.annotations).toHaveProperty(['cdn.weir.dev/leaving-since']);
-    await endPod('edge-zz-1');
-    await cluster.kubectl(['create', '-f', '-'], [pod('zz-1', 'edge-next')]);
-    await setReady('edge-next');
+    await pods.end('edge-zz-1');
+    await pods.addPod('zz-1', 'edge-next');
+    await pods.setReady('edge-next');
     await isSchedulable('zz-1', true);
     expect((await edgeNode('zz-1')).metadata.annotations).not.toHaveProperty(['cdn.weir.dev/leaving-since']);
   }, 60_000);
 
   test('when its pod is gone, and is removed after its linger', async () => {
-    await endPod('edge-next');
+    await pods.end('edge-next');
     await isSchedulable('zz-1', false);
     const long = { metadata: { annotations: { 'cdn.weir.dev/leaving-since': '2026-01-01T00:00:00Z' } } };
     await cluster.kubectl(['patch', 'edge', 'zz-1', '--type=merge', '-p', JSON.stringify(long)]);
@@ -166,7 +124,7 @@ describe('leaves DNS', () => {
   }, 60_000);
 
   test('when its node is deleted', async () => {
-    await setReady('edge-zz-2');
+    await pods.setReady('edge-zz-2');
     await isSchedulable('zz-2', true);
     await cluster.kubectl(['delete', 'node', 'zz-2']);
     await vi.waitFor(async () => {
@@ -193,8 +151,8 @@ test('an EdgeNode that somebody made is left alone', async () => {
     spec: { addresses: ['198.51.100.9'], region: 'us-west' },
   };
   await cluster.kubectl(['create', '-f', '-'], [theirs]);
-  await addNode('la-1', '203.0.113.30');
-  await setReady('edge-la-1');
+  await pods.addNode('la-1', '203.0.113.30');
+  await pods.setReady('edge-la-1');
   await vi.waitFor(async () => {
     expect(await cluster.kubectl(['describe', 'node', 'la-1'])).toMatch(/Warning +NameTaken/);
   }, SOON);

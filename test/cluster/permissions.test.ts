@@ -1,0 +1,202 @@
+/**
+ * The rights of examples/kubernetes/rbac.yaml against those that the operator uses, by the audit log of the API server:
+ * none is missing, none is too many.
+ */
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { z } from 'zod';
+import { TOKENS_PATH } from '../../contract/stream/join.ts';
+import { placeOf, unknownTo } from '../../operator/testing/trust.ts';
+import { cdnDomain, Program, prepareSystem, purgeJob, type System } from '../system/programs.ts';
+import { type Cluster, startCluster } from './cluster.ts';
+import { type EdgePods, edgePods } from './edge-pods.ts';
+
+const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'kubernetes');
+const OPERATOR = 'system:serviceaccount:weir-system:weir-operator';
+const SOON = { timeout: 60_000, interval: 200 };
+
+const rule = z.object({
+  apiGroups: z.array(z.string()),
+  resources: z.array(z.string()),
+  verbs: z.array(z.string()),
+  resourceNames: z.array(z.string()).optional(),
+});
+const auditEvent = z.object({
+  verb: z.string(),
+  user: z.object({ username: z.string() }),
+  objectRef: z
+    .object({
+      apiGroup: z.string().default(''),
+      resource: z.string(),
+      subresource: z.string().optional(),
+      name: z.string().optional(),
+    })
+    .optional(),
+  responseStatus: z.object({ code: z.int() }).optional(),
+});
+
+let cluster: Cluster;
+let system: System;
+let pods: EdgePods;
+
+const rbac = () =>
+  parseAllDocuments(readFileSync(join(EXAMPLE, 'rbac.yaml'), 'utf8')).map((row) =>
+    z.looseObject({ rules: z.array(rule).optional() }).parse(row.toJS()),
+  );
+
+/** `get apps/controllerrevisions`, and with a name where the right is on that name alone. */
+function granted(): string[] {
+  return rbac()
+    .flatMap(({ rules = [] }) => rules)
+    .flatMap(({ apiGroups, resources, verbs, resourceNames = [''] }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) =>
+          verbs.flatMap((verb) => resourceNames.map((name) => `${verb} ${group}/${resource} ${name}`.trim())),
+        ),
+      ),
+    )
+    .sort();
+}
+
+async function asked() {
+  const lines = (await cluster.plane?.auditLog()) ?? [];
+  return lines
+    .map((line) => auditEvent.parse(JSON.parse(line)))
+    .filter(({ user, objectRef }) => user.username === OPERATOR && objectRef !== undefined)
+    .flatMap(({ verb, objectRef, responseStatus }) => {
+      const { apiGroup = '', resource = '', subresource, name } = objectRef ?? {};
+      const what = `${apiGroup}/${resource}${subresource ? `/${subresource}` : ''}`;
+      const code = responseStatus?.code ?? 0;
+      // An apply that makes the object needs both rights.
+      const verbs = verb === 'patch' && code === 201 ? ['patch', 'create'] : [verb];
+      return verbs.map((one) => ({ right: `${one} ${what}`, name, code }));
+    });
+}
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  if (!cluster.plane) return;
+  const account = {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'weir-edge', namespace: 'weir-system' },
+  };
+  const demo = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'demo' } };
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], [...rbac(), account, demo]);
+  const kubeconfig = await cluster.kubeconfigOf('weir-operator', 'weir-system');
+  system = await prepareSystem({
+    source: (folder) => ({ source: 'kubernetes', kubeconfig, config: join(folder, 'weir.yaml') }),
+  });
+  pods = edgePods(cluster, { port: system.ports.http, serviceAccountName: 'weir-edge' });
+  const settings = parse(readFileSync(join(EXAMPLE, 'settings', 'weir.yaml'), 'utf8'));
+  const zones = settings.zones.map((zone: object) => ({ ...zone, dnssec: true }));
+  const registration = { regions: { 'cn-north-1': 'cn-north' } };
+  await writeFile(join(system.folder, 'weir.yaml'), stringify({ ...settings, zones, registration }));
+  system.startOperator();
+  system.startDns();
+}, 900_000);
+
+afterAll(async () => {
+  await system?.stop();
+  await cluster.stop();
+});
+
+/** By its pod's token, as a DaemonSet gives it one. */
+async function startEdgeOfPod(node: string): Promise<void> {
+  const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', `edge-${node}`];
+  const token = await cluster.kubectl([
+    'create',
+    'token',
+    'weir-edge',
+    '-n',
+    'weir-system',
+    '--audience',
+    'weir',
+    ...bound,
+  ]);
+  const file = join(system.folder, 'pod-token');
+  await writeFile(file, token.trim(), { mode: 0o600 });
+  const { ports, state } = system;
+  const flags = {
+    node,
+    operator: `https://127.0.0.1:${ports.operator}`,
+    'service-account-token-file': file,
+    'operator-ca': state.bundle,
+    state: state.edge(node),
+    listen: `127.0.1.1:${ports.http}`,
+    admin: `127.0.1.1:${ports.edgeAdmin}`,
+  };
+  const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+  system.programs.set(node, new Program('edge/main.ts', args));
+}
+
+/** The second one is written beside the first. */
+async function makeJoinTokens(): Promise<void> {
+  const { url, ca, token } = await placeOf(system.state, { host: '127.0.0.1', port: system.ports.operator });
+  const dispatcher = unknownTo({ ca });
+  for (const node of ['dns-2', 'dns-3']) {
+    const { statusCode, body } = await request(`${url}${TOKENS_PATH}`, {
+      method: 'POST',
+      dispatcher,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ role: 'dns-server', node, lifetime: 60_000 }),
+    });
+    expect([statusCode, await body.text()]).toEqual([expect.any(Number), expect.stringContaining('token')]);
+  }
+  await dispatcher.close();
+}
+
+const wait = (what: string, condition: string) =>
+  cluster.kubectl(['wait', '-n', 'demo', `--for=${condition}`, '--timeout=60s', what]);
+
+/** All that the operator does with the API, once. */
+async function live(): Promise<void> {
+  await pods.addNode('zz-1', '127.0.1.1');
+  await pods.setReady('edge-zz-1');
+  await vi.waitFor(() => cluster.kubectl(['get', 'edge', 'zz-1']), SOON);
+  await startEdgeOfPod('zz-1');
+  await wait('edge/zz-1', 'condition=Connected');
+  await makeJoinTokens();
+  const domain = (aliases: string[]) => cdnDomain('video', 'video.example.com', 9, { aliases });
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], [domain([])]);
+  await wait('cdn/video', 'condition=Programmed');
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], [domain(['v.example.com'])]);
+  await wait('cdn/video', 'jsonpath={.status.observedGeneration}=2');
+  const job = purgeJob('once', { everything: true, ttlSecondsAfterFinished: 1 });
+  await cluster.kubectl(['create', '-f', '-'], [job]);
+  await wait('purge/once', 'delete');
+  await pods.end('edge-zz-1');
+  await vi.waitFor(async () => {
+    const annotations = await cluster.kubectl([
+      'get',
+      'edge',
+      'zz-1',
+      '-o',
+      'jsonpath={.metadata.annotations}',
+    ]);
+    expect(annotations).toContain('leaving-since');
+  }, SOON);
+  const long = { metadata: { annotations: { 'cdn.weir.dev/leaving-since': '2026-01-01T00:00:00Z' } } };
+  await cluster.kubectl(['patch', 'edge', 'zz-1', '--type=merge', '-p', JSON.stringify(long)]);
+  await wait('edge/zz-1', 'delete');
+  expect(await system.programs.get('operator')?.stop()).toBe(0);
+}
+
+test('no right is missing, and none is unused', async (context) => {
+  if (!cluster.plane) return context.skip();
+  try {
+    await live();
+  } catch (error) {
+    throw new Error(system.programs.get('operator')?.log.slice(-4_000) ?? '', { cause: error });
+  }
+  const requests = await asked();
+  expect(requests.filter(({ code }) => code === 403)).toEqual([]);
+  // Its CA is written anew once in years.
+  const rare = ['update /secrets weir-ca'];
+  const used = new Set(requests.flatMap(({ right, name }) => [right, `${right} ${name}`]));
+  expect(granted().filter((right) => !used.has(right))).toEqual(rare);
+}, 300_000);
