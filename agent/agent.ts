@@ -13,6 +13,7 @@
 import type { NodeTable } from '../contract/plans/node-table.ts';
 import type { PublishedEdgePlan, PublishedRoutingPlan } from '../contract/plans/published-plan.ts';
 import type { Command, Report, Role } from '../contract/stream/messages.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 
 export interface PlanOf {
@@ -35,6 +36,9 @@ export interface AgentOptions<R extends Role> {
   folder: string;
   /** Where the certificate lies, when not in that folder. */
   credential?: string | undefined;
+  /** By which its certificate is renewed, and how far agents keep apart at that. */
+  clock?: Clock;
+  random?: () => number;
   log: Log;
   /** A stream on which nothing came for this long is opened anew; three heartbeats by default. */
   silenceMs?: number;

@@ -5,6 +5,7 @@
 import { Agent, type Dispatcher, request } from 'undici';
 import { z } from 'zod';
 import { readNdjson } from '../../lib/ndjson.ts';
+import { parsedJson } from '../../lib/parsed-json.ts';
 import type { Credentials, TlsOptions } from './credentials.ts';
 
 const CONNECT_WITHIN_MS = 5_000;
@@ -166,20 +167,11 @@ class Api implements KubernetesApi {
 
 async function refusal(method: string, path: string, response: Dispatcher.ResponseData): Promise<ApiError> {
   const text = await response.body.text();
-  const said = failure.safeParse(parsed(text)).data;
+  const said = failure.safeParse(parsedJson(text)).data;
   const message = said?.message || text.slice(0, 300);
   return new ApiError(
     response.statusCode,
     said?.reason ?? '',
     `${method} ${path}: ${response.statusCode} ${message}`,
   );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A proxy in between speaks HTML.
-    return undefined;
-  }
 }

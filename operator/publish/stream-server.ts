@@ -97,8 +97,8 @@ export class StreamServer {
 
   constructor(options: StreamServerOptions) {
     this.#options = options;
-    const { trust, token, clock, metrics } = options;
-    this.#routes = new TrustRoutes(trust, token, clock);
+    const { trust, token, metrics } = options;
+    this.#routes = new TrustRoutes(trust, token);
     this.#refusals = refusalCounter(metrics);
     this.#port = createPort(
       trust.tls(),
@@ -215,6 +215,8 @@ export class StreamServer {
         },
         refuse: (refusal) => this.#fail(request, response, refusal),
         write: (line) => {
+          // Ended here, and not yet closed by the agent.
+          if (response.writableEnded) return;
           if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
           else response.write(line);
         },
@@ -233,7 +235,7 @@ export class StreamServer {
   /** To an agent that trusts other CAs than there are now: it renews, and gets the CAs with its certificate. */
   #tellBundle(stream: OpenStream): void {
     const { digest } = this.#options.trust.ca.bundle();
-    if (stream.told === undefined || stream.told === digest) return;
+    if (stream.told === undefined || stream.told === digest || stream.response.writableEnded) return;
     stream.told = digest;
     stream.response.write(ndjsonLine({ type: 'trust', bundle: digest }));
   }

@@ -7,13 +7,18 @@ import type { webcrypto, X509Certificate } from 'node:crypto';
 import { CERTIFICATE_DAYS } from '../../contract/stream/join.ts';
 import { bundleDigest, caDigest, readBundle } from '../../contract/trust/bundle.ts';
 import type { CertifiedIdentity } from '../../contract/trust/identity.ts';
+import { backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
 import { bundleOf, type CaState, DAY_MS, dueStep, takeStep } from './ca.ts';
 import { issueToAgent, issueToServer, type KeyAndCertificate, makeAuthority } from './certificates.ts';
-import { type GuardedStore, update } from './guarded-store.ts';
+import { type GuardedStore, Unreadable, update } from './guarded-store.ts';
 
 const LOOK_MS = 60_000;
+/** Between two tries to read it at the start. */
+const OPEN_BASE_MS = 500;
+const OPEN_CAP_MS = 10_000;
 const LIFETIME_MS = CERTIFICATE_DAYS * DAY_MS;
 
 interface AuthorityOptions {
@@ -38,19 +43,29 @@ export class CertificateAuthority {
   #state: CaState;
   #bundle: Bundle;
   #stopLooking = () => {};
-  #looking: Promise<void> = Promise.resolve();
+  readonly #looks = latest<void>(() => this.#look());
   readonly #listeners: (() => void)[] = [];
 
-  /** Throws when the store does not answer: without a CA nobody can be let in. */
+  /** Waits for a store that does not answer: without a CA nobody can be let in. */
   static async open(options: AuthorityOptions): Promise<CertificateAuthority> {
-    return new CertificateAuthority(options, await settle(options, undefined));
+    const { clock, log } = options;
+    const wait = backoff(OPEN_BASE_MS, OPEN_CAP_MS);
+    for (;;) {
+      try {
+        return new CertificateAuthority(options, await settle(options, undefined));
+      } catch (error) {
+        if (error instanceof Unreadable) throw error;
+        log.warn({ err: error }, 'the CA can not be read; trying again');
+        await new Promise<void>((resolve) => void clock.after(wait.next(), resolve));
+      }
+    }
   }
 
   private constructor(options: AuthorityOptions, state: CaState) {
     this.#options = options;
     this.#state = state;
     this.#bundle = toBundle(state);
-    this.#stopLooking = options.clock.every(LOOK_MS, () => void this.look());
+    this.#stopLooking = options.clock.every(LOOK_MS, () => this.#looks.offer());
   }
 
   bundle(): Bundle {
@@ -79,13 +94,13 @@ export class CertificateAuthority {
 
   /** Takes what is due and what others wrote. Resolves when it did, or could not. */
   look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look());
-    return this.#looking;
+    this.#looks.offer();
+    return this.#looks.idle();
   }
 
   async stop(): Promise<void> {
     this.#stopLooking();
-    await this.#looking;
+    await this.#looks.idle();
   }
 
   async #look(): Promise<void> {

@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { sha256Hex } from '../../lib/canonical-json.ts';
-import { type GuardedStore, type Kept, Stale } from './guarded-store.ts';
+import { parsedJson } from '../../lib/parsed-json.ts';
+import { type GuardedStore, type Kept, Stale, Unreadable } from './guarded-store.ts';
 
 export function guardedFile<T>(path: string, schema: z.ZodType<T>): GuardedStore<T> {
   let queue: Promise<unknown> = Promise.resolve();
@@ -32,17 +33,8 @@ export function guardedFile<T>(path: string, schema: z.ZodType<T>): GuardedStore
 
 /** Tells the path and the field, and nothing of what stands there. */
 function parse<T>(path: string, schema: z.ZodType<T>, text: string): T {
-  const json = attempt(() => JSON.parse(text) as unknown);
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(parsedJson(text));
   if (parsed.success) return parsed.data;
   const fields = parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole').join(', ');
-  throw new Error(`${path} is not what Weir wrote (${fields}); restore it, or remove it to begin anew`);
-}
-
-function attempt(read: () => unknown): unknown {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
+  throw new Unreadable(`${path} is not what Weir wrote (${fields}); restore it, or remove it to begin anew`);
 }

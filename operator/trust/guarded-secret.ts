@@ -1,7 +1,8 @@
 /** A guarded value in a Secret of the operator's namespace: the API server compares resourceVersions. */
 import { z } from 'zod';
+import { parsedJson } from '../../lib/parsed-json.ts';
 import { hasStatus, type KubernetesApi } from '../kubernetes/api.ts';
-import { type GuardedStore, type Kept, Stale } from './guarded-store.ts';
+import { type GuardedStore, type Kept, Stale, Unreadable } from './guarded-store.ts';
 
 const DATA_KEY = 'value.json';
 
@@ -22,9 +23,10 @@ export function guardedSecret<T>({ api, namespace, name }: Place, schema: z.ZodT
   const parse = (answer: unknown): Kept<T> => {
     const { metadata, data } = secret.parse(answer);
     const text = Buffer.from(data?.[DATA_KEY] ?? '', 'base64').toString();
-    const value = schema.safeParse(text === '' ? undefined : JSON.parse(text));
+    const value = schema.safeParse(parsedJson(text));
     // Never with what stands there.
-    if (!value.success) throw new Error(`Secret ${namespace}/${name}: ${DATA_KEY} is not what Weir wrote`);
+    if (!value.success)
+      throw new Unreadable(`Secret ${namespace}/${name}: ${DATA_KEY} is not what Weir wrote`);
     return { value: value.data, version: metadata.resourceVersion };
   };
   return {

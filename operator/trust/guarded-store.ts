@@ -3,7 +3,7 @@
  * when that is not the newest: two replicas can't both make a CA, and no token is used twice.
  */
 export interface GuardedStore<T> {
-  /** Neither value nor version when there is none. Throws for one that does not read: it must not be replaced. */
+  /** Neither value nor version when there is none. Throws `Unreadable` for one that is not ours: it is not replaced. */
   read(): Promise<Kept<T>>;
   /** Durable when it resolves. Throws `Stale` when `version` is not the newest. */
   write(value: T, version: string | undefined): Promise<Kept<T>>;
@@ -14,6 +14,9 @@ export interface Kept<T> {
   /** Means nothing but itself. */
   version: string | undefined;
 }
+
+/** What is kept is no value of ours; trying again does not help. */
+export class Unreadable extends Error {}
 
 /** Somebody else was faster. */
 export class Stale extends Error {}

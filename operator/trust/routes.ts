@@ -13,7 +13,6 @@ import {
   renewRequest,
 } from '../../contract/stream/join.ts';
 import { formatJoinToken } from '../../contract/trust/join-token.ts';
-import type { Clock } from '../../lib/clock.ts';
 import { readBody, sendJson } from '../publish/bodies.ts';
 import { Refusal } from '../publish/refusal.ts';
 import { update } from './guarded-store.ts';
@@ -25,12 +24,10 @@ import type { KnownAgent, Trust } from './trust.ts';
 export class TrustRoutes {
   readonly #trust: Trust;
   readonly #machineToken: string;
-  readonly #clock: Clock;
 
-  constructor(trust: Trust, machineToken: string, clock: Clock) {
+  constructor(trust: Trust, machineToken: string) {
     this.#trust = trust;
     this.#machineToken = machineToken;
-    this.#clock = clock;
   }
 
   /** Of a request that an agent has to make with its certificate. */
@@ -85,7 +82,7 @@ export class TrustRoutes {
     }
     const id = randomBytes(5).toString('hex').slice(0, 8);
     const secret = randomBytes(32).toString('base64url');
-    const now = this.#clock.now();
+    const now = this.#trust.now();
     await update(this.#trust.tokens, (records = []) => added(records, { id, secret }, asked, now));
     return formatJoinToken({ id, secret, authorities: [...this.#trust.ca.bundle().trusted] });
   }

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { CERTIFICATE_DAYS } from '../../contract/stream/join.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
 import { DAY_MS } from './ca.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
@@ -34,7 +35,7 @@ export class ServerCertificate {
   #signer: string;
   #bundle: string;
   #madeAt: number;
-  #making: Promise<void> = Promise.resolve();
+  readonly #looks = latest<void>(() => this.#look());
   readonly #stopLooking: () => void;
   readonly #listeners: ((tls: TlsOptions) => void)[] = [];
 
@@ -49,8 +50,8 @@ export class ServerCertificate {
     this.#signer = ca.signer();
     this.#bundle = ca.bundle().digest;
     this.#madeAt = clock.now();
-    this.#stopLooking = clock.every(LOOK_MS, () => this.#look());
-    ca.onChange(() => this.#look());
+    this.#stopLooking = clock.every(LOOK_MS, () => this.#looks.offer());
+    ca.onChange(() => this.#looks.offer());
   }
 
   /** For the port: its own certificate, and the CAs by which clients may show theirs. */
@@ -65,15 +66,15 @@ export class ServerCertificate {
 
   async stop(): Promise<void> {
     this.#stopLooking();
-    await this.#making;
+    await this.#looks.idle();
   }
 
-  #look(): void {
-    this.#making = this.#making
-      .then(() => this.#renew())
-      .catch((error: unknown) => {
-        this.#options.log.error({ err: error }, 'the port’s certificate is not renewed; trying again');
-      });
+  async #look(): Promise<void> {
+    try {
+      await this.#renew();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'the port’s certificate is not renewed; trying again');
+    }
   }
 
   async #renew(): Promise<void> {

@@ -66,6 +66,11 @@ export class Trust {
     this.joining = new Joining({ ...options, ca, tokens: options.stores.tokens });
   }
 
+  /** The time of day. */
+  now(): number {
+    return this.#options.clock.now();
+  }
+
   tls(): TlsOptions {
     return this.#server.tls();
   }
@@ -88,7 +93,7 @@ export class Trust {
   objection(shown: ShownCertificate): RefusalReason | undefined {
     const { trusted } = this.ca.bundle();
     const { deny: denied, incarnation } = this.#policy();
-    return judge(shown, { now: this.#options.clock.now(), trusted, denied, incarnation });
+    return judge(shown, { now: this.now(), trusted, denied, incarnation });
   }
 
   async stop(): Promise<void> {
