@@ -74,7 +74,7 @@ describe('a join token', () => {
   test('is good once for two who come at the same moment', async () => {
     const token = await newToken();
     const answers = await Promise.all(Array.from({ length: 8 }, () => join(token)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(401)]);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(new Set(answers.map(({ reason }) => reason))).toEqual(new Set([undefined, 'UsedToken']));
   });
 
