@@ -57,6 +57,58 @@ describe('an unfinished job is sent', () => {
     expect(leader.outcome('some')).toBe('Complete');
   });
 
+  describe('to parents first:', () => {
+    const parent = (name: string) => ({
+      ...node(name),
+      spec: { ...node(name).spec, tier: 'Parent' as const },
+    });
+    const nodes = [node('a'), parent('p'), parent('q')];
+    const names = ['a', 'p', 'q'];
+    const sent = (effects: Parameters<typeof commandsTo>[1]) =>
+      names.filter((name) => commandsTo(name, effects).length);
+    const started = (leader = fleet(...names)) => ({ leader, effects: leader.snapshot(nodes, ['all']) });
+
+    test('edges follow when each of them acked', () => {
+      const { leader, effects } = started();
+      expect(sent(effects)).toEqual(['p', 'q']);
+      expect(sent(leader.done('p', 'uid-all'))).toEqual([]);
+      expect(sent(leader.done('q', 'uid-all'))).toEqual(['a']);
+      leader.done('a', 'uid-all');
+      expect(leader.outcome('all')).toBe('Complete');
+    });
+
+    test('one that is gone, that fails, or that takes too long holds up nobody', () => {
+      const gone = fleet(...names);
+      gone.disconnect('p');
+      gone.disconnect('q');
+      expect(sent(started(gone).effects)).toEqual(['a']);
+      const leaving = started().leader;
+      leaving.done('p', 'uid-all');
+      expect(sent(leaving.disconnect('q'))).toEqual(['a']);
+      const failing = started().leader;
+      failing.done('p', 'uid-all');
+      expect(sent(failing.failed('q', 'uid-all'))).toEqual(['a']);
+      expect(sent(started().leader.tick(5))).toEqual(['a']);
+    });
+
+    test('an edge that connects meanwhile is told then, and catches up until it acked', () => {
+      const { leader } = started();
+      leader.disconnect('a');
+      expect(commandsTo('a', leader.connect('a'))).toEqual([]);
+      expect(leader.row('a')).toMatchObject(CATCHING_UP);
+      leader.done('p', 'uid-all');
+      expect(sent(leader.done('q', 'uid-all'))).toEqual(['a']);
+      leader.done('a', 'uid-all');
+      expect(leader.row('a')).toMatchObject(ADMITTED);
+    });
+
+    test('a prefetch waits for nobody', () => {
+      const urls = ['https://video.example.com/x'];
+      const prefetch = job('all', { action: 'Prefetch', everything: undefined, urls });
+      expect(sent(fleet(...names).snapshot(nodes, [prefetch]))).toEqual(names);
+    });
+  });
+
   test('to parents too, whatever its selector names', () => {
     const leader = fleet('a', 'p');
     const parent = node('p');

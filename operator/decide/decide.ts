@@ -6,16 +6,17 @@
  */
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { connectNode, followHealth, rowsOf } from './nodes.ts';
+import { release } from './parents-first.ts';
 import { judgeRefusals, plansPublished, quarantinesKept } from './quarantine.ts';
 import { dnsServerReported, edgeReported, planJudged } from './reports.ts';
 import { snapshotTaken } from './snapshot-taken.ts';
 import type { DecideEvent, DecideState, Decision } from './state.ts';
-import { commandEffects, commandsFor, inTurn, quiet, withDnsServer, withNode } from './steps.ts';
+import { commandEffects, commandsFor, inTurn, quiet, sendable, withDnsServer, withNode } from './steps.ts';
 import { ticked } from './ticked.ts';
 import { freshVotes } from './votes.ts';
 
 export function decide(state: DecideState, event: DecideEvent, now: number): Decision {
-  const decision = decideEvent(state, event, now);
+  const decision = release(decideEvent(state, event, now), now);
   const votes = freshVotes(decision.state.dnsServers, now);
   const { voters } = votes;
   const nodes = followHealth(decision.state.nodes, votes, now);
@@ -68,6 +69,6 @@ function edgeConnected(state: DecideState, event: Extract<DecideEvent, { type: '
   const wasThere = node.presumed || (resumed && node.connected);
   return {
     state: withNode(state, name, () => connectNode(node, { held, pending: commands, wasThere })),
-    effects: commandEffects(name, commands),
+    effects: commandEffects(name, sendable(state, name, commands)),
   };
 }

@@ -32,6 +32,10 @@ export function startJob(
     nodes: new Map(
       targets.map(({ metadata }) => [metadata.name, { acked: false, failure: undefined }] as const),
     ),
+    parents: new Set(
+      targets.filter(({ spec }) => spec.tier === 'Parent').map(({ metadata }) => metadata.name),
+    ),
+    held: new Set(),
     objects: 0,
     outcome: status && restoredOutcome(status),
     expired: false,

@@ -3,6 +3,7 @@ import type { CdnDomain } from '../../contract/kinds/kinds.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
 import { isUnfinished, missedNodes, startJob, withoutNodes } from './jobs.ts';
 import { capacityOf, gatesOf, restoreNode } from './nodes.ts';
+import { withHeld } from './parents-first.ts';
 import type { DecideState, Decision, Effect, JobState } from './state.ts';
 import { commandsFor, markMissed, markNodes, sendTo, withNode } from './steps.ts';
 
@@ -75,12 +76,19 @@ function startJobs({ state, effects }: Decision, snapshot: Snapshot, now: number
     .filter(({ metadata }) => !state.jobs.has(metadata.uid))
     .map((job) => {
       const domain = findDomain(snapshot, job.metadata.namespace, job.spec.domainRef.name);
-      return startJob(job, domain, snapshot.nodes, state.restored.jobs.get(job.metadata.uid), now);
+      const status = state.restored.jobs.get(job.metadata.uid);
+      return withHeld(startJob(job, domain, snapshot.nodes, status, now), state, now);
     });
   const jobs = new Map([...state.jobs, ...started.map((job) => [job.job.metadata.uid, job] as const)]);
   const commands = started
     .filter(({ outcome }) => outcome === undefined)
-    .flatMap((job): Effect[] => sendTo(state, [...job.nodes.keys()], job));
+    .flatMap((job): Effect[] =>
+      sendTo(
+        state,
+        [...job.nodes.keys()].filter((name) => !job.held.has(name)),
+        job,
+      ),
+    );
   const nothing = { nodes: new Map(), jobs: new Map() };
   return { state: { ...state, jobs, restored: nothing }, effects: [...effects, ...commands] };
 }

@@ -69,6 +69,9 @@ export interface JobState {
   /** Milliseconds since the epoch. */
   startTime: number;
   nodes: ReadonlyMap<string, JobNode>;
+  /** Those of them that are parents, and those that wait for them: it was not sent to these yet. */
+  parents: ReadonlySet<string>;
+  held: ReadonlySet<string>;
   objects: number;
   outcome: JobOutcome | undefined;
   /** Its time to live has ended and its removal was asked for. */

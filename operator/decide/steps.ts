@@ -57,6 +57,11 @@ export function commandsFor({ nodes, jobs }: DecideState, name: string): Command
   return node ? [...revalidationOf(node), ...pendingCommands(jobs, name)] : [];
 }
 
+/** Those of them that may go out now: what waits for parents is sent when they are done (parents-first.ts). */
+export function sendable({ jobs }: DecideState, name: string, commands: readonly Command[]): Command[] {
+  return commands.filter(({ uid }) => jobs.get(uid)?.held.has(name) !== true);
+}
+
 export const commandEffects = (node: string, commands: readonly Command[]): Effect[] =>
   commands.map((command) => ({ type: 'command', node, command }));
 
