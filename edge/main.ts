@@ -20,6 +20,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
+import { openAccessLog } from './access-log/access-log.ts';
 import { createAskHead } from './answer/asking-head.ts';
 import { createFetching } from './answer/fetching.ts';
 import { createPassing } from './answer/passing.ts';
@@ -42,6 +43,7 @@ import { chooseSendFile } from './listen/send-file.ts';
 import { startLoadReports } from './load/load-reports.ts';
 import { countTraffic } from './load/traffic.ts';
 import { createMetrics } from './metrics.ts';
+import { createObserver } from './observer.ts';
 import { type EdgeOptions, readOptions } from './options.ts';
 import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
 import { createPipeline } from './pipeline.ts';
@@ -58,6 +60,8 @@ export interface EdgeSurroundings {
 }
 
 export interface Edge {
+  /** Who rotates the access log may say so; it is found out without, too. */
+  reopenLogs(): void;
   /** Where it serves. */
   bound: ListenAddress[];
   admin: ListenAddress;
@@ -80,6 +84,16 @@ export async function startEdge(
 
   const limits = readLimits(options.settings.limits);
   const onLimit: OnLimit = (limit) => metrics.limited.inc({ limit });
+  const accessLog =
+    options.settings.accessLog &&
+    openAccessLog(options.settings.accessLog, {
+      node,
+      folder: state,
+      clock,
+      log,
+      onDropped: (lines) => metrics.accessLogDropped.inc(lines),
+    });
+  const observer = createObserver({ metrics, accessLog });
 
   const store = new Store({ folder: join(state, 'cache'), memoryBytes, diskBytes, clock, log, metrics });
   metrics.followStore(() => store.stats());
@@ -121,7 +135,7 @@ export async function startEdge(
     serving,
     passing,
     origin,
-    metrics,
+    observer,
     waitersPerObject: limits.waitersPerObject,
     onLimit,
   });
@@ -149,7 +163,18 @@ export async function startEdge(
   const admit = createConnectionLimit(limits, onLimit);
   const sendFile = await chooseSendFile(options.sendfile, log);
   const listeners = await startListeners(options.listen, () =>
-    createHttpServer({ pipeline, readyHits, sendFile, limits, admit, rateWatch, onLimit, metrics, log }),
+    createHttpServer({
+      pipeline,
+      readyHits,
+      sendFile,
+      limits,
+      admit,
+      rateWatch,
+      onLimit,
+      observer,
+      metrics,
+      log,
+    }),
   );
   const admin = await startAdminServer({
     listen: options.admin,
@@ -173,6 +198,7 @@ export async function startEdge(
   log.info({ listen: listeners.bound.map(formatListenAddress) }, 'serving');
 
   return {
+    reopenLogs: () => accessLog?.reopen(),
     bound: listeners.bound,
     admin: { ...options.admin, port: boundPort(admin) },
     async stop() {
@@ -186,6 +212,7 @@ export async function startEdge(
       await origin.close();
       plans.stop();
       await store.close();
+      await accessLog?.close();
       admin.close();
       admin.closeAllConnections();
       log.info('stopped');
@@ -196,5 +223,10 @@ export async function startEdge(
 if (import.meta.main) {
   const options = readOptions(process.argv);
   const log = createLog('edge', { node: options.node });
-  await runUntilStopped(log, () => startEdge(options, { log }));
+  await runUntilStopped(log, async () => {
+    const edge = await startEdge(options, { log });
+    // Node would begin to debug.
+    process.on('SIGUSR1', () => edge.reopenLogs());
+    return edge;
+  });
 }

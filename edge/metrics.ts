@@ -19,6 +19,11 @@ export function createMetrics() {
     requests: counter('requests_total', 'Requests by what the cache did for them.', ['domain', 'result']),
     fastHits: counter('fast_hits_total', 'Hits that were answered straight from the socket.', []),
     limited: counter('limited_total', 'Requests and connections that ran into a limit, by limit.', ['limit']),
+    accessLogDropped: counter(
+      'access_log_dropped_total',
+      'Lines of the access log that could not be written in time.',
+      [],
+    ),
     inFlight: gauge('requests_in_flight', 'Requests that are being answered.', []),
     clientBytes: counter('client_bytes_total', 'Bytes of bodies sent to clients.', ['domain']),
     originBytes: counter('origin_bytes_total', 'Bytes of bodies that came from origins.', ['domain']),

@@ -10,7 +10,7 @@ import { joinIdOf, suits } from '../cache/select.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import { type Exchange, fillHeaders } from '../exchange.ts';
 import type { OnLimit } from '../limits/limits.ts';
-import type { EdgeMetrics } from '../metrics.ts';
+import type { Observer } from '../observer.ts';
 import { abandon } from '../origin/abandon.ts';
 import type { Origin } from '../origin/origin.ts';
 import { type Answer, textAnswer } from './answer.ts';
@@ -33,7 +33,7 @@ export interface FetchingParts {
   serving: Serving;
   passing: Passing;
   origin: Origin;
-  metrics: EdgeMetrics;
+  observer: Observer;
   waitersPerObject: number;
   onLimit: OnLimit;
 }
@@ -49,7 +49,7 @@ export interface Fetching {
 }
 
 export function createFetching(parts: FetchingParts): Fetching {
-  const { fills, hitForMiss, serving, passing, origin, metrics, waitersPerObject, onLimit } = parts;
+  const { fills, hitForMiss, serving, passing, origin, observer, waitersPerObject, onLimit } = parts;
 
   return { fetchOrJoin, revalidate };
 
@@ -134,7 +134,7 @@ export function createFetching(parts: FetchingParts): Fetching {
           signal,
           onInterim: exchange.request.interim,
         }),
-      onBytes: (bytes) => metrics.originBytes.inc({ domain: domain.label }, bytes),
+      onBytes: (bytes) => observer.fetched(domain.label, bytes),
     });
   }
 

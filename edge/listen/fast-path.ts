@@ -14,14 +14,14 @@ import type { PartOfFile, ReadyHit, ReadyHits } from '../answer/ready-hits.ts';
 import type { AdmitConnection } from '../limits/connections.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
-import { plainRequestReader } from './plain-request.ts';
+import { type PlainRequest, plainRequestReader } from './plain-request.ts';
 import type { SendFile } from './send-file.ts';
 
 export interface FastPathParts {
   ready: ReadyHits;
   sendFile: SendFile | undefined;
   /** One hit was answered, with so many bytes of body. */
-  onHit: (domain: string, bytes: number) => void;
+  onHit: (domain: string, bytes: number, request: PlainRequest, socket: Socket) => void;
   limits: Limits;
   /** Before anything is read. */
   admit: AdmitConnection;
@@ -86,15 +86,15 @@ export function installFastPath(
     connection.served = true;
     connection.quiet = 0;
     if (plain.method === 'HEAD') {
-      onHit(hit.domain, 0);
+      onHit(hit.domain, 0, plain, this);
       this.write(hit.head + persistence, 'latin1');
       return;
     }
     if (Buffer.isBuffer(hit.body)) {
-      onHit(hit.domain, hit.length);
+      onHit(hit.domain, hit.length, plain, this);
       writeBytes(this, hit.head + persistence, hit.body);
       if (this.writableLength > 0) wait(this, connection);
-    } else sendPart(this, connection, hit, hit.body);
+    } else sendPart(this, connection, plain, hit, hit.body);
   }
 
   /** A client that reads slowly gets no second answer before it has the first one. */
@@ -103,7 +103,13 @@ export function installFastPath(
     socket.write('', () => goOn(socket, connection));
   }
 
-  function sendPart(socket: Socket, connection: Connection, hit: ReadyHit, part: PartOfFile): void {
+  function sendPart(
+    socket: Socket,
+    connection: Connection,
+    request: PlainRequest,
+    hit: ReadyHit,
+    part: PartOfFile,
+  ): void {
     socket.write(hit.head + persistence, 'latin1');
     const { file, first } = part;
     file.hold();
@@ -112,7 +118,7 @@ export function installFastPath(
     sendFile?.(socket, { fd: file.fd, first, length: hit.length, onSent }, (error, bytes) => {
       isOut = true;
       file.letGo();
-      onHit(hit.domain, bytes);
+      onHit(hit.domain, bytes, request, socket);
       // An answer that cannot be gone on with must not look whole.
       if (error) socket.destroy();
       else if (connection.busy) goOn(socket, connection);

@@ -10,6 +10,7 @@ import { type AdmitConnection, plainAddress } from '../limits/connections.ts';
 import type { LimitName, Limits, OnLimit } from '../limits/limits.ts';
 import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
 import type { EdgeMetrics } from '../metrics.ts';
+import type { Observer } from '../observer.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { installFastPath } from './fast-path.ts';
 import type { ServingServer } from './listeners.ts';
@@ -25,12 +26,13 @@ export interface HttpServerParts {
   admit: AdmitConnection;
   rateWatch: RateWatch;
   onLimit: OnLimit;
+  observer: Observer;
   metrics: EdgeMetrics;
   log: Log;
 }
 
 export function createHttpServer(parts: HttpServerParts): ServingServer {
-  const { pipeline, readyHits, sendFile, limits, admit, rateWatch, onLimit, metrics, log } = parts;
+  const { pipeline, readyHits, sendFile, limits, admit, rateWatch, onLimit, observer, metrics, log } = parts;
   const blocks = new Blocks();
   const server = createServer(
     {
@@ -83,19 +85,23 @@ export function createHttpServer(parts: HttpServerParts): ServingServer {
     const begin = performance.now();
     const answer = tooMuch(request, limits, onLimit) ?? (await answerOf(request, response));
     if (answer === undefined) return;
-    const { domain, result } = answer;
-    metrics.requests.inc({ domain, result });
-    metrics.answerSeconds.observe({ domain, result }, (performance.now() - begin) / 1_000);
+    const { domain, result, status } = answer;
+    const answered = { domain, result, status, ms: performance.now() - begin };
+    observer.answered(answered);
+    let sent = 0;
     const onBytes = (bytes: number) => {
-      metrics.clientBytes.inc({ domain }, bytes);
-      if (answer.body.kind === 'stream') metrics.originBytes.inc({ domain }, bytes);
+      sent += bytes;
+      observer.sent(domain, bytes);
+      if (answer.body.kind === 'stream') observer.fetched(domain, bytes);
     };
+    const client = request.socket.remoteAddress;
     await send(response, answer, {
       onBytes,
       sendFile,
       blocks,
       onSent: (bytes) => transfer.sentAside(bytes),
     }).catch((error: unknown) => log.warn({ err: error, domain }, 'an answer broke off'));
+    observer.ended?.({ ...answered, bytes: sent, ...writtenDown(request, client) });
   }
 
   async function answerOf(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
@@ -114,10 +120,16 @@ export function createHttpServer(parts: HttpServerParts): ServingServer {
     limits,
     admit,
     rateWatch,
-    onHit(domain, bytes) {
-      metrics.fastHits.inc();
-      metrics.requests.inc({ domain, result: 'hit' });
-      metrics.clientBytes.inc({ domain }, bytes);
+    onHit(domain, bytes, plain, socket) {
+      const status = plain.range === undefined ? 200 : 206;
+      const answered = { domain, result: 'hit', status, ms: undefined } as const;
+      observer.answered(answered);
+      observer.sent(domain, bytes);
+      if (observer.ended === undefined) return;
+      const { method, host, url, text } = plain;
+      const field = (name: string) => new RegExp(`\\r\\n${name}: (.*)`, 'i').exec(text)?.[1];
+      const client = plainAddress(socket.remoteAddress ?? '');
+      observer.ended({ ...answered, bytes, method, host, url, client, field });
     },
   });
   return { server, fastPath };
@@ -144,6 +156,12 @@ function tooMuch(
     return textAnswer(431, `more than ${headerCount} header fields`, close);
   }
   return undefined;
+}
+
+/** `client`: asked before the answer is sent, as a socket that is closed does not know any more. */
+function writtenDown({ method = '', url = '', headers }: IncomingMessage, client: string | undefined) {
+  const field = (name: 'referer' | 'user-agent') => headers[name];
+  return { method, host: headers.host ?? '', url, client: plainAddress(client ?? ''), field };
 }
 
 /** Bytes of its body are missing, and nothing of ours holds them up. */

@@ -11,6 +11,8 @@ export interface PlainRequest {
   host: string;
   /** The value of a Range with one range; only with GET, for which alone it means something (RFC 9110 14.2). */
   range?: string | undefined;
+  /** All of it, for who writes requests down. */
+  text: string;
 }
 
 type Fields = Pick<PlainRequest, 'host' | 'range'>;
@@ -59,7 +61,7 @@ export function plainRequestReader({
     if (url.length > uriLength) return undefined;
     const fields = fieldsOf(text.slice(line.length));
     if (fields === undefined || (method === 'HEAD' && fields.range !== undefined)) return undefined;
-    return { method, url, host: fields.host, range: fields.range };
+    return { method, url, host: fields.host, range: fields.range, text };
   };
 }
 

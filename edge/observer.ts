@@ -1,0 +1,62 @@
+/**
+ * What happened to a request, told once, for all who count or write it down: metrics, usage, the access log. Whoever
+ * serves (the pipeline's listener, the fast path) calls this and knows none of them.
+ */
+import type { Result } from './answer/answer.ts';
+import type { EdgeMetrics } from './metrics.ts';
+
+/** An answer whose head is made. */
+export interface Answered {
+  /** The domain's label, '' where there is none. */
+  domain: string;
+  result: Result;
+  status: number;
+  /** Until then; hits of the fast path are not timed. */
+  ms: number | undefined;
+}
+
+/** One that is out, or broke off, for the access log. */
+export interface Ended extends Answered {
+  /** Of the body, as far as it was sent. */
+  bytes: number;
+  method: string;
+  host: string;
+  /** The target as it came. */
+  url: string;
+  client: string | undefined;
+  /** Asked for only by who needs them: most requests are not written down. */
+  field(name: 'referer' | 'user-agent'): string | undefined;
+}
+
+export interface Observer {
+  answered(answered: Answered): void;
+  /** Bytes of a body went to a client, as they go. */
+  sent(domain: string, bytes: number): void;
+  /** Bytes of a body came from an origin. */
+  fetched(domain: string, bytes: number): void;
+  /** Absent where nobody wants to know. */
+  ended: ((ended: Ended) => void) | undefined;
+}
+
+export function createObserver({
+  metrics,
+  accessLog,
+}: {
+  metrics: EdgeMetrics;
+  accessLog: { note(ended: Ended): void } | undefined;
+}): Observer {
+  return {
+    answered({ domain, result, ms }) {
+      metrics.requests.inc({ domain, result });
+      if (ms === undefined) metrics.fastHits.inc();
+      else metrics.answerSeconds.observe({ domain, result }, ms / 1_000);
+    },
+    sent(domain, bytes) {
+      metrics.clientBytes.inc({ domain }, bytes);
+    },
+    fetched(domain, bytes) {
+      metrics.originBytes.inc({ domain }, bytes);
+    },
+    ended: accessLog && ((ended) => accessLog.note(ended)),
+  };
+}
