@@ -1,5 +1,6 @@
 /** The serving sockets: node:http, its limits, and the way from its request to our pipeline and back. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Log } from '../../lib/log.ts';
 import { type Answer, textAnswer } from '../answer/answer.ts';
 import type { ReadyHits } from '../answer/ready-hits.ts';
@@ -34,6 +35,8 @@ export interface HttpServerParts {
 export function createHttpServer(parts: HttpServerParts): ServingServer {
   const { pipeline, readyHits, sendFile, limits, admit, rateWatch, onLimit, observer, metrics, log } = parts;
   const blocks = new Blocks();
+  /** The answers of each connection that were not out when the last one began. */
+  const answering = new WeakMap<Duplex, ServerResponse[]>();
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytes,
@@ -52,6 +55,11 @@ export function createHttpServer(parts: HttpServerParts): ServingServer {
       metrics.inFlight.inc();
       // Until the last byte has left, which is later than its having been written.
       const transfer = rateWatch.watch(request.socket, () => isAwaited(request));
+      const others = answering.get(request.socket) ?? [];
+      answering.set(request.socket, [
+        ...others.filter(({ writableFinished }) => !writableFinished),
+        response,
+      ]);
       response.once('close', () => transfer.end());
       serve(request, response, transfer)
         .catch((error: unknown) => {
@@ -74,7 +82,10 @@ export function createHttpServer(parts: HttpServerParts): ServingServer {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
     const { status, limit } = CLIENT_ERRORS[error.code ?? ''] ?? { status: '400 Bad Request' };
     if (limit !== undefined) onLimit(limit);
-    return socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const refuse = () => socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    // Behind the answer that is on its way: in the midst of it, it would be read as a part of its body.
+    const before = answering.get(socket)?.findLast((one) => one.headersSent && !one.writableFinished);
+    return before === undefined ? refuse() : before.once('close', refuse);
   });
 
   async function serve(
@@ -83,6 +94,8 @@ export function createHttpServer(parts: HttpServerParts): ServingServer {
     transfer: Transfer,
   ): Promise<void> {
     const begin = performance.now();
+    // Asked before: a socket that is closed does not know any more, and a request may have lost its own.
+    const client = observer.ended && plainAddress(request.socket.remoteAddress ?? '');
     const answer = tooMuch(request, limits, onLimit) ?? (await answerOf(request, response));
     if (answer === undefined) return;
     const { domain, result, status } = answer;
@@ -94,14 +107,13 @@ export function createHttpServer(parts: HttpServerParts): ServingServer {
       observer.sent(domain, bytes);
       if (answer.body.kind === 'stream') observer.fetched(domain, bytes);
     };
-    const client = request.socket.remoteAddress;
     await send(response, answer, {
       onBytes,
       sendFile,
       blocks,
       onSent: (bytes) => transfer.sentAside(bytes),
     }).catch((error: unknown) => log.warn({ err: error, domain }, 'an answer broke off'));
-    observer.ended?.({ ...answered, bytes: sent, ...writtenDown(request, client) });
+    observer.ended?.({ ...answered, bytes: sent, client, ...writtenDown(request) });
   }
 
   async function answerOf(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
@@ -158,10 +170,9 @@ function tooMuch(
   return undefined;
 }
 
-/** `client`: asked before the answer is sent, as a socket that is closed does not know any more. */
-function writtenDown({ method = '', url = '', headers }: IncomingMessage, client: string | undefined) {
+function writtenDown({ method = '', url = '', headers }: IncomingMessage) {
   const field = (name: 'referer' | 'user-agent') => headers[name];
-  return { method, host: headers.host ?? '', url, client: plainAddress(client ?? ''), field };
+  return { method, host: headers.host ?? '', url, field };
 }
 
 /** Bytes of its body are missing, and nothing of ours holds them up. */
