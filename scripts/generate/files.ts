@@ -1,7 +1,10 @@
-/** Generated files on disk: what is stale, and how it is made fresh. Every file of the folders is one of ours. */
+/**
+ * Generated files on disk: what is stale, and how it is made fresh. Every file of the folders is one of ours; files may
+ * lie elsewhere too, among others.
+ */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isMissing } from '../../lib/atomic-file.ts';
+import { isMissing, readFileIfThere } from '../../lib/atomic-file.ts';
 
 /** Texts by path, relative to the root. */
 export type Files = ReadonlyMap<string, string>;
@@ -12,7 +15,7 @@ export async function staleFiles(root: string, folders: string[], files: Files):
   const superfluous = [...there.keys()].filter((path) => !files.has(path));
   const problems = superfluous.map((path) => `${path}: superfluous`);
   for (const [path, text] of files) {
-    const found = there.get(path);
+    const found = there.get(path) ?? (await readFileIfThere(join(root, path)));
     if (found === undefined) problems.push(`${path}: missing`);
     else if (found !== text) problems.push(`${path}: differs from what the schemas say`);
   }

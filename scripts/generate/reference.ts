@@ -69,7 +69,7 @@ function identity({ scope, plural, singular, shortNames }: KindDefinition): stri
 }
 
 /** An object's own section, then those of the objects in it. */
-function sections(path: string, schema: JsonSchema): string[] {
+export function sections(path: string, schema: JsonSchema): string[] {
   const fields = Object.entries(schema.properties ?? {});
   const required = new Set(schema.required);
   return [
@@ -124,7 +124,7 @@ function table(header: string[], rows: string[][]): string {
 
 const code = (text: string) => `\`${text}\``;
 const yaml = (text: string) => `\`\`\`yaml\n${text.trimEnd()}\n\`\`\``;
-const page = (blocks: string[]) =>
+export const page = (blocks: string[]) =>
   `${blocks
     .filter((block) => block !== '')
     .join('\n\n')

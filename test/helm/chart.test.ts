@@ -1,0 +1,90 @@
+/** The chart as it is rendered: golden files, and what must hold in each of them. */
+
+import { readdirSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments, stringify } from 'yaml';
+import { helm, lint, type Manifest, own, render } from './helm.ts';
+
+const TESTDATA = join(import.meta.dirname, 'testdata');
+const ROOT = join(import.meta.dirname, '../..');
+/** As a cluster with the Prometheus operator has them. */
+const WITH_PROMETHEUS = ['--api-versions', 'monitoring.coreos.com/v1'];
+const cases = readdirSync(TESTDATA)
+  .filter((name) => name.endsWith('.values.yaml'))
+  .map((name) => name.replace('.values.yaml', ''));
+const renderCase = (name: string) => render('-f', join(TESTDATA, `${name}.values.yaml`), ...WITH_PROMETHEUS);
+
+test.each(cases)(
+  '%s: lint and render',
+  async (name) => {
+    const values = join(TESTDATA, `${name}.values.yaml`);
+    expect(await lint('-f', values)).toContain('0 chart(s) failed');
+    const rendered = own(await renderCase(name)).map((document) => stringify(document, { lineWidth: 0 }));
+    const path = join(TESTDATA, `${name}.out.yaml`);
+    if (process.env.UPDATE_GOLDEN === '1') await writeFile(path, rendered.join('---\n'));
+    expect(rendered.join('---\n')).toBe(await readFile(path, 'utf8'));
+  },
+  60_000,
+);
+
+test('the CRDs are those of the repository, and stay when the chart goes unless told otherwise', async () => {
+  const crds = (manifests: readonly Manifest[]) =>
+    manifests.filter(({ kind }) => kind === 'CustomResourceDefinition');
+  const files = readdirSync(join(ROOT, 'crds')).map((name) => readFile(join(ROOT, 'crds', name), 'utf8'));
+  const wanted = (await Promise.all(files)).flatMap((text) =>
+    parseAllDocuments(text).map((document) => document.toJS()),
+  );
+  const free = crds(await render('--set', 'crds.keep=false'));
+  expect(free).toEqual(wanted);
+  const kept = crds(await render());
+  expect(kept.map(({ metadata }) => metadata.annotations)).toEqual(
+    wanted.map(() => expect.objectContaining({ 'helm.sh/resource-policy': 'keep' })),
+  );
+  expect(crds(await render('--set', 'crds.enabled=false'))).toEqual([]);
+}, 60_000);
+
+describe('in every rendering', () => {
+  test('objects are labelled, and names are the release’s', async () => {
+    for (const name of cases) {
+      for (const { kind, metadata } of own(await renderCase(name))) {
+        if (kind === 'ClusterRole' && !metadata.name.startsWith('weir-system-')) continue;
+        expect([name, kind, metadata]).toEqual([
+          name,
+          kind,
+          expect.objectContaining({
+            labels: expect.objectContaining({
+              'app.kubernetes.io/instance': 'weir',
+              'app.kubernetes.io/name': 'weir',
+            }),
+          }),
+        ]);
+      }
+    }
+  }, 60_000);
+
+  test('nothing is random: twice the same', async () => {
+    expect(await renderCase('all-there-is')).toEqual(await renderCase('all-there-is'));
+  }, 60_000);
+});
+
+describe('values that are wrong are refused, and named', () => {
+  test.each([
+    ['--set', 'edge.netwrok=HostPort', 'netwrok'],
+    ['--set', 'edge.network=Host', 'edge/network'],
+    ['--set', 'config.defaultRegoin=a', 'defaultRegoin'],
+    ['--set', 'config.zones[0].name=Example', 'config/zones/0/name'],
+    ['--set', 'dnsServer.kind=StatefulSet', 'go together'],
+    ['--set', 'mode=edge', 'join.operator'],
+  ])('%s %s', async (flag, value, message) => {
+    await expect(render(flag, value)).rejects.toThrow(message);
+  });
+});
+
+test('the notes name what there is', async () => {
+  const chart = join(ROOT, 'helm/weir');
+  const notes = await helm('install', 'weir', chart, '-n', 'weir-system', '--dry-run=client');
+  expect(notes).toContain('kubectl get service weir-dns-server -n weir-system');
+  expect(notes).toContain('kubectl label node NODE weir.dev/edge=true');
+}, 60_000);
