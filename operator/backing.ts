@@ -15,6 +15,8 @@ export interface Backing {
   trust: TrustStores;
   /** Where ServiceAccount tokens can be asked about. */
   reviewToken?: ReviewToken;
+  /** Puts the operator’s CAs (PEM) where the pods of agents find them. */
+  tellAuthorities?(pem: string): void;
   /** Removes a finished job that outlived its time; with `uid` no other of its name. */
   expire(ref: ObjectRef, uid: string): void;
   /** What only the leader sees to there: EdgeNodes of Kubernetes nodes, forms that were deleted. Ends by what it returns. */

@@ -20,6 +20,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
+import type { Backing } from './backing.ts';
 import { type Leader, lead } from './lead.ts';
 import { loadBook } from './publish/load-book.ts';
 import { operatorMetrics } from './publish/metrics.ts';
@@ -60,6 +61,8 @@ interface KubernetesOptions extends CommonOptions {
   /** The path of weir.yaml. */
   config: string;
   kubeconfig?: string;
+  /** Namespaces whose resources count; all where nothing is said. */
+  namespaces?: readonly string[];
   /** The URL at which agents and people reach this replica; by default where it listens, unless that is every address. */
   advertise?: string;
 }
@@ -84,6 +87,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       : await kubernetesBacking({
           kubeconfig: options.kubeconfig,
           config: options.config,
+          namespaces: options.namespaces,
           advertise: advertised,
           metrics,
           clock,
@@ -107,7 +111,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     clock: timeOfDay,
     log,
   });
-  await tellBundle(trust, state.bundle, log);
+  await tellBundle(trust, state.bundle, backing, log);
   const notReady = () => post.notReady();
   const server = new StreamServer({
     listen: options.listen,
@@ -199,9 +203,13 @@ function baseUrl(text: string): string | undefined {
 const hostsOf = (url: string | undefined): string[] =>
   url === undefined ? [] : [new URL(url).hostname.replace(/^\[|\]$/g, '')];
 
-/** For who is on this machine: what to trust. It changes when a CA is rotated. */
-async function tellBundle(trust: Trust, path: string, log: Log): Promise<void> {
-  const write = () => writeFileAtomic(path, trust.ca.bundle().pem);
+/** For who is on this machine, and for pods: what to trust. It changes when a CA is rotated. */
+async function tellBundle(trust: Trust, path: string, backing: Backing, log: Log): Promise<void> {
+  const write = () => {
+    const { pem } = trust.ca.bundle();
+    backing.tellAuthorities?.(pem);
+    return writeFileAtomic(path, pem);
+  };
   await write();
   trust.ca.onChange(() => {
     write().catch((error: unknown) => log.error({ err: error, path }, 'the CAs are not written'));
@@ -221,6 +229,10 @@ if (import.meta.main) {
     .option(
       '--kubeconfig <file>',
       'kubernetes: whom to speak to; by default as kubectl, or as the pod that this is',
+    )
+    .option(
+      '--watch-namespace <name...>',
+      'kubernetes: only resources of this namespace count; repeatable (default: of all)',
     )
     .requiredOption(
       '--state <dir>',
@@ -244,7 +256,7 @@ if (import.meta.main) {
   const usage = (message: string) => program.error(message, { exitCode: 2 });
   const address = (flag: string, text: string) =>
     parseListenAddress(text) ?? usage(`${flag} ${text}: an IP address and a port`);
-  const { folder, config, kubeconfig, advertise } = flags;
+  const { folder, config, kubeconfig, watchNamespace: namespaces, advertise } = flags;
   const common = {
     state: flags.state,
     listen: address('--listen', flags.listen),
@@ -258,6 +270,7 @@ if (import.meta.main) {
           ...common,
           config: config ?? usage('--config is needed with --source kubernetes'),
           ...(kubeconfig !== undefined && { kubeconfig }),
+          ...(namespaces && { namespaces }),
           ...(advertise !== undefined && {
             advertise: baseUrl(advertise) ?? usage(`--advertise ${advertise}: an https URL without a path`),
           }),
@@ -270,6 +283,7 @@ interface Flags {
   folder?: string;
   config?: string;
   kubeconfig?: string;
+  watchNamespace?: string[];
   advertise?: string;
   state: string;
   listen: string;

@@ -33,6 +33,22 @@ export function collectionPath({ plural, scope }: KindDefinition, namespace?: st
   return `/apis/${GROUP}/${VERSION}/${place}${plural}`;
 }
 
+/** What has to be read of a kind: all of it, or where only some namespaces count, those of its objects. */
+export function collectionPaths(kind: KindDefinition, namespaces: readonly string[] | undefined): string[] {
+  if (!namespaces || kind.scope === 'Cluster') return [collectionPath(kind)];
+  return namespaces.map((namespace) => collectionPath(kind, namespace));
+}
+
+/** Collections one after the other, as one. */
+export async function listEach(
+  get: Parameters<typeof listAll>[0],
+  paths: readonly string[],
+  query: Record<string, string> = {},
+): Promise<ApiObject[]> {
+  const lists = await Promise.all(paths.map((path) => listAll(get, path, query)));
+  return lists.flatMap(({ objects }) => objects);
+}
+
 export function objectPath({ kind, namespace, name }: ObjectRef): string {
   return `${collectionPath(KINDS[kind], namespace)}/${name}`;
 }

@@ -29,7 +29,7 @@ const SILENCE_MS = 150_000;
 
 type RelistReason = 'Start' | 'Expired' | 'Periodic';
 
-interface ReflectorOptions {
+export interface ReflectorOptions {
   api: KubernetesApi;
   path: string;
   /** What of the collection: `labelSelector`, `fieldSelector`. */

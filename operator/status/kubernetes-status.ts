@@ -15,8 +15,8 @@ import { eventOf, eventsPath, regardingOf } from '../kubernetes/events.ts';
 import {
   type ApiObject,
   apiObject,
-  collectionPath,
-  listAll,
+  collectionPaths,
+  listEach,
   objectPath,
   refOfObject,
 } from '../kubernetes/objects.ts';
@@ -34,6 +34,8 @@ const MAX_TRIES = 3;
 
 interface KubernetesStatusOptions {
   api: KubernetesApi;
+  /** Those that count; all where nothing is said. */
+  namespaces?: readonly string[] | undefined;
   /** Throws while another replica may be the leader. */
   mayWrite: () => void;
   /** What the source's watches show. */
@@ -58,10 +60,11 @@ class KubernetesStatus implements StatusStore {
   }
 
   async load(): Promise<Statuses> {
-    const { api } = this.#options;
+    const { api, namespaces } = this.#options;
     const lists = await Promise.all(
       Object.values(KINDS).map(async (kind) => {
-        const { objects } = await listAll((path, query) => api.get(path, query), collectionPath(kind));
+        const paths = collectionPaths(kind, namespaces);
+        const objects = await listEach((path, query) => api.get(path, query), paths);
         return objects.map((object) => this.#readRecord(kind.kind, object));
       }),
     );

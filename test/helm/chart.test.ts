@@ -1,10 +1,14 @@
 /** The chart as it is rendered: golden files, and what must hold in each of them. */
 
+import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { z } from 'zod';
+import { weirConfig } from '../../contract/config/weir-config.ts';
 import { helm, lint, type Manifest, own, render } from './helm.ts';
 
 const TESTDATA = join(import.meta.dirname, 'testdata');
@@ -46,6 +50,37 @@ test('the CRDs are those of the repository, and stay when the chart goes unless 
 }, 60_000);
 
 describe('in every rendering', () => {
+  const containersOf = ({ spec }: Manifest) => spec?.template?.spec.containers ?? [];
+
+  /** The options that `--help` of a program lists. */
+  async function optionsOf(program: string): Promise<Set<string>> {
+    const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, program), '--help']);
+    return new Set([...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, option = '']) => option));
+  }
+
+  test('programs are given options that they have', async () => {
+    for (const program of ['operator', 'dns-server', 'edge']) {
+      const options = await optionsOf(`${program}/main.ts`);
+      for (const name of cases) {
+        const containers = (await renderCase(name)).flatMap(containersOf);
+        const given = containers.filter(({ name: own }) => own === program).flatMap(({ args }) => args);
+        const flags = given.map((arg) => arg.split('=')[0] ?? '');
+        expect(flags.filter((flag) => !options.has(flag))).toEqual([]);
+      }
+    }
+  }, 120_000);
+
+  test('weir.yaml is one that the operator takes', async () => {
+    for (const name of cases.filter((each) => each !== 'edges-of-another-cluster')) {
+      const map = (await renderCase(name)).find(({ metadata }) => metadata.name === 'weir-config');
+      const data = z.object({ 'weir.yaml': z.string() }).parse(map?.data);
+      expect(weirConfig.parse(parse(data['weir.yaml']))).toMatchObject({
+        trust: { serviceAccounts: { edge: ['weir-system/weir-edge'] } },
+        registration: {},
+      });
+    }
+  }, 60_000);
+
   test('objects are labelled, and names are the release’s', async () => {
     for (const name of cases) {
       for (const { kind, metadata } of own(await renderCase(name))) {

@@ -23,14 +23,19 @@ import {
   resourceKey,
 } from '../../admit/snapshot.ts';
 import { hasStatus, type KubernetesApi } from '../../kubernetes/api.ts';
-import { type ApiObject, apiObject, collectionPath, listAll } from '../../kubernetes/objects.ts';
-import { Reflector } from '../../kubernetes/reflector.ts';
+import { type ApiObject, apiObject, collectionPaths, listEach } from '../../kubernetes/objects.ts';
+import { reflect } from '../../kubernetes/reflect.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
 import type { AcceptedStore } from '../folder/accepted-files.ts';
 import { parseStored, storedDigest, toStored } from '../stored-form.ts';
 import { toDocument } from './to-document.ts';
 
-const REVISIONS = '/apis/apps/v1/controllerrevisions';
+const APPS = '/apis/apps/v1';
+/** In all namespaces, or in those that count and the operator's own, which has those of nodes and settings. */
+const revisionPaths = (namespaces: readonly string[] | undefined, own = '') =>
+  namespaces === undefined
+    ? [`${APPS}/controllerrevisions`]
+    : [...new Set([...namespaces, own])].map((name) => `${APPS}/namespaces/${name}/controllerrevisions`);
 /** Its value is the kind, or `weir.yaml`. */
 const LABEL = `${GROUP}/accepted`;
 const SELECTION = { labelSelector: LABEL };
@@ -41,6 +46,8 @@ interface AcceptedRevisionsOptions {
   api: KubernetesApi;
   /** The operator's own. */
   namespace: string;
+  /** Those that count; all where nothing is said. */
+  namespaces?: readonly string[] | undefined;
   /** Throws while another replica may be the leader. */
   mayWrite: () => void;
   metrics: WatchMetrics;
@@ -73,11 +80,11 @@ interface Listed {
 export async function listAccepted({
   api,
   namespace,
+  namespaces,
   log,
-}: Pick<AcceptedRevisionsOptions, 'api' | 'log'> & { namespace?: string }): Promise<Listed> {
-  const { objects } = await listAll((path, query) => api.get(path, query), REVISIONS, {
-    labelSelector: LABEL,
-  });
+}: Pick<AcceptedRevisionsOptions, 'api' | 'namespaces' | 'log'> & { namespace?: string }): Promise<Listed> {
+  const paths = revisionPaths(namespaces, namespace);
+  const objects = await listEach((path, query) => api.get(path, query), paths, SELECTION);
   const resources = new Map<string, AcceptedResource>();
   const kept: Listed['kept'] = [];
   let config: Accepted['config'];
@@ -144,9 +151,9 @@ class AcceptedRevisions implements KeptRevisions {
   }
 
   guard(): () => Promise<void> {
-    const reflector = new Reflector({
+    const { namespace, namespaces } = this.#options;
+    const reflector = reflect(revisionPaths(namespaces, namespace), {
       ...this.#options,
-      path: REVISIONS,
       selection: SELECTION,
       resource: 'controllerrevisions',
       // The forms themselves are in memory once already.
@@ -253,8 +260,9 @@ class AcceptedRevisions implements KeptRevisions {
   }
 
   async #begunJobs(): Promise<AcceptedResource[]> {
-    const { api } = this.#options;
-    const { objects } = await listAll((path, query) => api.get(path, query), collectionPath(KINDS.PurgeJob));
+    const { api, namespaces } = this.#options;
+    const paths = collectionPaths(KINDS.PurgeJob, namespaces);
+    const objects = await listEach((path, query) => api.get(path, query), paths);
     return objects.flatMap((object) => {
       const begun = z.object({ startTime: z.string() }).safeParse(object.status).success;
       const { candidate } = readDocument(toDocument('PurgeJob', object));

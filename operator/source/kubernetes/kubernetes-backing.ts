@@ -14,6 +14,7 @@ import { watchMetrics } from '../../kubernetes/watch-metrics.ts';
 import { Registrar } from '../../registration/registrar.ts';
 import { KubernetesSecret } from '../../secrets/kubernetes-secret.ts';
 import { kubernetesStatus } from '../../status/kubernetes-status.ts';
+import { bundleConfigMap } from '../../trust/bundle-config-map.ts';
 import { caState } from '../../trust/ca.ts';
 import { guardedSecret } from '../../trust/guarded-secret.ts';
 import { joinTokenRecords } from '../../trust/join-tokens.ts';
@@ -30,6 +31,8 @@ interface KubernetesBackingOptions {
   kubeconfig: string | undefined;
   /** The path of weir.yaml. */
   config: string;
+  /** Namespaces whose resources count; all where nothing is said. */
+  namespaces: readonly string[] | undefined;
   /** Where agents reach this replica when it leads. */
   advertise: string | undefined;
   metrics: Registry;
@@ -53,14 +56,22 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
   const { mayWrite } = leadership;
   leadership.start();
   const metrics = watchMetrics(options.metrics);
-  const source = kubernetesSource({ api, config, metrics, clock, log });
-  const accepted = acceptedRevisions({ api, namespace, mayWrite, metrics, clock, log });
+  const { namespaces } = options;
+  const source = kubernetesSource({ api, namespaces, config, metrics, clock, log });
+  const accepted = acceptedRevisions({ api, namespace, namespaces, mayWrite, metrics, clock, log });
   let stopped = false;
   return {
     source,
     stores: {
       accepted,
-      status: kubernetesStatus({ api, mayWrite, copies: (kind) => source.objects(kind), clock, log }),
+      status: kubernetesStatus({
+        api,
+        namespaces,
+        mayWrite,
+        copies: (kind) => source.objects(kind),
+        clock,
+        log,
+      }),
       epoch: leadership.epoch,
     },
     secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),
@@ -69,6 +80,7 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
       tokens: guardedSecret({ api, namespace, name: 'weir-join-tokens' }, joinTokenRecords),
     },
     reviewToken: tokenReview(api),
+    tellAuthorities: bundleConfigMap({ api, namespace, clock, log, isGivenUp: () => stopped }),
     expire: (ref, uid) => void removeJob(objectPath(ref), uid, { api, clock, log, isGivenUp: () => stopped }),
     lead(inForce) {
       const registrar = new Registrar({

@@ -8,8 +8,8 @@ import type { Clock } from '../../../lib/clock.ts';
 import { type Latest, latest } from '../../../lib/latest.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { KubernetesApi } from '../../kubernetes/api.ts';
-import { type ApiObject, collectionPath } from '../../kubernetes/objects.ts';
-import { Reflector } from '../../kubernetes/reflector.ts';
+import { type ApiObject, collectionPaths } from '../../kubernetes/objects.ts';
+import { type Copy, reflect } from '../../kubernetes/reflect.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
 import type { Loaded, Source } from '../source.ts';
 import type { ConfigFile } from './config-file.ts';
@@ -22,6 +22,8 @@ const CONFIG_POLL_MS = 2_000;
 
 interface KubernetesSourceOptions {
   api: KubernetesApi;
+  /** Those that count; all where nothing is said. */
+  namespaces?: readonly string[] | undefined;
   config: ConfigFile;
   metrics: WatchMetrics;
   clock: Clock;
@@ -40,7 +42,7 @@ export function kubernetesSource(options: KubernetesSourceOptions): KubernetesSo
 
 class ReflectedSource implements KubernetesSource {
   readonly #options: KubernetesSourceOptions;
-  readonly #copies: { kind: KindDefinition; reflector: Reflector }[];
+  readonly #copies: { kind: KindDefinition; reflector: Copy }[];
   readonly #configLooks: Latest<void>;
   #onLoaded: (loaded: Loaded) => void = () => {};
   #stopPolling = () => {};
@@ -50,7 +52,8 @@ class ReflectedSource implements KubernetesSource {
     this.#options = options;
     this.#copies = Object.values<KindDefinition>(KINDS).map((kind) => {
       const { plural } = kind;
-      return { kind, reflector: new Reflector({ ...options, path: collectionPath(kind), resource: plural }) };
+      const paths = collectionPaths(kind, options.namespaces);
+      return { kind, reflector: reflect(paths, { ...options, resource: plural }) };
     });
     this.#configLooks = latest(async () => {
       if (await options.config.look()) this.#gather();
