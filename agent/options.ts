@@ -16,7 +16,7 @@ export function addAgentOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--operator <urls>', 'where the operator is; its replicas separated by commas')
-        .argParser(urls)
+        .argParser(operatorsArgument)
         .makeOptionMandatory(),
     )
     .requiredOption('--state <folder>', 'folder of its own, for what it was given and what it keeps')
@@ -32,7 +32,8 @@ export function addAgentOptions(command: Command): Command {
     .option('--operator-ca <file>', 'the operator’s CAs, PEM, beside those that came with the certificate');
 }
 
-function urls(text: string): string {
+/** Of `--operator`: URLs as they are given, without their paths. */
+export function operatorsArgument(text: string): string {
   const parsed = operatorUrls(text);
   if (parsed?.every((url) => url.startsWith('https:'))) return parsed.join(',');
   throw new InvalidArgumentError('URLs such as https://127.0.0.1:8700, separated by commas.');

@@ -1,7 +1,7 @@
 /** `weir force NODE up|down|auto`: says what a node's health is, whatever probes see, and returns when that is durable. */
-import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { ForceRequest } from '../contract/stream/operator-api.ts';
-import { DURATION_PATTERN, durationMs } from '../lib/duration.ts';
+import { durationArgument } from './duration-argument.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
 import { addStateOptions, openState, type StateOptions } from './installation/state-folder.ts';
 import { printLines } from './print.ts';
@@ -19,7 +19,9 @@ export function forceCommand(program: Command): void {
     .argument('<node>', 'the EdgeNode')
     .addArgument(new Argument('<state>', 'auto leaves it to the probes again').choices(Object.keys(STATES)))
     .description('say that a node is up or down, whatever health checks see')
-    .addOption(new Option('--for <duration>', 'how long (default: until `auto`)').argParser(duration));
+    .addOption(
+      new Option('--for <duration>', 'how long (default: until `auto`)').argParser(durationArgument),
+    );
   addStateOptions(command)
     .addHelpText(
       'after',
@@ -29,11 +31,6 @@ Examples:
   weir force zz-1 auto`,
     )
     .action(force);
-}
-
-function duration(text: string): number {
-  if (DURATION_PATTERN.test(text) && durationMs(text) > 0) return durationMs(text);
-  throw new InvalidArgumentError('A duration: a whole number and ms, s, m, h or d, such as 10m.');
 }
 
 async function force(node: string, said: keyof typeof STATES, options: ForceOptions): Promise<void> {

@@ -1,7 +1,8 @@
 /**
  * The `weir` command: one file or folder for each of its commands.
  *
- *     weir standalone | get | top | explain | explain-url | validate | compile | purge | prefetch | force | what-if | dnssec
+ *     weir standalone | get | top | explain | explain-url | validate | compile | purge | prefetch | force | what-if | dnssec |
+ *          token | join
  *     kubectl weir get | top | explain | purge | prefetch
  */
 import { Command, CommanderError } from 'commander';
@@ -14,6 +15,8 @@ import { explainUrlCommand } from './explain-url/command.ts';
 import { forceCommand } from './force.ts';
 import { getCommand } from './get/command.ts';
 import { PLUGIN } from './installation/options.ts';
+import { joinCommand } from './join/command.ts';
+import { tokenCommand } from './join/token.ts';
 import { prefetchCommand } from './prefetch/command.ts';
 import { purgeCommand } from './purge/command.ts';
 import { standaloneCommand } from './standalone/command.ts';
@@ -31,6 +34,8 @@ const COMMANDS = [
   forceCommand,
   whatIfCommand,
   dnssecCommand,
+  tokenCommand,
+  joinCommand,
   validateCommand,
   compileCommand,
 ];

@@ -2,6 +2,7 @@
 import { Agent, type Dispatcher } from 'undici';
 import { Whereabouts } from '../../agent/whereabouts.ts';
 import type { StateFolder } from '../../contract/state-folder.ts';
+import { type JoinTokenView, type NewJoinToken, TOKENS_PATH } from '../../contract/stream/join.ts';
 import {
   FORCE_PATH,
   type ForceRequest,
@@ -19,7 +20,14 @@ export interface OperatorClient {
   metrics(): Promise<string>;
   /** Resolves when it is in force and durable; a node that does not exist throws. */
   force(request: ForceRequest): Promise<void>;
+  /** Resolves with the text of a new one, which nobody can be told again. */
+  makeJoinToken(asked: NewJoinToken): Promise<string>;
+  joinTokens(): Promise<JoinTokenView[]>;
+  revokeJoinToken(id: string): Promise<void>;
 }
+
+/** It did answer, and not with what was asked for. */
+export class OperatorRefused extends Error {}
 
 /** It is on this machine: one that needs longer hangs. */
 const TIMEOUT_MS = 2_000;
@@ -45,7 +53,7 @@ export function operatorClient(url: string, state: StateFolder): OperatorClient 
       signal: AbortSignal.timeout(2 * TIMEOUT_MS),
     });
     if (response.statusCode < 300) return response;
-    throw new Error(
+    throw new OperatorRefused(
       `${operator.current()}${path} answered ${response.statusCode} ${(await response.body.text()).trim()}`,
     );
   };
@@ -57,6 +65,14 @@ export function operatorClient(url: string, state: StateFolder): OperatorClient 
     metrics: async () => (await ask('/metrics')).body.text(),
     async force(asked) {
       await (await ask(FORCE_PATH, asked)).body.dump();
+    },
+    async makeJoinToken(asked) {
+      const { token } = (await (await ask(TOKENS_PATH, asked)).body.json()) as { token: string };
+      return token;
+    },
+    joinTokens: async () => ((await get(TOKENS_PATH)) as { tokens: JoinTokenView[] }).tokens,
+    async revokeJoinToken(id) {
+      await (await ask(`${TOKENS_PATH}/${encodeURIComponent(id)}`, undefined, 'DELETE')).body.dump();
     },
   };
 }

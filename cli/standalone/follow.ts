@@ -22,7 +22,7 @@ const MISSING_ANSWERS = 3;
 
 export interface FollowOptions {
   installation: Installation;
-  operator: (config: WeirConfig) => OperatorClient;
+  operator: (config: WeirConfig) => Pick<OperatorClient, 'resources'>;
   clock: Clock;
   log: Log;
   onChange: (installation: Installation) => void;

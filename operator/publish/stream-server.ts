@@ -151,6 +151,8 @@ export class StreamServer {
     if (route === `GET ${STREAM_PATH}`) return this.#openStream(url, request, response);
     if (route === `POST ${REPORTS_PATH}`) return this.#takeReports(request, response);
     this.#routes.requireMachineToken(request);
+    // For `weir top`, wherever the paths are for others.
+    if (answerAdmin(url.pathname, response, this.#options)) return;
     switch (route) {
       case `POST ${FORCE_PATH}`:
         await this.#options.views().force(await readBody(request, forceRequest));
