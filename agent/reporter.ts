@@ -21,12 +21,14 @@ const BATCH = 1_000;
 /** Not understood, or too large. */
 const NEVER_TAKEN: ReadonlySet<number> = new Set([400, 413]);
 
-/** The queue after one more report: pure. Verdicts on plans, health and load replace their elder, the rest adds up. */
+/** These tell all that there is to tell. */
+const WHOLE: ReadonlySet<Report['type']> = new Set(['health', 'load', 'usage']);
+
+/** The queue after one more report: pure. Verdicts on plans, and what tells all, replace their elder; the rest adds up. */
 export function enqueue(queue: readonly Report[], report: Report): Report[] {
   const verdict = (type: Report['type']) => type === 'ack' || type === 'nack' || type === 'unmatched';
   const replaced = (older: Report) =>
-    (verdict(older.type) && verdict(report.type)) ||
-    (older.type === report.type && (report.type === 'health' || report.type === 'load'));
+    (verdict(older.type) && verdict(report.type)) || (older.type === report.type && WHOLE.has(report.type));
   return [...queue.filter((older) => !replaced(older)), report];
 }
 

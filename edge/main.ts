@@ -49,6 +49,8 @@ import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/or
 import { createPipeline } from './pipeline.ts';
 import { createPlans } from './plan/plans.ts';
 import { createPrefetches } from './prefetch/prefetch.ts';
+import { createUsageMeter } from './usage/meter.ts';
+import { startUsage } from './usage/usage.ts';
 
 /** What tests put in place of the real thing. */
 export interface EdgeSurroundings {
@@ -93,7 +95,8 @@ export async function startEdge(
       log,
       onDropped: (lines) => metrics.accessLogDropped.inc(lines),
     });
-  const observer = createObserver({ metrics, accessLog });
+  const meter = createUsageMeter();
+  const observer = createObserver({ metrics, meter, accessLog });
 
   const store = new Store({ folder: join(state, 'cache'), memoryBytes, diskBytes, clock, log, metrics });
   metrics.followStore(() => store.stats());
@@ -152,7 +155,15 @@ export async function startEdge(
     clock,
   });
   const prefetches = createPrefetches({ pipeline, plans, clock, metrics, log });
-  const commandParts = { store, fills, dropping, plans, prefetches, metrics, log };
+  const usage = await startUsage({
+    folder: state,
+    meter,
+    clock,
+    log,
+    report: (batches) => agent.report(batches),
+    onDropped: (batches) => metrics.usageDropped.inc(batches),
+  });
+  const commandParts = { store, fills, dropping, plans, prefetches, usage, metrics, log };
   const apply = (command: Command) => applyCommand(command, commandParts);
 
   const readyHits = hitsOfTest ?? createReadyHits({ plans, store, clock, teller });
@@ -212,6 +223,7 @@ export async function startEdge(
       await origin.close();
       plans.stop();
       await store.close();
+      await usage.stop();
       await accessLog?.close();
       admin.close();
       admin.closeAllConnections();

@@ -4,6 +4,7 @@
  */
 import type { Result } from './answer/answer.ts';
 import type { EdgeMetrics } from './metrics.ts';
+import type { UsageMeter } from './usage/meter.ts';
 
 /** An answer whose head is made. */
 export interface Answered {
@@ -40,21 +41,27 @@ export interface Observer {
 
 export function createObserver({
   metrics,
+  meter,
   accessLog,
 }: {
   metrics: EdgeMetrics;
+  meter: UsageMeter;
   accessLog: { note(ended: Ended): void } | undefined;
 }): Observer {
   return {
-    answered({ domain, result, ms }) {
+    answered(answered) {
+      const { domain, result, ms } = answered;
+      meter.answered(answered);
       metrics.requests.inc({ domain, result });
       if (ms === undefined) metrics.fastHits.inc();
       else metrics.answerSeconds.observe({ domain, result }, ms / 1_000);
     },
     sent(domain, bytes) {
+      meter.sent(domain, bytes);
       metrics.clientBytes.inc({ domain }, bytes);
     },
     fetched(domain, bytes) {
+      meter.fetched(domain, bytes);
       metrics.originBytes.inc({ domain }, bytes);
     },
     ended: accessLog && ((ended) => accessLog.note(ended)),

@@ -17,6 +17,7 @@ import { askForDs, parentResolver } from './dnssec/parent-ds.ts';
 import { zoneKeyStore } from './dnssec/zone-key-store.ts';
 import { agentEvents, views } from './publish/agent-events.ts';
 import type { LoadBook } from './publish/load-book.ts';
+import type { UsageBook } from './publish/usage-book.ts';
 import { notReadyReason, Reconciler } from './reconcile.ts';
 import { Switchboard } from './relay/switchboard.ts';
 import { type Post, starting } from './stand-by.ts';
@@ -31,6 +32,8 @@ interface LeadOptions {
   backing: Backing;
   /** Takes what edges tell of their load, for people. */
   loads: LoadBook;
+  /** Takes what domains got. */
+  usage: UsageBook;
   /** Agents can be let in: the manifests have been read. */
   onOpen: (switchboard: Switchboard, reconciler: Reconciler) => void;
   /** After each reading of them. */
@@ -44,7 +47,15 @@ export interface Leader extends Post {
   stop(): Promise<void>;
 }
 
-export async function lead({ backing, loads, onOpen, onLoaded, clock, log }: LeadOptions): Promise<Leader> {
+export async function lead({
+  backing,
+  loads,
+  usage,
+  onOpen,
+  onLoaded,
+  clock,
+  log,
+}: LeadOptions): Promise<Leader> {
   const reconciler = await Reconciler.open({
     build: packageVersion(),
     stores: backing.stores,
@@ -58,7 +69,12 @@ export async function lead({ backing, loads, onOpen, onLoaded, clock, log }: Lea
     clock,
     log,
   });
-  const switchboard: Switchboard = new Switchboard(agentEvents(reconciler, loads), log);
+  const usageTaken = (node: string, ids: string[]) =>
+    switchboard.command({ role: 'edge', node }, { type: 'usageTaken', uid: `usage-${ids[0]}`, ids });
+  const switchboard: Switchboard = new Switchboard(
+    agentEvents(reconciler, { loads, usage, usageTaken }),
+    log,
+  );
   let open = false;
   backing.source.start((loaded) => {
     void reconciler.loaded(loaded).then(() => {

@@ -27,6 +27,7 @@ import { operatorMetrics } from './publish/metrics.ts';
 import { Sessions } from './publish/sessions.ts';
 import { StreamServer } from './publish/stream-server.ts';
 import { readOrMakeToken } from './publish/token-file.ts';
+import { usageBook } from './publish/usage-book.ts';
 import type { Reconciler } from './reconcile.ts';
 import { redisAccess } from './relay/redis/access.ts';
 import { redisRelay } from './relay/redis/redis-relay.ts';
@@ -144,7 +145,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       });
     };
     const loads = loadBook(metrics, clock);
-    leader = await lead({ backing, loads, onOpen, onLoaded: () => server.enforce(), clock, log });
+    const usage = usageBook(metrics);
+    leader = await lead({ backing, loads, usage, onOpen, onLoaded: () => server.enforce(), clock, log });
     operatorMetrics(metrics, leader.reconciler);
     post = leader;
   };

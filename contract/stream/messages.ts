@@ -5,7 +5,7 @@
  *                                newline-delimited JSON, until one side ends it:
  *       hello                    always first: the contract version that the operator chose
  *       plan | delta | table | rows | secrets | command | trust | heartbeat …
- *     POST /v1/reports           { role, node, reports: [ack | nack | unmatched | done | failed | health | load] } -> 204
+ *     POST /v1/reports           { role, node, reports: [ack | nack | unmatched | done | failed | health | load | usage] } -> 204
  *
  * Over TLS, with the certificate of the agent that role and node name (join.ts). `epoch` and `seq` name the plan that the agent holds (0 and 0: none),
  * `digest` its content: what comes next is a delta against that, where the operator knows it.
@@ -21,6 +21,7 @@ import { publishedEdgePlan, publishedRoutingPlan } from '../plans/published-plan
 import { revision } from '../plans/revision.ts';
 import { agentSecret } from './agent-secret.ts';
 import { planResource } from './plan-resource.ts';
+import { usageBatch } from './usage.ts';
 
 /**
  * Versions of this contract that this build speaks, best first: the current one and the one before, so that operator
@@ -73,7 +74,14 @@ const prefetch = z.strictObject({
 /** All that was stored before the command is applied is revalidated with the origin before it is served again. */
 const revalidateAll = z.strictObject({ type: z.literal('revalidateAll'), uid: z.string() });
 
-export const command = z.discriminatedUnion('type', [purge, prefetch, revalidateAll]);
+/** Since contract 2: the operator has these batches of usage; they may go. */
+const usageTaken = z.strictObject({
+  type: z.literal('usageTaken'),
+  uid: z.string(),
+  ids: z.array(z.string().max(60)).max(1_000),
+});
+
+export const command = z.discriminatedUnion('type', [purge, prefetch, revalidateAll, usageTaken]);
 export type Command = z.infer<typeof command>;
 export type PurgeCommand = z.infer<typeof purge>;
 export type PrefetchCommand = z.infer<typeof prefetch>;
@@ -189,7 +197,10 @@ const load = z.strictObject({
     .optional(),
 });
 
-export const report = z.discriminatedUnion('type', [ack, nack, unmatched, done, failed, health, load]);
+/** Since contract 2: what domains got, minute by minute; told until `usageTaken` names it. */
+const usage = z.strictObject({ type: z.literal('usage'), batches: z.array(usageBatch).max(100) });
+
+export const report = z.discriminatedUnion('type', [ack, nack, unmatched, done, failed, health, load, usage]);
 export type Report = z.infer<typeof report>;
 export type HealthReport = z.infer<typeof health>;
 

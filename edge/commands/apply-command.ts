@@ -10,6 +10,7 @@ import type { CommandResult, Store } from '../cache/store.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Plans } from '../plan/plans.ts';
 import type { Prefetches } from '../prefetch/prefetch.ts';
+import type { Usage } from '../usage/usage.ts';
 import type { Dropping } from './dropping.ts';
 
 export interface CommandParts {
@@ -18,11 +19,14 @@ export interface CommandParts {
   dropping: Dropping;
   plans: Plans;
   prefetches: Prefetches;
+  usage: Usage;
   metrics: EdgeMetrics;
   log: Log;
 }
 
 export async function applyCommand(command: Command, parts: CommandParts): Promise<CommandResult> {
+  // No word of it: it comes each minute.
+  if (command.type === 'usageTaken') return { objects: await parts.usage.taken(command.ids), durationMs: 0 };
   const before = parts.store.applied(command.uid);
   if (before !== undefined) return before;
   const result = await apply(command, parts);
@@ -32,7 +36,10 @@ export async function applyCommand(command: Command, parts: CommandParts): Promi
   return result;
 }
 
-async function apply(command: Command, parts: CommandParts): Promise<CommandResult> {
+async function apply(
+  command: Exclude<Command, { type: 'usageTaken' }>,
+  parts: CommandParts,
+): Promise<CommandResult> {
   switch (command.type) {
     case 'purge':
       return await purge(command, parts);

@@ -8,7 +8,7 @@ import type { Agent, AgentOptions } from '../../agent/agent.ts';
 import { edgeSettings } from '../../contract/config/edge-settings.ts';
 import type { EdgeDomain, EdgeRule } from '../../contract/plans/edge-plan.ts';
 import { type PublishedEdgePlan, planDigest } from '../../contract/plans/published-plan.ts';
-import type { Command } from '../../contract/stream/messages.ts';
+import type { Command, Report } from '../../contract/stream/messages.ts';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { createLog, silentLog } from '../../lib/log.ts';
@@ -51,6 +51,8 @@ export interface TestEdge {
     options?: { headers?: Record<string, string>; method?: string; host?: string; body?: string },
   ): Promise<Reply>;
   publish(domains: EdgeDomain[]): Promise<void>;
+  /** What it told the operator. */
+  reports: Report[];
   command(command: Command): Promise<{ objects: number; durationMs: number }>;
   connected(is: boolean): void;
   metric(name: string, labels?: string): Promise<number>;
@@ -82,6 +84,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
   let agentOptions: AgentOptions<'edge'> | undefined;
   let isConnected = options.connected ?? true;
   let held: PublishedEdgePlan | undefined;
+  const reports: Report[] = [];
   const file = join(state, 'plan.json');
 
   const take = async (published: PublishedEdgePlan) => {
@@ -98,7 +101,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
         if (text !== undefined) await take(JSON.parse(text));
       },
       connect() {},
-      report() {},
+      report: (report) => void reports.push(report),
       held: () => held,
       table: () => ({ version: { epoch: 0, seq: 0 }, rows: [] }),
       connected: () => isConnected,
@@ -139,6 +142,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
     port,
     get: (path, { host = 'video.example.com', ...rest } = {}) => fetchFrom(port, path, { host, ...rest }),
     publish,
+    reports,
     command: async (command) => {
       const result = await agentOptions?.onCommand?.(command);
       if (result === undefined) throw new Error('no agent');

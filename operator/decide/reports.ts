@@ -27,6 +27,7 @@ export function edgeReported(state: DecideState, name: string, report: Report, n
       return quiet(withNode(state, name, (node) => loadReported(node, report, now)));
     case 'health':
     case 'unmatched':
+    case 'usage':
       return quiet(state);
   }
 }
@@ -50,6 +51,7 @@ export function dnsServerReported(
     case 'failed':
     case 'load':
     case 'unmatched':
+    case 'usage':
       return state;
   }
 }

@@ -5,8 +5,16 @@ import type { Desk } from '../relay/switchboard.ts';
 import type { LoadBook } from './load-book.ts';
 import { Refusal } from './refusal.ts';
 import type { Views } from './stream-server.ts';
+import type { UsageBook } from './usage-book.ts';
 
-export function agentEvents(reconciler: Reconciler, loads: LoadBook): Desk {
+export interface Books {
+  loads: LoadBook;
+  usage: UsageBook;
+  /** Tells the edge that its batches are counted. */
+  usageTaken: (node: string, ids: string[]) => void;
+}
+
+export function agentEvents(reconciler: Reconciler, { loads, usage, usageTaken }: Books): Desk {
   return {
     async connecting(agent) {
       const { role, node } = agent;
@@ -27,6 +35,14 @@ export function agentEvents(reconciler: Reconciler, loads: LoadBook): Desk {
     disconnected: ({ role, node }) => reconciler.event({ type: 'disconnect', role, node }),
     reported({ role, node }, report) {
       if (report.type === 'load') loads.note(node, report);
+      // Of no consequence for any decision.
+      if (report.type === 'usage') {
+        usage.note(node, report.batches);
+        return usageTaken(
+          node,
+          report.batches.map(({ id }) => id),
+        );
+      }
       reconciler.event({ type: 'report', role, node, report });
     },
     plan: (role) => reconciler.plan(role),
