@@ -11,7 +11,7 @@
  *     backing's secrets ──> sessions, whoever leads
  */
 import { Command, Option } from 'commander';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { stateFolder } from '../contract/state-folder.ts';
 import { role } from '../contract/stream/messages.ts';
 import { startAdminServer } from '../lib/admin-server.ts';
@@ -23,7 +23,7 @@ import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
 import type { Backing } from './backing.ts';
 import { type Leader, lead } from './lead.ts';
 import { loadBook } from './publish/load-book.ts';
-import { operatorMetrics } from './publish/metrics.ts';
+import { operatorMetrics, replicaMetrics } from './publish/metrics.ts';
 import { Sessions } from './publish/sessions.ts';
 import { StreamServer } from './publish/stream-server.ts';
 import { readOrMakeToken } from './publish/token-file.ts';
@@ -77,7 +77,6 @@ export interface Operator extends Running {
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
   const { clock = systemClock, timeOfDay = systemClock, log = createLog('operator') } = options;
   const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
   const state = stateFolder(options.state);
   const token = await readOrMakeToken(state.token);
 
@@ -96,6 +95,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
         });
   const { election } = backing;
   const sessions = new Sessions(clock);
+  replicaMetrics(metrics, sessions);
   const refusal = election ? () => elsewhere(election) : starting;
   const access = 'config' in options ? await redisAccess(options.config, process.env) : undefined;
   const relay = access && redisRelay({ access, sessions, elsewhere: refusal, metrics, clock, log });

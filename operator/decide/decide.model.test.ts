@@ -133,7 +133,7 @@ class World {
         Object.assign(agent, { presumed: agent.connected || agent.presumed, connected: false, inbox: [] });
       }
       this.leader = new Leader(restoredStatuses(this.written, 'test'), this.leader.now + 1_000);
-      this.presumedUntil = this.leader.now + 30_000;
+      this.presumedUntil = this.leader.now + 15_000;
       this.snapshot();
     });
   }

@@ -8,7 +8,7 @@ import type { DecideState, Decision, Effect, JobState } from './state.ts';
 import { commandsFor, markMissed, markNodes, sendTo, withNode } from './steps.ts';
 
 /** Agents look for a lost operator at least every ten seconds. */
-const PRESUMED_MS = 30_000;
+const PRESUMED_MS = 15_000;
 
 /** Nodes and jobs follow the resources: new ones start, those that went away end. */
 export function snapshotTaken(state: DecideState, snapshot: Snapshot, now: number): Decision {

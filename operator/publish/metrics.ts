@@ -1,7 +1,22 @@
 /** What the people who run the operator watch. Read from the reconciler's values when asked for. */
-import { Gauge, type Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import type { Reconciler } from '../reconcile.ts';
+import type { Sessions } from './sessions.ts';
 
+/** Of every replica, whether it leads or not. */
+export function replicaMetrics(registry: Registry, sessions: Sessions): void {
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'weir_operator_streams',
+    help: 'Agents whose streams this replica holds.',
+    registers: [registry],
+    collect() {
+      this.set(sessions.size);
+    },
+  });
+}
+
+/** Of the leader. */
 export function operatorMetrics(registry: Registry, reconciler: Reconciler): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({

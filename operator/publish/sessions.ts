@@ -71,6 +71,11 @@ export class Sessions implements Downlink {
     }
   }
 
+  /** Streams that are open. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
   ids(): string[] {
     return [...this.#streams.keys()];
   }

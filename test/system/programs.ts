@@ -81,6 +81,8 @@ export interface SystemOptions {
   health?: Record<string, unknown>;
   /** Where manifests come from, as flags of the operator; by default the folder. */
   source?: (folder: string) => Record<string, string>;
+  /** URLs of replicas that the test starts itself; by default the one operator. */
+  operators?: string;
 }
 
 export async function prepareSystem(options: SystemOptions = {}): Promise<System> {
@@ -104,7 +106,7 @@ export async function prepareSystem(options: SystemOptions = {}): Promise<System
       ),
     );
   const agent = (own: string) => ({
-    operator: `https://127.0.0.1:${ports.operator}`,
+    operator: options.operators ?? `https://127.0.0.1:${ports.operator}`,
     'join-token-file': state.token,
     'operator-ca': state.bundle,
     state: own,
