@@ -21,7 +21,7 @@ import type { UsageBook } from './publish/usage-book.ts';
 import { notReadyReason, Reconciler } from './reconcile.ts';
 import { Switchboard } from './relay/switchboard.ts';
 import { type Post, starting } from './stand-by.ts';
-import { policyIn } from './trust/policy.ts';
+import { policyIn, policyOf, type ToldPolicy } from './trust/policy.ts';
 
 /** Deadlines, retries and times to live are looked at this often. */
 const TICK_MS = 1_000;
@@ -36,8 +36,8 @@ interface LeadOptions {
   usage: UsageBook;
   /** Agents can be let in: the manifests have been read. */
   onOpen: (switchboard: Switchboard, reconciler: Reconciler) => void;
-  /** After each reading of them. */
-  onLoaded: () => void;
+  /** After each reading of them; whom to let in, with valid settings. */
+  onLoaded: (policy: ToldPolicy | undefined) => void;
   clock: Clock;
   log: Log;
 }
@@ -76,11 +76,13 @@ export async function lead({
     log,
   );
   let open = false;
+  let policy: ToldPolicy | undefined;
   backing.source.start((loaded) => {
     void reconciler.loaded(loaded).then(() => {
+      policy = policyIn(reconciler.admission());
       if (!open) onOpen(switchboard, reconciler);
       open = true;
-      onLoaded();
+      onLoaded(policy);
     });
   });
   const plan = () => reconciler.routing()?.published.plan;
@@ -98,8 +100,7 @@ export async function lead({
     reconciler,
     views: views(reconciler),
     policy() {
-      const policy = policyIn(reconciler.admission());
-      if (policy) return policy;
+      if (policy) return policyOf(policy);
       throw starting();
     },
     notReady: () => notReadyReason(reconciler),

@@ -36,7 +36,8 @@ import type { Switchboard } from './relay/switchboard.ts';
 import { secretsFor } from './secrets/agent-secrets.ts';
 import { folderBacking } from './source/folder/folder-backing.ts';
 import { kubernetesBacking } from './source/kubernetes/kubernetes-backing.ts';
-import { elsewhere, type Post, refusing, starting } from './stand-by.ts';
+import { elsewhere, type Post, refusing, relaying, starting } from './stand-by.ts';
+import type { ToldPolicy } from './trust/policy.ts';
 import { serverNames } from './trust/server-certificate.ts';
 import { Trust } from './trust/trust.ts';
 
@@ -98,9 +99,19 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   replicaMetrics(metrics, sessions);
   const refusal = election ? () => elsewhere(election) : starting;
   const access = 'config' in options ? await redisAccess(options.config, process.env) : undefined;
-  const relay = access && redisRelay({ access, sessions, elsewhere: refusal, metrics, clock, log });
+  const relay =
+    access &&
+    redisRelay({
+      access,
+      sessions,
+      elsewhere: refusal,
+      onPolicy: () => server.enforce(),
+      metrics,
+      clock,
+      log,
+    });
   sessions.follow(relay?.uplink ?? turnAway(sessions, refusal));
-  let post: Post = relay ? { ...refusing(refusal), notReady: () => relay.trouble() } : refusing(refusal);
+  let post: Post = relay ? relaying(relay, refusal) : refusing(refusal);
   let leader: Leader | undefined;
   const trust = await Trust.open({
     stores: backing.trust,
@@ -114,7 +125,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   });
   await tellBundle(trust, state.bundle, backing, log);
   const notReady = () => post.notReady();
-  const server = new StreamServer({
+  const server: StreamServer = new StreamServer({
     listen: options.listen,
     token,
     trust,
@@ -144,9 +155,13 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
         onOutranked: (epoch) => void outranked(reconciler, epoch, log),
       });
     };
+    const onLoaded = (policy: ToldPolicy | undefined) => {
+      server.enforce();
+      relay?.policyIs(policy);
+    };
     const loads = loadBook(metrics, clock);
     const usage = usageBook(metrics);
-    leader = await lead({ backing, loads, usage, onOpen, onLoaded: () => server.enforce(), clock, log });
+    leader = await lead({ backing, loads, usage, onOpen, onLoaded, clock, log });
     operatorMetrics(metrics, leader.reconciler);
     post = leader;
   };

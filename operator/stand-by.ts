@@ -5,7 +5,8 @@
 import type { Election } from './backing.ts';
 import { Refusal } from './publish/refusal.ts';
 import type { Views } from './publish/stream-server.ts';
-import type { TrustPolicy } from './trust/policy.ts';
+import type { RedisRelay } from './relay/redis/redis-relay.ts';
+import { policyOf, type TrustPolicy } from './trust/policy.ts';
 
 /** What a replica is to those who ask it, at the moment. */
 export interface Post {
@@ -40,5 +41,18 @@ export function refusing(refusal: () => Refusal): Post {
       const { location, message } = refusal();
       return location === undefined ? message : undefined;
     },
+  };
+}
+
+/** It serves agents as the leader does, and knows whom to let in; people are sent to the leader all the same. */
+export function relaying(relay: Pick<RedisRelay, 'trouble' | 'policy'>, refusal: () => Refusal): Post {
+  return {
+    ...refusing(refusal),
+    policy() {
+      const told = relay.policy();
+      if (told) return policyOf(told);
+      throw refusal();
+    },
+    notReady: () => relay.trouble(),
   };
 }

@@ -39,7 +39,15 @@ export function startReplica(access: RedisAccess): TestReplica {
   const sessions = new Sessions(quickClock);
   const metrics = new Registry();
   const elsewhere = () => new Refusal(307, 'at the leader', 'http://leader');
-  const relay = redisRelay({ access, sessions, elsewhere, metrics, clock: quickClock, log: silentLog });
+  const relay = redisRelay({
+    access,
+    sessions,
+    elsewhere,
+    onPolicy: () => {},
+    metrics,
+    clock: quickClock,
+    log: silentLog,
+  });
   sessions.follow(relay.uplink);
   return {
     sessions,

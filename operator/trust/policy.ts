@@ -1,5 +1,9 @@
-/** What people said of trust, as it is in force: it is known where the manifests are, which is at the leader. */
-import type { TrustConfig } from '../../contract/config/trust.ts';
+/**
+ * What people said of trust, as it is in force: it is known where the manifests are, which is at the leader; other
+ * replicas that serve agents are told.
+ */
+import { z } from 'zod';
+import { type TrustConfig, trust } from '../../contract/config/trust.ts';
 import { incarnationOf } from '../../contract/trust/identity.ts';
 import type { Admission } from '../admit/snapshot.ts';
 
@@ -8,15 +12,26 @@ export interface TrustPolicy extends TrustConfig {
   incarnation: (node: string) => string | undefined;
 }
 
+/** The same as data. */
+export const toldPolicy = z.object({
+  ...trust.shape,
+  /** By EdgeNode. */
+  incarnations: z.record(z.string(), z.string()),
+});
+export type ToldPolicy = z.output<typeof toldPolicy>;
+
 /** Nothing without valid settings. */
-export function policyIn(admission: Admission | undefined): TrustPolicy | undefined {
+export function policyIn(admission: Admission | undefined): ToldPolicy | undefined {
   if (!admission?.config) return undefined;
-  const { nodes } = admission.snapshot;
+  const incarnations = admission.snapshot.nodes.map(
+    ({ metadata }) => [metadata.name, incarnationOf(metadata)] as const,
+  );
+  return { ...admission.config.trust, incarnations: Object.fromEntries(incarnations) };
+}
+
+export function policyOf({ incarnations, ...config }: ToldPolicy): TrustPolicy {
   return {
-    ...admission.config.trust,
-    incarnation(node) {
-      const found = nodes.find(({ metadata }) => metadata.name === node);
-      return found && incarnationOf(found.metadata);
-    },
+    ...config,
+    incarnation: (node) => (Object.hasOwn(incarnations, node) ? incarnations[node] : undefined),
   };
 }

@@ -212,6 +212,25 @@ describe('a leader', () => {
   });
 });
 
+describe('whom to let in', () => {
+  const policy = (denied: string) => ({
+    serviceAccounts: { edge: [], 'dns-server': [] },
+    deny: [{ serial: denied }],
+    incarnations: { a: 'uid-a' },
+  });
+
+  test('is known at every replica, as the leader says it, and again after a loss', async () => {
+    pair.leader.relay.policyIs(policy('AA'));
+    await eventually(() => expect(pair.replica.relay.policy()).toEqual(policy('AA')));
+    await redis.cli('FLUSHALL');
+    pair.leader.relay.policyIs(policy('BB'));
+    await eventually(() => expect(pair.replica.relay.policy()).toEqual(policy('BB')));
+    const late = startReplica(pair.access);
+    await eventually(() => expect(late.relay.policy()).toEqual(policy('BB')));
+    late.relay.stop();
+  });
+});
+
 describe('access', () => {
   const run = promisify(execFile);
   let folder: string;

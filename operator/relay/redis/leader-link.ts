@@ -6,9 +6,11 @@ import { randomUUID } from 'node:crypto';
 import type { NodeTable } from '../../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../../contract/plans/published-plan.ts';
 import type { Command, Role } from '../../../contract/stream/messages.ts';
+import { canonicalDigest } from '../../../lib/canonical-json.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Refusal } from '../../publish/refusal.ts';
+import type { ToldPolicy } from '../../trust/policy.ts';
 import type { AgentIdentity, Downlink, Uplink, Verdict } from '../relay.ts';
 import type { Switchboard } from '../switchboard.ts';
 import { type SaidByLeader, type SaidByReplica, upMessage } from './messages.ts';
@@ -26,6 +28,7 @@ interface LeaderLinkOptions {
   switchboard: Switchboard;
   /** Of what is published now. */
   epoch: () => number;
+  policy: () => ToldPolicy | undefined;
   /** Redis knows of a leader with this epoch, which is not below ours. */
   onOutranked: (epoch: number) => void;
   metrics: RelayMetrics;
@@ -128,6 +131,11 @@ export class LeaderLink implements Downlink {
     this.#say({ type: 'end', session });
   }
 
+  tellPolicy(): void {
+    const policy = this.#options.policy();
+    if (policy) this.#tell('policy', policy, { type: 'policy', digest: canonicalDigest(policy) });
+  }
+
   #tell(name: ValueName, value: unknown, say: SaidByLeader): void {
     if (!this.#writer.works) return;
     this.#values.set(name, value);
@@ -185,6 +193,8 @@ export class LeaderLink implements Downlink {
       this.#writer.begin();
       // Nobody could be heard: silence counts from now.
       for (const replica of this.#replicas.values()) replica.heardAt = clock.now();
+      // Who is let in comes before what they get.
+      this.tellPolicy();
       switchboard.refresh(this);
       this.#beat();
       metrics.up.set(1);

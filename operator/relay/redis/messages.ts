@@ -40,6 +40,7 @@ export type SaidByReplica = z.infer<typeof saidByReplica>;
 const saidByLeader = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('plan'), role, revision }),
   z.strictObject({ type: z.literal('table'), version: revision }),
+  z.strictObject({ type: z.literal('policy'), digest: z.string() }),
   z.strictObject({ type: z.literal('greet'), session, epoch: z.int() }),
   z.strictObject({ type: z.literal('refuse'), session, status: z.int(), message: z.string() }),
   z.strictObject({ type: z.literal('command'), session, command }),

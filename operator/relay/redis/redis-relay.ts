@@ -4,6 +4,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Refusal } from '../../publish/refusal.ts';
 import type { Sessions } from '../../publish/sessions.ts';
+import type { ToldPolicy } from '../../trust/policy.ts';
 import type { Uplink } from '../relay.ts';
 import type { Switchboard } from '../switchboard.ts';
 import type { RedisAccess } from './access.ts';
@@ -18,6 +19,8 @@ interface RedisRelayOptions {
   sessions: Sessions;
   /** Where the leader is, for who can not be served while Redis is away. */
   elsewhere: () => Refusal;
+  /** The leader let it be known whom to let in. */
+  onPolicy: () => void;
   metrics: Registry;
   clock: Clock;
   log: Log;
@@ -36,6 +39,10 @@ export interface RedisRelay {
   uplink: Uplink;
   /** From now on this replica leads. */
   lead(lead: Lead): void;
+  /** As the leader knows it; other replicas are told. */
+  policyIs(policy: ToldPolicy | undefined): void;
+  /** As a leader said last. */
+  policy(): ToldPolicy | undefined;
   /** Why nothing passes. */
   trouble(): string | undefined;
   stop(): void;
@@ -51,12 +58,18 @@ export function redisRelay({ access, metrics: registry, ...options }: RedisRelay
   );
   const replica = new ReplicaLink({ ...options, store, metrics });
   let link: ReplicaLink | LeaderLink = replica;
+  let policy: ToldPolicy | undefined;
   return {
     uplink: replica,
     lead(lead) {
       link.stop();
-      link = new LeaderLink({ ...options, ...lead, store, metrics });
+      link = new LeaderLink({ ...options, ...lead, policy: () => policy, store, metrics });
     },
+    policyIs(told) {
+      policy = told;
+      if (link instanceof LeaderLink) link.tellPolicy();
+    },
+    policy: () => replica.policy,
     trouble: () => link.trouble(),
     stop() {
       link.stop();

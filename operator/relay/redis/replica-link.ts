@@ -7,10 +7,12 @@ import { nodeTable } from '../../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../../contract/plans/published-plan.ts';
 import { compareRevisions, NO_REVISION, type Revision } from '../../../contract/plans/revision.ts';
 import type { Report, Role } from '../../../contract/stream/messages.ts';
+import { canonicalDigest } from '../../../lib/canonical-json.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
 import { Refusal } from '../../publish/refusal.ts';
 import type { Sessions } from '../../publish/sessions.ts';
+import { type ToldPolicy, toldPolicy } from '../../trust/policy.ts';
 import type { AgentIdentity, Call, Uplink, Verdict } from '../relay.ts';
 import { BEAT_MS } from './leader-link.ts';
 import { downMessage, type SaidByLeader, type SaidByReplica } from './messages.ts';
@@ -27,6 +29,7 @@ interface ReplicaLinkOptions {
   sessions: Sessions;
   /** What agents are told while nothing can be relayed: where the leader is, if that is known. */
   elsewhere: () => Refusal;
+  onPolicy: () => void;
   metrics: RelayMetrics;
   clock: Clock;
   log: Log;
@@ -37,6 +40,9 @@ export class ReplicaLink implements Uplink {
   readonly #name = randomUUID();
   readonly #writer: Writer<SaidByReplica>;
   #leader = new Sequence();
+  /** Whom to let in, as a leader said last. */
+  policy: ToldPolicy | undefined;
+  #policyDigest = '';
   readonly #held = new Map<Role | 'table', Revision>();
   readonly #endings: (() => void)[] = [];
   #reads = false;
@@ -180,6 +186,8 @@ export class ReplicaLink implements Uplink {
         return this.#fetch(say.role, say.revision);
       case 'table':
         return this.#fetch('table', say.version);
+      case 'policy':
+        return this.#fetchPolicy(say.digest);
       case 'greet':
         return sessions.greet(say.session, say.epoch);
       case 'refuse':
@@ -202,7 +210,17 @@ export class ReplicaLink implements Uplink {
     }
   }
 
+  async #fetchPolicy(digest?: string): Promise<void> {
+    if (digest === this.#policyDigest) return;
+    const value = await this.#options.store.get('policy');
+    if (value === undefined) return;
+    this.policy = toldPolicy.parse(value);
+    this.#policyDigest = canonicalDigest(value);
+    this.#options.onPolicy();
+  }
+
   async #fetchAll(): Promise<void> {
+    await this.#fetchPolicy();
     for (const what of ['edge', 'dns-server', 'table'] as const) await this.#fetch(what);
   }
 

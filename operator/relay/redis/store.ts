@@ -4,7 +4,7 @@
  *     {weir}:1:leader                  "epoch run" of the leader: whoever is not it writes nothing down
  *     {weir}:1:up                      stream, from the replicas
  *     {weir}:1:down                    stream, from the leader
- *     {weir}:1:plan:edge, …:dns-server, {weir}:1:table       the newest, compressed
+ *     {weir}:1:plan:edge, …:plan:dns-server, …:table, …:policy      the newest, compressed
  *
  * All keys lie in one slot of a cluster, since scripts touch two of them. Streams are trimmed by age and by length, and
  * every key expires when nobody leads: what lies here is on its way and nowhere else's memory.
@@ -58,7 +58,7 @@ return redis.status_reply('OK')
 `;
 
 export type StreamName = 'up' | 'down';
-export type ValueName = 'plan:edge' | 'plan:dns-server' | 'table';
+export type ValueName = 'plan:edge' | 'plan:dns-server' | 'table' | 'policy';
 
 /** A leader, as Redis knows it. */
 export interface Reign {
