@@ -28,18 +28,25 @@ export function mmdbOf(networks: Record<string, Value>): Buffer {
     Buffer.alloc(SEPARATOR_BYTES),
     ...records,
     Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1'),
-    encode({
-      node_count: nodes.length,
-      record_size: 24,
-      ip_version: 6,
-      database_type: 'test',
-      languages: ['en'],
-      binary_format_major_version: 2,
-      binary_format_minor_version: 0,
-      build_epoch: 1,
-      description: {},
-    }),
+    metadata(nodes.length),
   ]);
+}
+
+/** libmaxminddb takes each number in the type that the format names for it, and in no other. */
+function metadata(nodeCount: number): Buffer {
+  const fields: [string, Buffer][] = [
+    ['node_count', encode(nodeCount)],
+    ['record_size', unsigned(TYPE.UINT16, 24)],
+    ['ip_version', unsigned(TYPE.UINT16, 6)],
+    ['database_type', encode('test')],
+    ['languages', encode(['en'])],
+    ['binary_format_major_version', unsigned(TYPE.UINT16, 2)],
+    ['binary_format_minor_version', unsigned(TYPE.UINT16, 0)],
+    ['build_epoch', unsigned(TYPE.UINT64, 1)],
+    ['description', encode({ en: 'test' })],
+  ];
+  const encoded = fields.flatMap(([name, value]) => [encode(name), value]);
+  return Buffer.concat([control(TYPE.MAP, fields.length), ...encoded]);
 }
 
 const SEPARATOR_BYTES = 16;
@@ -91,22 +98,26 @@ function encodeNode({ children }: TreeNode, nodes: readonly TreeNode[]): Buffer 
   return out;
 }
 
-const TYPE = { STRING: 2, UINT32: 6, MAP: 7, ARRAY: 11 } as const;
+const TYPE = { STRING: 2, UINT16: 5, UINT32: 6, MAP: 7, UINT64: 9, ARRAY: 11 } as const;
 
 function encode(value: Value): Buffer {
   if (typeof value === 'string')
     return Buffer.concat([control(TYPE.STRING, Buffer.byteLength(value)), Buffer.from(value)]);
-  if (typeof value === 'number') {
-    const number = Buffer.alloc(4);
-    number.writeUInt32BE(value);
-    return Buffer.concat([control(TYPE.UINT32, 4), number]);
-  }
+  if (typeof value === 'number') return unsigned(TYPE.UINT32, value);
   if (Array.isArray(value)) return Buffer.concat([control(TYPE.ARRAY, value.length), ...value.map(encode)]);
   const fields = Object.entries(value);
   return Buffer.concat([
     control(TYPE.MAP, fields.length),
     ...fields.flatMap(([name, field]) => [encode(name), encode(field)]),
   ]);
+}
+
+function unsigned(type: (typeof TYPE)['UINT16' | 'UINT32' | 'UINT64'], value: number): Buffer {
+  const sizes = { [TYPE.UINT16]: 2, [TYPE.UINT32]: 4, [TYPE.UINT64]: 8 };
+  const number = Buffer.alloc(sizes[type]);
+  // Of eight bytes the upper ones stay 0.
+  number.writeUIntBE(value, Math.max(0, sizes[type] - 4), Math.min(4, sizes[type]));
+  return Buffer.concat([control(type, number.length), number]);
 }
 
 /** Type and size; types above 7 stand in a byte of their own. Sizes of 29 and more are not needed here. */
