@@ -7,16 +7,31 @@ import type { World } from './world.ts';
 
 const QUERIES = 200_000;
 
-export async function writeQueries(file: string, { names }: World, { ecs }: { ecs: boolean }): Promise<void> {
-  const random = randomFrom(1);
-  const messages = Array.from({ length: QUERIES }, () => {
-    const name = names[Math.floor(random() * names.length)] ?? '';
-    return framed(
-      query(name, ecs ? Buffer.from([1 + random() * 222, random() * 256, random() * 256]) : undefined),
-    );
-  });
-  await writeFile(file, Buffer.concat(messages));
+export interface Asking {
+  /** Each query has a client subnet. */
+  ecs: boolean;
+  /** Signatures are wanted. */
+  dnssec: boolean;
 }
+
+export async function writeQueries(file: string, world: World, asking: Asking): Promise<void> {
+  await writeFile(file, Buffer.concat([...queriesFor(world, asking, QUERIES)].map(framed)));
+}
+
+export function* queriesFor({ names }: World, { ecs, dnssec }: Asking, count: number): Generator<Buffer> {
+  const random = randomFrom(1);
+  for (let made = 0; made < count; made++) {
+    const name = names[Math.floor(random() * names.length)] ?? '';
+    const network = [1 + random() * 222, random() * 256, random() * 256];
+    const message = query(name, ecs ? Buffer.from(network) : undefined);
+    if (dnssec) message[message.indexOf(OPT) + DO_AT] = 0x80;
+    yield message;
+  }
+}
+
+/** Size 1232, one option of 11 bytes: client subnet, family 1, /24. */
+const OPT = Buffer.from('00002904d000000000000b0008000700011800', 'hex');
+const DO_AT = 7;
 
 function query(name: string, network: Buffer | undefined): Buffer {
   const header = Buffer.from('000000000001000000000000', 'hex');
@@ -24,9 +39,7 @@ function query(name: string, network: Buffer | undefined): Buffer {
   const question = Buffer.concat([...labels, Buffer.of(0, 0, 1, 0, 1)]);
   if (network === undefined) return Buffer.concat([header, question]);
   header[11] = 1;
-  // OPT: size 1232, one option of 11 bytes: client subnet, family 1, /24.
-  const opt = Buffer.from('00002904d000000000000b0008000700011800', 'hex');
-  return Buffer.concat([header, question, opt, network]);
+  return Buffer.concat([header, question, OPT, network]);
 }
 
 function framed(message: Buffer): Buffer {

@@ -3,16 +3,23 @@
  * two nodes in each. The addresses are loopback ones, so that probes find them up.
  */
 export const ZONE = 'cdn.example.net';
+export const NS = `ns1.${ZONE}`;
 export const REGIONS = ['r0', 'r1', 'r2', 'r3', 'r4'] as const;
 export const TTL = 60;
 
 export interface World {
   /** `d7.demo.cdn.example.net` */
   names: string[];
+  nodesPerRegion: number;
+  signed: boolean;
 }
 
-export function worldOf(domains: number): World {
-  return { names: Array.from({ length: domains }, (_, index) => `d${index}.demo.${ZONE}`) };
+export function worldOf(
+  domains: number,
+  { nodesPerRegion = 2, signed = false }: { nodesPerRegion?: number; signed?: boolean } = {},
+): World {
+  const names = Array.from({ length: domains }, (_, index) => `d${index}.demo.${ZONE}`);
+  return { names, nodesPerRegion, signed };
 }
 
 /** The networks of a region: `16.0.0.0/4`. */
@@ -23,6 +30,6 @@ export function networksOf(region: number): string[] {
     .map((index) => `${index * 16}.0.0.0/4`);
 }
 
-export function addressesOf(region: number): [string, string] {
-  return [`127.1.${region}.1`, `127.1.${region}.2`];
+export function addressesOf(region: number, nodes = 2): string[] {
+  return Array.from({ length: nodes }, (_, node) => `127.1.${region}.${node + 1}`);
 }

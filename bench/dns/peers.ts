@@ -1,131 +1,9 @@
-/** The servers: how each is told of the world, and started on a port. */
+/** The peers, as Debian has them: how each is told of the world, and started on a port. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PublishedRoutingPlan, planDigest } from '../../contract/plans/published-plan.ts';
-import { type RoutingPlan, routingPlan } from '../../contract/plans/routing-plan.ts';
-import { AGENT_FILES } from '../../contract/state-folder.ts';
 import { mmdbOf } from '../../dns-server/testing/mmdb.ts';
-import { addressesOf, networksOf, REGIONS, TTL, type World, ZONE } from './world.ts';
-
-export interface Server {
-  name: string;
-  /** Writes what it needs into the folder; returns the command to run. */
-  prepare(folder: string, port: number, world: World, healthPort: number): Promise<string[]>;
-}
-
-const NS = `ns1.${ZONE}`;
-
-export function weir(name: string, flags: string[]): Server {
-  return {
-    name,
-    async prepare(folder, port, world, healthPort) {
-      const plan = planOf(world, healthPort);
-      const published: PublishedRoutingPlan = {
-        revision: { epoch: 1, seq: 1 },
-        digest: planDigest(plan),
-        run: 'bench',
-        plan,
-        since: Object.fromEntries(plan.domains.map(({ uid }) => [uid, { epoch: 1, seq: 1 }])),
-      };
-      const rows = plan.nodes.map((node) => ({
-        node: node.name,
-        acked: { epoch: 1, seq: 1 },
-        admitted: true,
-        reason: '',
-      }));
-      await writeFile(join(folder, AGENT_FILES.plan), JSON.stringify(published));
-      await writeFile(
-        join(folder, AGENT_FILES.table),
-        JSON.stringify({ version: { epoch: 1, seq: 1 }, rows }),
-      );
-      // Regions have networks alone: an empty world beside them.
-      await writeFile(join(folder, 'world.mmdb'), mmdbOf({ '192.0.2.0/24': { country_code: 'ZZ' } }));
-      return [
-        process.execPath,
-        join(import.meta.dirname, '../../dns-server/main.ts'),
-        '--operator',
-        'https://127.0.0.1:1',
-        '--state',
-        folder,
-        '--listen',
-        `127.0.0.1:${port}`,
-        '--admin',
-        '127.0.0.1:0',
-        '--geo-database',
-        join(folder, 'world.mmdb'),
-        ...flags,
-      ];
-    },
-  };
-}
-
-export function planOf({ names }: World, healthPort: number): RoutingPlan {
-  const nodes = REGIONS.flatMap((region, index) =>
-    addressesOf(index).map((address, of) => ({
-      name: `${region}-${of}`,
-      addresses: [address],
-      region,
-      weight: 100,
-      schedulable: true,
-      healthCheck: {
-        protocol: 'HTTP' as const,
-        port: healthPort,
-        path: '/',
-        intervalMs: 10_000,
-        timeoutMs: 5_000,
-        failureThreshold: 3,
-        successThreshold: 2,
-      },
-    })),
-  );
-  // Parsed, so that what the contract adds has its defaults.
-  return routingPlan.parse({
-    zones: [
-      {
-        name: ZONE,
-        nameServers: [{ name: NS, addresses: ['127.0.0.1'] }],
-        contact: `hostmaster.${ZONE}`,
-        negativeTtl: 60,
-      },
-    ],
-    regions: REGIONS.map((name, index) => ({
-      name,
-      countries: [],
-      subdivisions: [],
-      cidrs: networksOf(index),
-    })),
-    defaultRegion: 'r0',
-    nodes,
-    candidateSets: [
-      {
-        id: 'all',
-        regions: REGIONS.map((region) => ({
-          region,
-          tiers: [
-            {
-              by: 'Region',
-              name: region,
-              nodes: nodes.filter((node) => node.region === region).map(({ name }) => name),
-            },
-          ],
-        })),
-      },
-    ],
-    domains: names.map((cname, index) => ({
-      uid: `uid-${index}`,
-      namespace: 'demo',
-      name: `d${index}`,
-      hostnames: [`d${index}.example.com`],
-      cname,
-      zone: ZONE,
-      policy: 'Geo',
-      ttl: TTL,
-      minTtl: TTL,
-      answers: 2,
-      set: 'all',
-    })),
-  });
-}
+import type { Server } from './server.ts';
+import { addressesOf, NS, networksOf, REGIONS, TTL, ZONE } from './world.ts';
 
 const zoneHead = `@ ${TTL} SOA ${NS}. hostmaster.${ZONE}. 1 3600 600 1209600 60\n@ ${TTL} NS ns1\nns1 ${TTL} A 127.0.0.1\n`;
 const relative = (name: string) => name.slice(0, -ZONE.length - 1);
@@ -198,20 +76,38 @@ export const pdns: Server = {
       '--daemon=no',
       '--guardian=no',
       `--socket-dir=${folder}`,
-
       `--local-address=127.0.0.1`,
       `--local-port=${port}`,
       '--launch=geoip',
       '--edns-subnet-processing=yes',
-
       `--geoip-zones-file=${join(folder, 'geo.yaml')}`,
       `--geoip-database-files=mmdb:${join(folder, 'world.mmdb')}`,
-
       '--receiver-threads=1',
       '--distributor-threads=1',
       '--disable-syslog=yes',
       '--loglevel=3',
       '--cache-ttl=60',
     ];
+  },
+};
+
+/** Signs each answer anew; its module answers from static data. */
+export const onlinesign: Server = {
+  name: 'knot onlinesign',
+  async prepare(folder, port, { names }) {
+    const addresses = addressesOf(0).map((address) => `${address}`);
+    const records = names.flatMap((name) =>
+      addresses.map((address) => `${relative(name)} ${TTL} A ${address}\n`),
+    );
+    await writeFile(join(folder, `${ZONE}.zone`), `$ORIGIN ${ZONE}.\n${zoneHead}${records.join('')}`);
+    await writeFile(
+      join(folder, 'knot.conf'),
+      `server:\n  listen: 127.0.0.1@${port}\n  rundir: ${folder}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n` +
+        `database:\n  storage: ${folder}\nlog:\n  - target: stderr\n    any: error\n` +
+        'policy:\n  - id: p\n    single-type-signing: on\n    algorithm: ecdsap256sha256\n' +
+        'mod-onlinesign:\n  - id: s\n    policy: p\n' +
+        `zone:\n  - domain: ${ZONE}\n    storage: ${folder}\n    file: ${ZONE}.zone\n    module: mod-onlinesign/s\n`,
+    );
+    return ['knotd', '-c', join(folder, 'knot.conf')];
   },
 };
