@@ -148,6 +148,7 @@ export async function startDnsServer(
       workers: options.workers,
       prepared: service.prepared,
       rateLimit: () => agent.held()?.plan.rateLimit,
+      onShed: (queries) => metrics.shed(queries),
     },
     log,
   );

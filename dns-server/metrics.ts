@@ -74,6 +74,10 @@ export class DnsMetrics {
     'weir_dns_connections_refused_total',
     'Connections that were closed at once, because there were too many or too many of one client.',
   );
+  readonly #shed = this.#counter(
+    'weir_dns_shed_total',
+    'UDP queries that were dropped because too many of those that nothing is prepared for were waiting.',
+  );
   readonly #signatures = this.#counter(
     'weir_dns_signatures_total',
     'DNSSEC signatures made; answers that were signed before need none.',
@@ -147,6 +151,10 @@ export class DnsMetrics {
     this.#steps.count(`client ${placeOf(answer.placement.region)}`);
     if (answer.side === 'None') return;
     this.#shifts.count(`${this.#labelOf(answer.domain.label)} ${answer.side === 'Moved' ? 'moved' : 'kept'}`);
+  }
+
+  shed(queries: number): void {
+    this.#shed.inc(queries);
   }
 
   connectionRefused(): void {

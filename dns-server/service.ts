@@ -45,6 +45,8 @@ const MAX_LOGGED_FAILURES = 10;
 /** Timers hold no more than 2^31 ms; a clock that is set anew is noticed within the hour. */
 const MAX_TIMER_MS = 3_600_000;
 
+/** How old a prepared answer can become. */
+const FORGET_MS = 3_600_000;
 /** A view of so many domains takes long to make: after one, changes of health wait a millisecond per hundred domains. */
 const LARGE = 20_000;
 const SIZE_PER_MS = 100;
@@ -70,6 +72,7 @@ export class Service {
   #table: NodeTable = EMPTY_TABLE;
   #health: HealthReport['nodes'] = [];
   #cancelBoundary = () => {};
+  #cancelForgetting = () => {};
 
   constructor({ name, geo, metrics, log, clock }: ServiceOptions) {
     this.#metrics = metrics;
@@ -88,6 +91,7 @@ export class Service {
       idleMs: TCP_LIMITS.idleMs,
     };
     this.#alarm = createAllDownAlarm(metrics, log);
+    this.#forgetHourly();
   }
 
   usePlan(plan: PreparedPlan): void {
@@ -185,8 +189,17 @@ export class Service {
     this.#cancelBoundary = this.#clock.after(Math.min(next - now, MAX_TIMER_MS), () => this.#swap());
   }
 
+  /** Prepared answers hold signatures, which the signers make anew long before they expire. */
+  #forgetHourly(): void {
+    this.#cancelForgetting = this.#clock.after(FORGET_MS, () => {
+      this.prepared.reset();
+      this.#forgetHourly();
+    });
+  }
+
   /** No view is made any more. */
   stop(): void {
+    this.#cancelForgetting();
     this.#cancelSwap?.();
     this.#cancelBoundary();
   }

@@ -9,7 +9,8 @@ export interface Load {
   /** A file that dnsperf -B reads. */
   queries: string;
   transport: 'udp' | 'tcp';
-  seconds: number;
+  /** How long; `once` through all queries. */
+  seconds: number | 'once';
 }
 
 export interface Perf {
@@ -20,7 +21,8 @@ export interface Perf {
 
 export async function dnsperf({ port, queries, transport, seconds }: Load): Promise<Perf> {
   const to = ['-s', '127.0.0.1', '-p', String(port), '-m', transport];
-  const load = ['-d', queries, '-B', '-l', String(seconds), '-c', '8', '-q', '500'];
+  const until = seconds === 'once' ? ['-n', '1'] : ['-l', String(seconds)];
+  const load = ['-d', queries, '-B', ...until, '-c', '8', '-q', '500'];
   const { stdout } = await run('taskset', ['-c', '1', 'dnsperf', ...to, ...load]);
   const number = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? Number.NaN);
   return {

@@ -1,6 +1,7 @@
 /** Prepared answers are the ordinary ones, byte for byte, whatever is asked and whatever changes in between. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { newZoneKey } from '../../contract/dns/zone-keys.ts';
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { HealthReport } from '../../contract/stream/messages.ts';
@@ -13,12 +14,14 @@ import { parseIp } from '../geo/ip-address.ts';
 import { DnsMetrics } from '../metrics.ts';
 import { preparePlan } from '../plan/prepare.ts';
 import { Service } from '../service.ts';
-import { type Asked, decode, lines, queryBytes } from '../testing/ask.ts';
+import { type Asked, decode, lines, optOf, queryBytes } from '../testing/ask.ts';
 import { mmdbOf } from '../testing/mmdb.ts';
 import { published, readyTable, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
+import { FastPath } from './fast-path.ts';
 import { buildNameTable, findName, lower, numberOf } from './name-table.ts';
 
 const SEED = 20_261_122;
+const ANYBODY = { version: 4, bytes: Uint8Array.of(8, 8, 8, 8) } as const;
 
 const WORLD = mmdbOf({
   '8.0.0.0/9': { country_code: 'US' },
@@ -80,6 +83,7 @@ const PLAN = testPlan({
   domains: [
     testDomain({ answers: 1 }),
     testDomain({ uid: 'uid-b', name: 'b', cname: 'b.demo.cdn.example.net' }),
+    testDomain({ uid: 'uid-d', name: 'd', cname: 'd.demo.cdn.example.net' }),
     testDomain({ uid: 'uid-c', name: 'c', cname: 'c.demo.cdn.example.net', ttl: 30, answers: 8 }),
   ],
 });
@@ -243,6 +247,68 @@ describe('what is prepared', () => {
       expect(fast.ask(asking, '8.8.8.8')).toBe(ordinary.ask(asking, '8.8.8.8'));
     }
   });
+});
+
+describe('signed answers', () => {
+  const plan = { ...PLAN, zones: PLAN.zones.map((zone) => ({ ...zone, dnssec: true })) };
+  const keys = { zone: 'cdn.example.net', keys: [newZoneKey(0, true)] };
+
+  test('are prepared with the signatures of the ordinary path', () => {
+    const { fast } = twins(plan);
+    fast.service.useSecrets({ zones: [keys], cookie: undefined });
+    fc.assert(
+      fc.property(fc.array(fc.record({ name, asked }), { maxLength: 30 }), (steps) => {
+        for (const step of steps) {
+          const { edns } = step.asked;
+          const query = message(step.name, { ...step.asked, edns: { ...edns, flags: 0x8000 } });
+          const answers = [1, 2, 3].map(() => fast.ask(query, '8.8.8.8'));
+          fast.service.prepared.reset();
+          expect(answers).toEqual(Array(3).fill(fast.ask(query, '8.8.8.8')));
+        }
+      }),
+      { seed: SEED, numRuns: 60 },
+    );
+  });
+
+  test('are of the name that was asked for, and gone with the key', () => {
+    const { fast } = twins(plan);
+    const query = (label: string) =>
+      queryBytes(`${label}.demo.cdn.example.net`, { subnet: '202.102.224.0/24', edns: { flags: 0x8000 } });
+    const isPrepared = (label: string) => fast.service.prepared.answer(query(label), ANYBODY);
+    const records = (label: string) => Buffer.from(fast.ask(query(label), '8.8.8.8'), 'hex').readUInt16BE(6);
+    const unsigned = records('d');
+    fast.service.useSecrets({ zones: [keys], cookie: undefined });
+    expect([records('d'), isPrepared('d')]).toEqual([unsigned + 1, true]);
+    // Of the same class: the slot is there, and no signature yet.
+    expect([isPrepared('b'), records('b'), isPrepared('b')]).toEqual([false, unsigned + 1, true]);
+    fast.service.useSecrets({ zones: [], cookie: undefined });
+    expect([isPrepared('d'), records('d'), isPrepared('d')]).toEqual([false, unsigned, false]);
+  });
+});
+
+test('what is over a limit is truncated as on the ordinary path', () => {
+  const { fast } = twins(PLAN);
+  const query = queryBytes('video.demo.cdn.example.net', { subnet: '202.102.224.0/24' });
+  const memory = Buffer.from(new ArrayBuffer(2_048));
+  const path = new FastPath({ bytes: memory, view: new DataView(memory.buffer) });
+  fast.service.prepared.follow({
+    tables: (tables) => path.use(tables),
+    slot: (key, slot) => void path.slots.set(key, slot),
+    signature: () => {},
+    reset: () => path.slots.clear(),
+  });
+  fast.ask(query, '8.8.8.8');
+  for (const edns of [{ subnet: '202.102.224.0/24' }, { edns: {} }, {}]) {
+    const asking = queryBytes('video.demo.cdn.example.net', { ...edns, id: 7 });
+    memory.set(asking);
+    path.query.read(0, asking.length, ANYBODY.bytes);
+    const truncated = decode(Buffer.from(memory.subarray(0, path.truncate())));
+    expect(truncated).toMatchObject({ id: 7, flag_tc: true, flag_aa: false, answers: [], authorities: [] });
+    expect(truncated.questions).toEqual(decode(asking).questions);
+    expect(optOf(truncated) !== undefined).toBe('subnet' in edns || 'edns' in edns);
+  }
+  memory.set(query);
+  expect(path.answer(0, query.length, ANYBODY.bytes)).toBeGreaterThan(query.length);
 });
 
 test('names are found in any case, and no others', () => {

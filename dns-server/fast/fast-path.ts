@@ -37,6 +37,15 @@ export interface SlotCandidate {
   count: number;
 }
 
+/** The RRSIG records of an answer, as they stand behind its other records. */
+export interface Signature {
+  records: Uint8Array;
+  count: number;
+}
+
+/** More candidates than these bits are not told apart by one number: their answers are signed on the ordinary path. */
+const MAX_SIGNED_CANDIDATES = 30;
+
 export interface Slot {
   outcome: Selection['outcome'];
   standings: SlotCandidate[];
@@ -45,6 +54,8 @@ export interface Slot {
   scoped: boolean;
   /** How it was chosen, for the counts (answer/steps.ts). */
   chain: number;
+  /** With a signed zone: RRSIG records by the nodes that were picked, and by the name's number. */
+  signatures: Map<number, Map<number, Signature>> | undefined;
   /** Shapes of queries that it was found right for, a bit each; and those that it is not right for. */
   shapes: number;
   others: number;
@@ -72,6 +83,10 @@ export class FastPath {
   leaf = 0;
   key = 0;
   chain = 0;
+  /** Of the slot at hand: how many nodes are picked, their places in order, and as bits. */
+  #picked = 0;
+  #order: Uint32Array = new Uint32Array();
+  #mask = 0;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #ipv4: IpAddress = { version: 4, bytes: new Uint8Array() };
@@ -104,33 +119,86 @@ export class FastPath {
     return this.write(slot);
   }
 
-  /** The answer from a slot. NOT_PLAIN when it would be too long; then nothing was written. */
-  write({ standings, outcome, answers, scoped, chain }: Slot): number {
+  /** The answer from a slot. NOT_PLAIN when it would be too long, UNKNOWN without a signature: nothing was written. */
+  write(slot: Slot): number {
     const { query } = this;
-    const contested = standings.length > 1;
-    const bits = this.bits(contested);
-    // All of them when all are down, as answer/choose.ts picks.
-    const picked = outcome === 'Usable' ? Math.min(answers, standings.length) : standings.length;
-    const order = rankInPlace(standings, contested ? unitOf(this.client(), bits) : 0, picked);
-    let length = query.questionEnd - query.start + (query.shape & SHAPE.EDNS ? OPT_BYTES : 0);
-    if (query.shape & SHAPE.SUBNET) length += SUBNET_FIXED + givenBytes(query.sourceLength);
-    for (let place = 0; place < picked; place++) {
-      length += WORD * (standings[order[place] ?? 0]?.records.length ?? 0);
-    }
+    const { standings } = slot;
+    const order = this.#pick(slot);
+    const signature = this.#wantsSignature(slot) ? this.#signature(slot) : UNSIGNED;
+    if (signature === undefined) return UNKNOWN;
+    const length = this.#recordsEnd(slot) - query.start + signature.records.length + this.#optBytes();
     // The ordinary path knows what to do with one that may not fit: it keeps room for options that are not used.
     if (length + SPARE_BYTES > query.limit) return NOT_PLAIN;
-    this.chain = chain;
+    this.chain = slot.chain;
     let at = query.questionEnd;
-    let count = 0;
-    for (let place = 0; place < picked; place++) {
+    let count = signature.count;
+    for (let place = 0; place < this.#picked; place++) {
       const standing = standings[order[place] ?? 0];
       if (standing === undefined) continue;
       at = this.#writeRecords(standing.records, at);
       count += standing.count;
     }
+    if (signature.count > 0) this.#bytes.set(signature.records, at);
+    at += signature.records.length;
     this.#writeHeader(FLAG.AA, count);
-    if (query.shape & SHAPE.EDNS) this.#writeOpt(at, scoped ? bits : 0);
+    if (query.shape & SHAPE.EDNS) this.#writeOpt(at, slot.scoped ? this.bits(standings.length > 1) : 0);
     return length;
+  }
+
+  /** Takes the signature that the slot lacks for the query at hand out of the ordinary answer to it. */
+  missingSignature(slot: Slot, ordinary: Uint8Array): NewSignature | undefined {
+    if (!this.#wantsSignature(slot)) return undefined;
+    this.#pick(slot);
+    if (this.#signature(slot) !== undefined) return undefined;
+    const records = ordinary.slice(
+      this.#recordsEnd(slot) - this.query.start,
+      ordinary.length - this.#optBytes(),
+    );
+    const all = ((ordinary[6] ?? 0) << 8) | (ordinary[7] ?? 0);
+    const own = slot.standings.reduce(
+      (sum, { count }, index) => sum + (this.#mask & (1 << index) ? count : 0),
+      0,
+    );
+    // Truncated, or there is no key.
+    if (all <= own) return undefined;
+    return { picked: this.#mask, name: this.name, signature: { records, count: all - own } };
+  }
+
+  #wantsSignature({ signatures }: Slot): boolean {
+    return signatures !== undefined && (this.query.shape & SHAPE.DNSSEC_OK) !== 0;
+  }
+
+  /** The places of the picked nodes, best first. */
+  #pick({ standings, outcome, answers, signatures }: Slot): Uint32Array {
+    const contested = standings.length > 1;
+    // All of them when all are down, as answer/choose.ts picks.
+    this.#picked = outcome === 'Usable' ? Math.min(answers, standings.length) : standings.length;
+    const unit = contested ? unitOf(this.client(), this.bits(contested)) : 0;
+    const order = rankInPlace(standings, unit, this.#picked);
+    this.#order = order;
+    if (signatures === undefined) return order;
+    this.#mask = 0;
+    for (let place = 0; place < this.#picked; place++) this.#mask |= 1 << (order[place] ?? 0);
+    return order;
+  }
+
+  #signature({ signatures }: Slot): Signature | undefined {
+    return signatures?.get(this.#mask)?.get(this.name);
+  }
+
+  /** Where the records of the picked nodes end. */
+  #recordsEnd({ standings }: Slot): number {
+    let end = this.query.questionEnd;
+    for (let place = 0; place < this.#picked; place++) {
+      end += WORD * (standings[this.#order[place] ?? 0]?.records.length ?? 0);
+    }
+    return end;
+  }
+
+  #optBytes(): number {
+    const { shape, sourceLength } = this.query;
+    if (!(shape & SHAPE.EDNS)) return 0;
+    return OPT_BYTES + (shape & SHAPE.SUBNET ? SUBNET_FIXED + givenBytes(sourceLength) : 0);
   }
 
   /** In place of the answer: that there is one, over TCP. */
@@ -216,6 +284,27 @@ export class FastPath {
     for (let index = 0; index < given; index++) bytes[address + index] = client[index] ?? 0;
     return address + given;
   }
+}
+
+export interface NewSignature {
+  /** The picked nodes, a bit for each place. */
+  picked: number;
+  /** The name's number. */
+  name: number;
+  signature: Signature;
+}
+
+const UNSIGNED: Signature = { records: new Uint8Array(), count: 0 };
+
+/** Where signatures are kept, for a slot that is to have some. */
+export function newSignatures(candidates: number): Slot['signatures'] {
+  return candidates <= MAX_SIGNED_CANDIDATES ? new Map() : undefined;
+}
+
+export function keepSignature({ signatures }: Slot, { picked, name, signature }: NewSignature): void {
+  const ofPicked = signatures?.get(picked) ?? new Map<number, Signature>();
+  ofPicked.set(name, signature);
+  signatures?.set(picked, ofPicked);
 }
 
 function raise(counters: Uint32Array, at: number): void {

@@ -10,13 +10,29 @@ import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain, PreparedPlan } from '../plan/prepared-plan.ts';
 import { newCounts } from './counts.ts';
-import { BY_DOMAIN, type FastPath, type FastTables, recordsOf, type Slot } from './fast-path.ts';
+import {
+  BY_DOMAIN,
+  type FastPath,
+  type FastTables,
+  keepSignature,
+  type NewSignature,
+  newSignatures,
+  recordsOf,
+  type Slot,
+} from './fast-path.ts';
 import { buildNameTable } from './name-table.ts';
 
 /** A class of domains, with those that are in the plan for the longest and for the shortest time. */
 export interface DomainClass {
   oldest: PreparedDomain;
   newest: PreparedDomain;
+}
+
+/** What a query taught: a slot that is new or changed, or one more signature of a slot. */
+export interface Learnt {
+  key: number;
+  slot: Slot | typeof BY_DOMAIN | undefined;
+  signature: NewSignature | undefined;
 }
 
 export interface FastPlan {
@@ -63,7 +79,7 @@ function isBefore(a: PreparedDomain, b: PreparedDomain): boolean {
 
 /**
  * After the ordinary path answered what `fast` did not know: keeps a slot, and the shape of the query as one that it is
- * right for or not. Returns the slot's key where there is something new.
+ * right for or not. Returns what is new. Signatures are each name's own, and are kept with the slot one by one.
  */
 export function learn(
   fast: FastPath,
@@ -71,7 +87,7 @@ export function learn(
   view: View,
   geo: GeoDatabase,
   ordinary: Uint8Array,
-): number | undefined {
+): Learnt | undefined {
   const { query } = fast;
   const domain = domains[fast.name];
   const ofClass = classes[fast.class];
@@ -79,30 +95,39 @@ export function learn(
   const held = fast.slots.get(fast.key);
   const shape = 1 << query.shape;
   if (held !== undefined && held !== BY_DOMAIN) {
-    if ((held.shapes | held.others) & shape) return undefined;
-    return check(fast, held, shape, ordinary);
+    if (held.others & shape) return undefined;
+    const signature = sign(fast, held, ordinary);
+    if (held.shapes & shape) return signature && { key: fast.key, slot: undefined, signature };
+    return { ...check(fast, held, shape, ordinary), signature };
   }
   const alike =
     view.cohortOf(ofClass.oldest, domain.set) === view.cohortOf(ofClass.newest, domain.set) &&
     view.cohortOf(domain, domain.set) === view.cohortOf(ofClass.newest, domain.set);
   if (held === undefined && !alike && fast.key < tables.classes * 2 * tables.geo.results.length) {
     fast.slots.set(fast.key, BY_DOMAIN);
-    return fast.key;
+    return { key: fast.key, slot: BY_DOMAIN, signature: undefined };
   }
   const slot = slotOf(answerDomain(view, geo, domain, fast.client(), query.family), query.family);
   if (slot === undefined) return undefined;
   fast.slots.set(fast.key, slot);
-  return check(fast, slot, shape, ordinary);
+  sign(fast, slot, ordinary);
+  return { ...check(fast, slot, shape, ordinary), signature: undefined };
 }
 
-function check(fast: FastPath, slot: Slot, shape: number, ordinary: Uint8Array): number {
+function sign(fast: FastPath, slot: Slot, ordinary: Uint8Array): NewSignature | undefined {
+  const signature = fast.missingSignature(slot, ordinary);
+  if (signature) keepSignature(slot, signature);
+  return signature;
+}
+
+function check(fast: FastPath, slot: Slot, shape: number, ordinary: Uint8Array) {
   const { start } = fast.query;
   const length = fast.write(slot);
   const written = fast.query.bytes.subarray(start, start + length);
   const equal = length > 0 && Buffer.compare(written, ordinary) === 0;
   if (equal) slot.shapes |= shape;
   else slot.others |= shape;
-  return fast.key;
+  return { key: fast.key, slot };
 }
 
 /** Nothing where the answer is a negative one, or where a shift may divide the clients of one place. */
@@ -124,6 +149,7 @@ function slotOf(answer: DomainAnswer, family: Family): Slot | undefined {
     answers: domain.spec.answers,
     scoped: length > 0,
     chain: chainOf(answer),
+    signatures: domain.zone.spec.dnssec ? newSignatures(selection.standings.length) : undefined,
     shapes: 0,
     others: 0,
   };

@@ -9,18 +9,31 @@ import type { IpAddress } from '../geo/ip-address.ts';
 import type { DnsMetrics, Meter } from '../metrics.ts';
 import type { PreparedPlan } from '../plan/prepared-plan.ts';
 import { type Counts, emptyLike } from './counts.ts';
-import { type BY_DOMAIN, FastPath, type FastTables, NOT_PLAIN, type Slot, UNKNOWN } from './fast-path.ts';
+import {
+  type BY_DOMAIN,
+  FastPath,
+  type FastTables,
+  type NewSignature,
+  NOT_PLAIN,
+  type Slot,
+  UNKNOWN,
+} from './fast-path.ts';
 import { type FastPlan, learn, prepareFastPlan } from './learn.ts';
 
 export interface Follower {
   tables: (tables: FastTables | undefined) => void;
   slot(key: number, slot: Slot | typeof BY_DOMAIN): void;
+  /** One more of a slot that it has. */
+  signature(key: number, signature: NewSignature): void;
   /** No slot is right any more. */
   reset(): void;
 }
 
 /** Room for a plain query and, in its place, the largest answer. A larger query is not plain. */
 const MAX_BYTES = 2_048;
+
+/** A hundred bytes and more each, in every thread. */
+const MAX_SIGNATURES = 100_000;
 
 export class PreparedAnswers {
   readonly #metrics: DnsMetrics;
@@ -31,6 +44,8 @@ export class PreparedAnswers {
   #plan: FastPlan | undefined;
   #meter: Meter | undefined;
   #view: View | undefined;
+  /** How many are kept. */
+  #signatures = 0;
   /** What the fast path said to the query at hand. */
   #asked = 0;
 
@@ -58,7 +73,9 @@ export class PreparedAnswers {
     for (const follower of this.#followers) follower.tables(this.#plan?.tables);
   }
 
+  /** Signatures that are kept are no older than the last reset: whoever calls it now and then keeps them fresh. */
   reset(): void {
+    this.#signatures = 0;
     this.#fast.slots.clear();
     for (const follower of this.#followers) follower.reset();
   }
@@ -83,10 +100,14 @@ export class PreparedAnswers {
   /** After the ordinary path gave this answer to the query that was asked last. */
   learn(ordinary: Uint8Array): void {
     if (this.#asked !== UNKNOWN || this.#plan === undefined || this.#view === undefined) return;
-    const key = learn(this.#fast, this.#plan, this.#view, this.#geo, ordinary);
-    const slot = key === undefined ? undefined : this.#fast.slots.get(key);
-    if (key === undefined || slot === undefined) return;
-    for (const follower of this.#followers) follower.slot(key, slot);
+    const learnt = learn(this.#fast, this.#plan, this.#view, this.#geo, ordinary);
+    if (learnt === undefined) return;
+    const { key, slot, signature } = learnt;
+    if (signature && ++this.#signatures > MAX_SIGNATURES) return this.reset();
+    for (const follower of this.#followers) {
+      if (slot) follower.slot(key, slot);
+      if (signature) follower.signature(key, signature);
+    }
   }
 
   /** Tells a follower what there is, and from now on what changes; until the returned function is called. */

@@ -8,13 +8,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
-import { FastPath } from '../fast/fast-path.ts';
+import { BY_DOMAIN, FastPath, keepSignature } from '../fast/fast-path.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { createGate, type Gate, OPEN_GATE } from '../rate-limit/gate.ts';
 import { ADDRESS, BATCH, BatchMemory, NAME_BYTES, nameBytesOf } from './batch-memory.ts';
-import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
+import { type Ask, type BatchJob, type FromBatch, SHARED, type ToBatch } from './batch-messages.ts';
 import { type Libc, loadLibc } from './libc.ts';
 
+/** Queries for the ordinary path: as many as it answers in the time that a client waits before it asks again. */
+const MAX_WAITING = 8_192;
 /** Blocks until there is one packet, then takes what there is. */
 const MSG_WAITFORONE = 0x10000;
 
@@ -28,7 +30,7 @@ class Batches {
   /** Of the query at hand. */
   readonly #source: IpAddress;
   readonly #sourceAt: number;
-  #asks: Extract<FromBatch, { kind: 'asks' }>['asks'] = [];
+  #asks: Ask[] = [];
   #gate: Gate = OPEN_GATE;
   #rateLimit: RoutingPlan['rateLimit'];
 
@@ -49,7 +51,7 @@ class Batches {
     this.#post({ kind: 'using' });
     for (let seen = 0; ; ) {
       const count = this.#libc.recvmmsg(this.#job.fd, this.#received.headers, BATCH, MSG_WAITFORONE, 0n);
-      const mail = Atomics.load(this.#job.mail, 0);
+      const mail = Atomics.load(this.#job.shared, SHARED.MAIL);
       if (mail !== seen) {
         seen = mail;
         // Before the packets at hand are answered: what was told before they came is in force.
@@ -72,6 +74,11 @@ class Batches {
       case 'slot':
         this.#fast.slots.set(message.key, message.slot);
         break;
+      case 'signature': {
+        const slot = this.#fast.slots.get(message.key);
+        if (slot && slot !== BY_DOMAIN) keepSignature(slot, message.signature);
+        break;
+      }
       case 'reset':
         this.#fast.slots.clear();
     }
@@ -97,7 +104,14 @@ class Batches {
     }
     this.#send(run, count);
     if (this.#asks.length === 0) return;
-    this.#post({ kind: 'asks', asks: this.#asks });
+    const { shared } = this.#job;
+    // What waits for the other thread waits in memory: beyond a bound it is dropped, as the kernel drops what nobody reads.
+    if (Atomics.load(shared, SHARED.WAITING) >= MAX_WAITING)
+      Atomics.add(shared, SHARED.SHED, this.#asks.length);
+    else {
+      Atomics.add(shared, SHARED.WAITING, this.#asks.length);
+      this.#post({ kind: 'asks', asks: this.#asks });
+    }
     this.#asks = [];
   }
 

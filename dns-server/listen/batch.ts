@@ -10,7 +10,14 @@ import type { Log } from '../../lib/log.ts';
 import type { Follower, PreparedAnswers } from '../fast/prepared-answers.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import { ADDRESS, NAME_BYTES, nameBytesOf, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
-import type { BatchJob, FromBatch, ToBatch } from './batch-messages.ts';
+import {
+  type Ask,
+  type BatchJob,
+  type FromBatch,
+  newShared,
+  SHARED,
+  type ToBatch,
+} from './batch-messages.ts';
 import type { Handler } from './handler.ts';
 import type { Libc, Mapped } from './libc.ts';
 import { listenUdp, RECEIVE_BUFFER_BYTES, type UdpListener } from './udp.ts';
@@ -21,6 +28,8 @@ export interface BatchOptions {
   workers: number;
   prepared: PreparedAnswers;
   rateLimit: () => RoutingPlan['rateLimit'];
+  /** So many queries were dropped, since the ordinary path was behind. */
+  onShed?: (queries: number) => void;
 }
 
 const AF = { 4: 2, 6: 10 } as const;
@@ -114,7 +123,7 @@ class BatchThread {
   readonly #log: Log;
   readonly #options: BatchOptions;
   #worker: Worker | undefined;
-  #mail = new Int32Array(new SharedArrayBuffer(4));
+  #shared = newShared();
   #unfollow = () => {};
   /** Counters of tables that the thread may still count in, oldest first; the last are those in force. */
   #meters: (() => void)[] = [];
@@ -140,8 +149,8 @@ class BatchThread {
   }
 
   #start(): Promise<void> {
-    this.#mail = new Int32Array(new SharedArrayBuffer(4));
-    const job: BatchJob = { fd: this.#fd, version: this.#version, mail: this.#mail };
+    this.#shared = newShared();
+    const job: BatchJob = { fd: this.#fd, version: this.#version, shared: this.#shared };
     const worker = new Worker(codeFile('dns-server/listen/batch-worker'), { workerData: job });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
@@ -177,22 +186,30 @@ class BatchThread {
         this.#post({ kind: 'tables', tables: metered?.tables, rateLimit: this.#options.rateLimit() });
       },
       slot: (key, slot) => this.#post({ kind: 'slot', key, slot }),
+      signature: (key, signature) => this.#post({ kind: 'signature', key, signature }),
       reset: () => this.#post({ kind: 'reset' }),
     };
   }
 
   #post(message: ToBatch): void {
     this.#worker?.postMessage(message);
-    Atomics.add(this.#mail, 0, 1);
+    Atomics.add(this.#shared, SHARED.MAIL, 1);
   }
 
   #take(message: FromBatch): void {
-    if (message.kind === 'asks') for (const ask of message.asks) this.#answer(ask);
+    if (message.kind === 'asks') this.#answerAll(message.asks);
     // It counts in the newest of those that it knows; older ones are read for the last time.
     else while (this.#meters.length > 1) this.#meters.shift()?.();
   }
 
-  #answer({ name, message }: { name: Uint8Array; message: Uint8Array }): void {
+  #answerAll(asks: readonly Ask[]): void {
+    for (const ask of asks) this.#answer(ask);
+    Atomics.sub(this.#shared, SHARED.WAITING, asks.length);
+    const shed = Atomics.exchange(this.#shared, SHARED.SHED, 0);
+    if (shed > 0) this.#options.onShed?.(shed);
+  }
+
+  #answer({ name, message }: Ask): void {
     const [offset, length] = ADDRESS[this.#version];
     const bytes = name.subarray(offset, offset + length);
     const { buffer, byteOffset } = message;
