@@ -34,6 +34,7 @@ export function printTargets(targets: readonly Target[], measured: ReadonlyMap<s
     const verdict = Number.isNaN(atMost) ? '' : ratio <= atMost ? 'holds' : 'does not hold';
     return [[what, ratio.toFixed(2), Number.isNaN(atMost) ? '' : atMost.toFixed(2), verdict]];
   });
+  if (rows.length === 0) return;
   console.log(`\n${textTable([['CPU PER QUERY', 'RATIO', 'AT MOST', ''], ...rows]).join('\n')}`);
 }
 

@@ -103,7 +103,11 @@ export class PreparedAnswers {
     const learnt = learn(this.#fast, this.#plan, this.#view, this.#geo, ordinary);
     if (learnt === undefined) return;
     const { key, slot, signature } = learnt;
-    if (signature && ++this.#signatures > MAX_SIGNATURES) return this.reset();
+    if (signature) this.#signatures++;
+    if (this.#signatures > MAX_SIGNATURES) {
+      this.reset();
+      return;
+    }
     for (const follower of this.#followers) {
       if (slot) follower.slot(key, slot);
       if (signature) follower.signature(key, signature);
