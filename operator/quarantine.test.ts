@@ -162,7 +162,7 @@ test('what others take is one agent’s own fault', async () => {
   await until(async () => expect(await metric('weir_operator_agents_refusing')).toBe(1));
   // Long after any grace.
   for (let seconds = 0; seconds < 10; seconds++) clock.advance(1_000);
-  expect(await accepted('video')).toMatchObject({ status: 'True' });
+  await until(async () => expect(await accepted('video')).toMatchObject({ status: 'True' }));
   expect(await metric('weir_operator_quarantined')).toBe(0);
   expect(origins(odd)).toEqual({ video: '8800', www: '8800' });
 });

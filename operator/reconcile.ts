@@ -66,6 +66,11 @@ interface Memory {
   epoch: number;
 }
 
+/** What happens within this is one table, and one look at the statuses. */
+const GATHER_MS = 50;
+/** Accepted forms are waited for so long before the plan that has them goes out. */
+const WRITE_FIRST_MS = 500;
+
 export class Reconciler {
   readonly #build: string;
   readonly #stores: Stores;
@@ -73,6 +78,9 @@ export class Reconciler {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #statusWriter: Latest<void>;
+  readonly #acceptedWriter: Latest<void>;
+  #cancelGathering: (() => void) | undefined;
+  #cancelTable: (() => void) | undefined;
   #accepted: Accepted;
   #admission: Admission | undefined;
   #loaded: Loaded | undefined;
@@ -111,6 +119,7 @@ export class Reconciler {
     this.#state = initialState(restoredStatuses(memory.statuses, build));
     this.#table = { version: { epoch: memory.epoch, seq: 0 }, rows: [] };
     this.#statusWriter = latest(() => this.#writeStatuses());
+    this.#acceptedWriter = latest(() => this.#writeAccepted());
   }
 
   loaded(loaded: Loaded): Promise<void> {
@@ -138,8 +147,9 @@ export class Reconciler {
   event(event: DecideEvent): void {
     const before = this.#state;
     this.#decide(event);
-    if (event.type === 'tick' && this.#acceptedBehind) void this.#inTurn(() => this.#writeAccepted());
-    if (this.#state !== before || this.#statusBehind) this.#statusWriter.offer();
+    if (event.type === 'tick' && this.#acceptedBehind) this.#acceptedWriter.offer();
+    if (event.type === 'report' && this.#state !== before) this.#gatherTable();
+    if (this.#state !== before || this.#statusBehind) this.#offerStatuses();
   }
 
   /** Of what is published now. */
@@ -190,7 +200,27 @@ export class Reconciler {
   /** Resolves when all that happened so far is worked off and written. */
   async idle(): Promise<void> {
     await this.#queue;
+    await this.#acceptedWriter.idle();
+    if (this.#cancelGathering) this.#writeGathered();
     await this.#statusWriter.idle();
+  }
+
+  /** A thousand acks of one plan make few tables. */
+  #gatherTable(): void {
+    this.#cancelTable ??= this.#clock.after(GATHER_MS, () => {
+      this.#cancelTable = undefined;
+      this.event({ type: 'gathered' });
+    });
+  }
+
+  #offerStatuses(): void {
+    this.#cancelGathering ??= this.#clock.after(GATHER_MS, () => this.#writeGathered());
+  }
+
+  #writeGathered(): void {
+    this.#cancelGathering?.();
+    this.#cancelGathering = undefined;
+    this.#statusWriter.offer();
   }
 
   /** Steps that wait for the disk run one after the other. */
@@ -204,6 +234,7 @@ export class Reconciler {
   }
 
   async #load(loaded: Loaded): Promise<void> {
+    const started = performance.now();
     this.#loaded = loaded;
     const { quarantined } = this.#state.quarantine;
     const isTaken = (key: string) => formTaken(this.#state, key);
@@ -211,14 +242,36 @@ export class Reconciler {
     this.#logProblems(admission.problems);
     this.#accepted = admission.accepted;
     this.#admission = admission;
-    await this.#writeAccepted();
+    const admitted = performance.now();
+    await this.#acceptedFirst();
     if (admission.config) {
       // Nodes and jobs first: a plan must not go out before a node that it names is known here.
       this.#decide({ type: 'snapshot', snapshot: admission.snapshot });
-      this.#publish(publish(this.#publication, compile(admission.snapshot, admission.config)));
+      const written = performance.now();
+      const next = publish(this.#publication, compile(admission.snapshot, admission.config));
+      const compiled = performance.now();
+      this.#publish(next, {
+        admit: Math.round(admitted - started),
+        write: Math.round(written - admitted),
+        compile: Math.round(compiled - written),
+      });
       this.#tellPublished(admission);
     }
-    this.#statusWriter.offer();
+    this.#offerStatuses();
+  }
+
+  /**
+   * What goes into plans is written down before, so that no crash forgets it; but ten thousand new domains take an API
+   * server many seconds, and agents do not wait for all of those.
+   */
+  async #acceptedFirst(): Promise<void> {
+    this.#acceptedWriter.offer();
+    let cancel = () => {};
+    const enough = new Promise<void>((resolve) => {
+      cancel = this.#clock.after(WRITE_FIRST_MS, resolve);
+    });
+    await Promise.race([this.#acceptedWriter.idle(), enough]);
+    cancel();
   }
 
   /** They are in force whether they can be written or not. */
@@ -249,16 +302,17 @@ export class Reconciler {
     this.#decide({ type: 'published', snapshot, plans, quarantined: new Set(quarantined.keys()) });
   }
 
-  #publish(next: Publication): void {
+  /** `took`: milliseconds of what led to it. */
+  #publish(next: Publication, took: Record<string, number> = {}): void {
     const { edge, routing } = this.#publication;
     this.#publication = next;
-    if (next.edge && next.edge !== edge) this.#sendPlan('edge', next.edge);
-    if (next.routing && next.routing !== routing) this.#sendPlan('dns-server', next.routing);
+    if (next.edge && next.edge !== edge) this.#sendPlan('edge', next.edge, took);
+    if (next.routing && next.routing !== routing) this.#sendPlan('dns-server', next.routing, took);
   }
 
-  #sendPlan(role: Role, plan: PublishedPlan): void {
+  #sendPlan(role: Role, plan: PublishedPlan, took: Record<string, number>): void {
     this.#log.info(
-      { role, revision: formatRevision(plan.revision), digest: plan.digest.slice(0, 12) },
+      { role, revision: formatRevision(plan.revision), digest: plan.digest.slice(0, 12), took },
       'plan published',
     );
     this.#outbox.plan(role, plan);

@@ -4,7 +4,6 @@
  *
  * A missing report never withdraws anything; only facts do.
  */
-import { canonicalJson } from '../../lib/canonical-json.ts';
 import { connectNode, followHealth, rowsOf } from './nodes.ts';
 import { release } from './parents-first.ts';
 import { judgeRefusals, plansPublished, quarantinesKept } from './quarantine.ts';
@@ -17,12 +16,14 @@ import { freshVotes } from './votes.ts';
 
 export function decide(state: DecideState, event: DecideEvent, now: number): Decision {
   const decision = release(decideEvent(state, event, now), now);
+  // A thousand nodes report at once, and each table goes through all of them: it follows with `gathered`.
+  if (event.type === 'report') return decision;
   const votes = freshVotes(decision.state.dnsServers, now);
   const { voters } = votes;
   const nodes = followHealth(decision.state.nodes, votes, now);
   const next = { ...decision.state, nodes };
   const rows = rowsOf(nodes, votes, now);
-  if (canonicalJson({ rows, voters }) === canonicalJson({ rows: state.rows, voters: state.voters })) {
+  if (JSON.stringify({ rows, voters }) === JSON.stringify({ rows: state.rows, voters: state.voters })) {
     return nodes === decision.state.nodes ? decision : { ...decision, state: next };
   }
   return {
@@ -56,6 +57,8 @@ function decideEvent(state: DecideState, event: DecideEvent, now: number): Decis
       );
     case 'force':
       return quiet(withNode(state, event.node, (node) => ({ ...node, forced: event.forced })));
+    case 'gathered':
+      return quiet(state);
     case 'tick':
       return inTurn(ticked(state, now), (after) => judgeRefusals(after, now));
   }

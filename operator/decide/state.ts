@@ -122,6 +122,8 @@ export type DecideEvent =
   | { type: 'disconnect'; role: Role; node: string }
   | { type: 'report'; role: Role; node: string; report: Report }
   | { type: 'force'; node: string; forced: ForcedState | undefined }
+  /** Reports came: a table is made of what they changed. */
+  | { type: 'gathered' }
   | { type: 'tick' };
 
 export type Effect =

@@ -13,6 +13,7 @@ import {
   initialState,
   type Restored,
 } from '../decide/state.ts';
+import { inTurn } from '../decide/steps.ts';
 import { AT } from './manifests.ts';
 
 function meta(name: string, namespace: string, uid = `uid-${name}`, labels: Record<string, string> = {}) {
@@ -64,7 +65,8 @@ export class Leader {
   /** Feeds one event and returns its effects. */
   on(event: DecideEvent): Effect[] {
     this.now += 1;
-    const { state, effects } = decide(this.state, event, this.now);
+    const reported = decide(this.state, event, this.now);
+    const { state, effects } = inTurn(reported, (after) => decide(after, { type: 'gathered' }, this.now));
     this.state = state;
     this.effects.push(...effects);
     return effects;
