@@ -80,7 +80,8 @@ export class Reconciler {
   readonly #statusWriter: Latest<void>;
   readonly #acceptedWriter: Latest<void>;
   #cancelGathering: (() => void) | undefined;
-  #cancelTable: (() => void) | undefined;
+  /** A table is on its way. */
+  #gathering = false;
   #accepted: Accepted;
   #admission: Admission | undefined;
   #loaded: Loaded | undefined;
@@ -207,8 +208,10 @@ export class Reconciler {
 
   /** A thousand acks of one plan make few tables. */
   #gatherTable(): void {
-    this.#cancelTable ??= this.#clock.after(GATHER_MS, () => {
-      this.#cancelTable = undefined;
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#clock.after(GATHER_MS, () => {
+      this.#gathering = false;
       this.event({ type: 'gathered' });
     });
   }

@@ -1,0 +1,134 @@
+/**
+ * How long a change takes from the API server's answer to the last ack, and what it costs the operator: many agents on
+ * the real stream, many domains in a real API server (test/cluster), beside a bare sender of the same bytes to the same
+ * agents. Every figure of one run is of one machine; the ratios are what holds on others.
+ *
+ *     node bench/push/main.ts [--domains 10000] [--agents 1000] [--rounds 10]
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { kubernetesApi } from '../../operator/kubernetes/api.ts';
+import { loadCredentials } from '../../operator/kubernetes/credentials.ts';
+import { startCluster } from '../../test/cluster/cluster.ts';
+import { cpuSeconds, memoryMegabytes } from '../edge/process-cost.ts';
+import { AgentProcess } from './agent-process.ts';
+import { BareProcess } from './bare-process.ts';
+import { changeDomain, createPurge, fill } from './cluster-fill.ts';
+import { flapWrites } from './flap.ts';
+import { OperatorProcess } from './operator-process.ts';
+import { cost, fold, print, type Round, report } from './report.ts';
+
+const { values } = parseArgs({
+  options: {
+    domains: { type: 'string', default: '10000' },
+    agents: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '10' },
+    /** Seconds over which CPU is counted, from the change on. */
+    window: { type: 'string', default: '5' },
+    flap: { type: 'string', default: '20' },
+  },
+});
+const [domains = 0, agents = 0, rounds = 0, window = 0, flap = 0] = [
+  values.domains,
+  values.agents,
+  values.rounds,
+  values.window,
+  values.flap,
+].map(Number);
+
+const folder = await mkdtemp(join(tmpdir(), 'weir-bench-push-'));
+await using ending = new AsyncDisposableStack();
+ending.defer(() => rm(folder, { recursive: true, force: true }));
+const cluster = await startCluster();
+ending.defer(() => cluster.stop());
+const { credentials } = await loadCredentials(cluster.kubeconfig);
+const api = kubernetesApi(credentials);
+ending.defer(() => api.close());
+print(`${domains} domains, ${agents} agents, ${rounds} rounds`);
+await fill(api, domains, agents);
+
+const operator = new OperatorProcess(folder, cluster.kubeconfig);
+ending.defer(() => operator.stop());
+print(`first start to first plan: ${(await operator.start()).toFixed(1)} s`);
+await operator.quiet();
+await operator.stop();
+print(`start again to first plan: ${(await operator.start()).toFixed(1)} s`);
+await operator.quiet();
+
+const place = await operator.place();
+const fleetFolder = join(folder, 'fleet');
+await mkdir(fleetFolder);
+const fleet = new AgentProcess();
+ending.defer(() => fleet.stop());
+await fleet.connect({ place, agents, folder: fleetFolder, joins: true });
+await operator.quiet();
+print(`operator's memory: ${memoryMegabytes(operator.pid).toFixed(0)} MB`);
+
+/** What a process costs over the window when nothing happens: heartbeats, ticks. */
+async function idleCost(pid: number): Promise<number> {
+  const before = cpuSeconds(pid);
+  await sleep(window * 1_000);
+  return cpuSeconds(pid) - before;
+}
+
+async function measured(pid: number, act: () => Promise<Round>): Promise<Round> {
+  const before = cpuSeconds(pid);
+  const [round] = await Promise.all([act(), sleep(window * 1_000)]);
+  return { ...round, cpu: cpuSeconds(pid) - before };
+}
+
+const idle = await idleCost(operator.pid);
+const changes: Round[] = [];
+const purges: Round[] = [];
+for (let round = 0; round < rounds; round++) {
+  changes.push(
+    await measured(operator.pid, async () => {
+      const next = fleet.nextPlan(agents);
+      const at = await changeDomain(api, (round * 7_919) % domains, 9_000 + round);
+      const seen = await next;
+      return { at, seen, published: operator.publishedAfter(at), cpu: 0 };
+    }),
+  );
+}
+for (let round = 0; round < rounds; round++) {
+  purges.push(
+    await measured(operator.pid, async () => {
+      const { at, uid } = await createPurge(api, (round * 7_919) % domains, `purge-${round}`);
+      return { at, seen: await fleet.all(`command ${uid}`, agents), published: undefined, cpu: 0 };
+    }),
+  );
+}
+print(`operator's memory after that: ${memoryMegabytes(operator.pid).toFixed(0)} MB`);
+if (flap > 0) {
+  const writes = await flapWrites(cluster, place, flap);
+  print(`writes to the API while one edge flaps: ${writes.toFixed(0)} a minute`);
+}
+await fleet.stop();
+
+const bare = await BareProcess.start();
+ending.defer(() => bare.stop());
+const others = new AgentProcess();
+ending.defer(() => others.stop());
+await others.connect({ place: bare.place, agents, folder: fleetFolder, joins: false });
+const bareIdle = await idleCost(bare.pid);
+const bareRounds = async (kind: 'delta' | 'command', bytes: number) => {
+  const done: Round[] = [];
+  for (let round = 0; round < rounds; round++) {
+    done.push(
+      await measured(bare.pid, async () => {
+        const { at, what } = bare.send(kind, round + 2, bytes);
+        return { at, seen: await others.all(what, agents), published: undefined, cpu: 0 };
+      }),
+    );
+  }
+  return done;
+};
+const bareChanges = await bareRounds('delta', changes[0]?.seen[0]?.bytes ?? 0);
+const barePurges = await bareRounds('command', purges[0]?.seen[0]?.bytes ?? 0);
+report('one changed CdnDomain', fold(changes), fold(bareChanges));
+cost(changes, idle, bareChanges, bareIdle);
+report('one PurgeJob', fold(purges), fold(barePurges));
+cost(purges, idle, barePurges, bareIdle);
