@@ -68,6 +68,8 @@ interface Memory {
 
 /** What happens within this is one table, and one look at the statuses. */
 const GATHER_MS = 50;
+/** When there are more statuses to write than is fit at once, the next go out after this. */
+const WRITE_ON_MS = 500;
 /** Accepted forms are waited for so long before the plan that has them goes out. */
 const WRITE_FIRST_MS = 500;
 
@@ -373,10 +375,10 @@ export class Reconciler {
     };
     const after = statuses(input);
     try {
-      await this.#stores.status.save(before, after);
       // What people can ask for is what is durable: a job is Complete once that is written down.
-      this.#statuses = after;
+      this.#statuses = await this.#stores.status.save(before, after);
       this.#statusBehind = false;
+      if (this.#statuses !== after) this.#clock.after(WRITE_ON_MS, () => this.#offerStatuses());
     } catch (error) {
       // Once for all the ticks that it takes.
       if (!this.#statusBehind)

@@ -13,6 +13,8 @@ import { listen } from '../../lib/listen.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 
 const TLS_HANDSHAKE = 22;
+/** Longer than the beat of edges' reports: a thousand acks must not begin with a thousand handshakes. */
+const KEEP_ALIVE_MS = 30_000;
 /** Whoever connects has so long to say something. */
 const FIRST_BYTE_WITHIN_MS = 10_000;
 
@@ -25,6 +27,7 @@ export interface Port {
 
 export function createPort(tls: TlsOptions, secure: RequestListener, clear: RequestListener): Port {
   const server = createServer(withClients(tls), secure);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   const clearServer = createClearServer(clear);
   const handshakes = server.listeners('connection');
   server.removeAllListeners('connection');

@@ -9,6 +9,7 @@ import { canonicalDigest } from '../../lib/canonical-json.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { inParallel } from '../../lib/in-parallel.ts';
 import type { Log } from '../../lib/log.ts';
+import { memo } from '../../lib/memo.ts';
 import { resourceKey } from '../admit/snapshot.ts';
 import { hasStatus, type KubernetesApi } from '../kubernetes/api.ts';
 import { eventOf, eventsPath, regardingOf } from '../kubernetes/events.ts';
@@ -21,6 +22,7 @@ import {
   refOfObject,
 } from '../kubernetes/objects.ts';
 import { announcements } from './announcements.ts';
+import { type Budget, fullBudget, refilled, urgency, withoutDeferred } from './budget.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 import { changedRecords, type StatusStore } from './status-files.ts';
 import { type Copies, foreignFields, Strayed } from './strayed.ts';
@@ -54,9 +56,12 @@ class KubernetesStatus implements StatusStore {
   readonly #written = new Map<string, { digest: string; at: number; version: string }>();
   readonly #strayed: Strayed;
 
+  #budget: Budget;
+
   constructor(options: KubernetesStatusOptions) {
     this.#options = options;
     this.#strayed = new Strayed(options.copies);
+    this.#budget = fullBudget(options.clock.now());
   }
 
   async load(): Promise<Statuses> {
@@ -72,24 +77,38 @@ class KubernetesStatus implements StatusStore {
     return new Map(records.map((record) => [resourceKey(record.ref), record] as const));
   }
 
-  async save(before: Statuses, after: Statuses): Promise<void> {
-    const { clock } = this.#options;
+  /** Writes what the budget allows, the most urgent first, and no object twice within a second. */
+  async save(before: Statuses, after: Statuses): Promise<Statuses> {
     const fresh = changedRecords(before, after).filter(
       (record) => record.uid !== '' && this.#written.get(record.uid)?.digest !== digestOf(record),
     );
     const strayed = this.#strayed.among(after, (uid) => this.#written.get(uid)?.version);
     const changed = [...new Set([...fresh, ...strayed])];
-    const last = Math.max(0, ...changed.map(({ uid }) => this.#written.get(uid)?.at ?? 0));
-    await wait(clock, last + GATHER_MS - clock.now());
-    // That a node has to revalidate is written before the end of the job that it missed. Ten thousand domains come last.
-    for (const kind of ['EdgeNode', 'PurgeJob', 'CdnDomain']) {
-      const rows = changed.filter(({ ref }) => ref.kind === kind);
+    const chosen = this.#choose(before, changed);
+    for (const [, rows] of [...chosen].sort(([a], [b]) => a - b)) {
       await inParallel(rows, WRITES_AT_ONCE, async (record) => {
         const isNew = await this.#write(record);
         if (isNew) await this.#announce(before.get(resourceKey(record.ref)), record);
       });
     }
     for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
+    const written = new Set([...chosen.values()].flat());
+    const deferred = changed.filter((record) => !written.has(record)).map(({ ref }) => resourceKey(ref));
+    return withoutDeferred(before, after, deferred);
+  }
+
+  /** By urgency: each is durable before the next begins. */
+  #choose(before: Statuses, changed: readonly StatusRecord[]): Map<number, StatusRecord[]> {
+    const now = this.#options.clock.now();
+    const due = changed.filter(({ uid }) => (this.#written.get(uid)?.at ?? 0) + GATHER_MS <= now);
+    const byUrgency = Map.groupBy(due, (record) => urgency(record, before.get(resourceKey(record.ref))));
+    this.#budget = refilled(this.#budget, now);
+    const order = [...byUrgency].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows);
+    const chosen = new Set(order.slice(0, Math.floor(this.#budget.left)));
+    this.#budget = { ...this.#budget, left: this.#budget.left - chosen.size };
+    return new Map(
+      [...byUrgency].map(([level, rows]) => [level, rows.filter((row) => chosen.has(row))] as const),
+    );
   }
 
   /** False when the object is gone, or another of its name is there now: the source will say so. */
@@ -172,8 +191,4 @@ class KubernetesStatus implements StatusStore {
   }
 }
 
-const digestOf = ({ status }: StatusRecord) => canonicalDigest(status);
-
-async function wait(clock: Clock, ms: number): Promise<void> {
-  if (ms > 0) await new Promise<void>((resolve) => void clock.after(ms, resolve));
-}
+const digestOf = memo(({ status }: StatusRecord) => canonicalDigest(status));

@@ -11,8 +11,11 @@ import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 
 export interface StatusStore {
   load(): Promise<Statuses>;
-  /** Writes what differs between the two, nodes before jobs; resolves when it is durable. */
-  save(before: Statuses, after: Statuses): Promise<void>;
+  /**
+   * Writes what differs between the two, nodes before jobs, or as much of that as is fit at once. Resolves with what is
+   * durable then: a status that is to be written later is in it as before.
+   */
+  save(before: Statuses, after: Statuses): Promise<Statuses>;
 }
 
 export function statusFiles(state: StateFolder, log: Log): StatusStore {
@@ -30,6 +33,7 @@ export function statusFiles(state: StateFolder, log: Log): StatusStore {
         await writeYaml(state.statusFile(ref), { uid, generation, firstSeen, status });
       }
       for (const [key, { ref }] of before) if (!after.has(key)) await removeFile(state.statusFile(ref));
+      return after;
     },
   };
 }

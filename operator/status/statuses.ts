@@ -49,7 +49,7 @@ export function statuses(input: StatusInput): Statuses {
       const status = statusFor(resource, generation, acceptance, around);
       return record(resource, generation, status, old);
     };
-    records.set(key, unlessSeen(old, looks, fresh));
+    records.set(key, unlessSeen(resource, old, looks, fresh));
   }
   for (const [key, own] of problems) {
     const ref = own[0]?.ref;
@@ -85,21 +85,35 @@ function looksAt(
   return undefined;
 }
 
-/** What each record was made from. A record is a value, and so is all that it was made from. */
-const madeFrom = new WeakMap<StatusRecord, readonly unknown[]>();
+interface Made {
+  old: StatusRecord | undefined;
+  looks: readonly unknown[];
+  record: StatusRecord;
+}
 
-/** The record itself where all that it was made from is still the same. */
+/** What each record was made from, and what was last made of each resource. All of these are values. */
+const madeFrom = new WeakMap<StatusRecord, readonly unknown[]>();
+const lastMade = new WeakMap<Resource, Made>();
+
+/** The record itself where all that it was made from is still the same; what waits to be written is not made again. */
 function unlessSeen(
+  resource: Resource,
   old: StatusRecord | undefined,
   looks: readonly unknown[] | undefined,
   fresh: () => StatusRecord,
 ): StatusRecord {
-  const before = old && madeFrom.get(old);
-  if (old && looks && before?.length === looks.length && before.every((value, at) => value === looks[at]))
-    return old;
-  const made = fresh();
-  if (looks) madeFrom.set(made, looks);
-  return made;
+  if (!looks) return fresh();
+  if (old && isSame(madeFrom.get(old), looks)) return old;
+  const last = lastMade.get(resource);
+  if (last && last.old === old && isSame(last.looks, looks)) return last.record;
+  const record = fresh();
+  madeFrom.set(record, looks);
+  lastMade.set(resource, { old, looks, record });
+  return record;
+}
+
+function isSame(before: readonly unknown[] | undefined, now: readonly unknown[]): boolean {
+  return before?.length === now.length && now.every((value, at) => value === before[at]);
 }
 
 function problemsByResource(problems: readonly Problem[]): Map<string, Problem[]> {

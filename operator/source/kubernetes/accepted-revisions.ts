@@ -183,8 +183,11 @@ class AcceptedRevisions implements KeptRevisions {
 
   async #save({ config, resources }: Accepted): Promise<void> {
     if (config) await this.#saveForm(CONFIG, canonicalDigest(config), () => this.#configRevision(config));
-    await inParallel(resources, WRITES_AT_ONCE, async ([key, form]) => {
-      if (form.resource.kind === 'PurgeJob') return;
+    const changed = [...resources].filter(
+      ([key, form]) =>
+        form.resource.kind !== 'PurgeJob' && this.#kept.get(key)?.digest !== storedDigest(form),
+    );
+    await inParallel(changed, WRITES_AT_ONCE, async ([key, form]) => {
       await this.#saveForm(key, storedDigest(form), () => this.#formRevision(form));
     });
     // Those of a CdnDomain go with it in any case; this is sooner.
