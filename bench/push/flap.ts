@@ -30,7 +30,7 @@ async function writes(cluster: Cluster): Promise<number> {
     .split('\n')
     .filter(
       (line) =>
-        /^apiserver_request_total\{/.test(line) && /verb="(?:POST|PUT|PATCH|APPLY|DELETE)"/.test(line),
+        line.startsWith('apiserver_request_total{') && /verb="(?:POST|PUT|PATCH|APPLY|DELETE)"/.test(line),
     )
     .filter((line) => /resource="(?:cdndomains|edgenodes|purgejobs|controllerrevisions|events)"/.test(line));
   return counted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);

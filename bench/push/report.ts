@@ -24,7 +24,7 @@ export function fold(rounds: readonly Round[]): Stages {
     add('to the last ack', Math.max(...seen.map(({ acked }) => acked)) - at);
     add('to an ack', ...seen.map(({ acked }) => acked - at));
     if (published) {
-      const { admit = 0, write = 0, compile = 0 } = published.took;
+      const { admit, write, compile } = published.took;
       add('watch', published.at - at - admit - write - compile);
       add('admit', admit);
       add('write', write);
