@@ -120,7 +120,7 @@ describe('is asked for anew, with the token of the machine,', () => {
     // What is mounted tells of the new one.
     await writeFile(join(folder, 'operator-ca.pem'), lost.trust.ca.bundle().pem);
     await connected(second);
-    expect(probe.agent.connected()).toBe(true);
+    await eventually(() => expect(probe.agent.connected()).toBe(true));
   });
 
   test('when the EdgeNode was removed and made again', async () => {
@@ -200,8 +200,10 @@ test('a rotation of the CA reaches a connected agent in time, and costs it neith
   // The next one is told to agents before anything is signed with it.
   pass(60_000);
   await eventually(() => expect(host.trust.ca.bundle().authorities).toHaveLength(2));
-  agents.advance(0);
-  await eventually(async () => expect(await authorities()).toBe(2));
+  await eventually(async () => {
+    agents.advance(0);
+    expect(await authorities()).toBe(2);
+  });
   await plan(2);
   expect((await certificate()).verify(new X509Certificate(old.certificate).publicKey)).toBe(true);
 

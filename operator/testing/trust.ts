@@ -46,12 +46,12 @@ export async function testTls(): Promise<TlsOptions> {
 }
 
 export function memoryStore<T>(value?: T): GuardedStore<T> {
-  let version = 0;
-  const kept = (): Kept<T> => ({ value, version: String(version) });
+  let version = value === undefined ? 0 : 1;
+  const kept = (): Kept<T> => ({ value, version: version === 0 ? undefined : String(version) });
   return {
     read: async () => structuredClone(kept()),
     async write(newer, replaced) {
-      if (replaced !== String(version)) throw new Stale('it has changed');
+      if (replaced !== kept().version) throw new Stale('it has changed');
       value = structuredClone(newer);
       version += 1;
       return kept();
