@@ -17,7 +17,10 @@ export function replicaMetrics(registry: Registry, sessions: Sessions): void {
 }
 
 /** Of the leader. */
-export function operatorMetrics(registry: Registry, reconciler: Reconciler): void {
+export function operatorMetrics(
+  registry: Registry,
+  reconciler: Pick<Reconciler, 'state' | 'admission' | 'plan'>,
+): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,

@@ -1,16 +1,18 @@
 /**
- * The rights of examples/kubernetes/rbac.yaml against those that the operator uses, by the audit log of the API server:
- * none is missing, none is too many.
+ * The rights that the chart gives the operator against those that it uses, by the audit log of the API server: none is
+ * missing, none is too many; in all namespaces, and in those of `watchNamespaces` alone. (test/helm holds the rights of
+ * examples/kubernetes to the chart's.)
  */
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { TOKENS_PATH } from '../../contract/stream/join.ts';
 import { placeOf, unknownTo } from '../../operator/testing/trust.ts';
+import { grantedRights, type Manifest, operatorRights, own, render } from '../helm/helm.ts';
 import { cdnDomain, Program, prepareSystem, purgeJob, type System } from '../system/programs.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { type EdgePods, edgePods } from './edge-pods.ts';
@@ -19,12 +21,6 @@ const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'kubernetes');
 const OPERATOR = 'system:serviceaccount:weir-system:weir-operator';
 const SOON = { timeout: 60_000, interval: 200 };
 
-const rule = z.object({
-  apiGroups: z.array(z.string()),
-  resources: z.array(z.string()),
-  verbs: z.array(z.string()),
-  resourceNames: z.array(z.string()).optional(),
-});
 const auditEvent = z.object({
   verb: z.string(),
   user: z.object({ username: z.string() }),
@@ -43,24 +39,8 @@ let cluster: Cluster;
 let system: System;
 let pods: EdgePods;
 
-const rbac = () =>
-  parseAllDocuments(readFileSync(join(EXAMPLE, 'rbac.yaml'), 'utf8')).map((row) =>
-    z.looseObject({ rules: z.array(rule).optional() }).parse(row.toJS()),
-  );
-
-/** `get apps/controllerrevisions`, and with a name where the right is on that name alone. */
-function granted(): string[] {
-  return rbac()
-    .flatMap(({ rules = [] }) => rules)
-    .flatMap(({ apiGroups, resources, verbs, resourceNames = [''] }) =>
-      apiGroups.flatMap((group) =>
-        resources.flatMap((resource) =>
-          verbs.flatMap((verb) => resourceNames.map((name) => `${verb} ${group}/${resource} ${name}`.trim())),
-        ),
-      ),
-    )
-    .sort();
-}
+/** Of this run: what the chart makes. */
+let rights: Manifest[];
 
 async function asked() {
   const lines = (await cluster.plane?.auditLog()) ?? [];
@@ -77,19 +57,27 @@ async function asked() {
     });
 }
 
-beforeAll(async () => {
+const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+
+async function prepare(watched: readonly string[]): Promise<void> {
   cluster = await startCluster();
   if (!cluster.plane) return;
-  const account = {
-    apiVersion: 'v1',
-    kind: 'ServiceAccount',
-    metadata: { name: 'weir-edge', namespace: 'weir-system' },
-  };
-  const demo = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'demo' } };
-  await cluster.kubectl(['apply', '--server-side', '-f', '-'], [...rbac(), account, demo]);
+  const rendered = own(await render('--set-json', `watchNamespaces=${JSON.stringify(watched)}`));
+  rights = operatorRights(rendered);
+  const accounts = rendered.filter(({ kind }) => kind === 'ServiceAccount');
+  await cluster.kubectl(
+    ['apply', '--server-side', '-f', '-'],
+    [namespace('weir-system'), namespace('demo'), ...rights, ...accounts],
+  );
   const kubeconfig = await cluster.kubeconfigOf('weir-operator', 'weir-system');
+  const [only] = watched;
   system = await prepareSystem({
-    source: (folder) => ({ source: 'kubernetes', kubeconfig, config: join(folder, 'weir.yaml') }),
+    source: (folder) => ({
+      source: 'kubernetes',
+      kubeconfig,
+      config: join(folder, 'weir.yaml'),
+      ...(only !== undefined && { 'watch-namespace': only }),
+    }),
   });
   pods = edgePods(cluster, { port: system.ports.http, serviceAccountName: 'weir-edge' });
   const settings = parse(readFileSync(join(EXAMPLE, 'settings', 'weir.yaml'), 'utf8'));
@@ -98,9 +86,9 @@ beforeAll(async () => {
   await writeFile(join(system.folder, 'weir.yaml'), stringify({ ...settings, zones, registration }));
   system.startOperator();
   system.startDns();
-}, 900_000);
+}
 
-afterAll(async () => {
+afterEach(async () => {
   await system?.stop();
   await cluster.stop();
 });
@@ -186,17 +174,24 @@ async function live(): Promise<void> {
   expect(await system.programs.get('operator')?.stop()).toBe(0);
 }
 
-test('no right is missing, and none is unused', async (context) => {
-  if (!cluster.plane) return context.skip();
-  try {
-    await live();
-  } catch (error) {
-    throw new Error(system.programs.get('operator')?.log.slice(-4_000) ?? '', { cause: error });
-  }
-  const requests = await asked();
-  expect(requests.filter(({ code }) => code === 403)).toEqual([]);
-  // Its CA is written anew once in years.
-  const rare = ['update /secrets weir-ca'];
-  const used = new Set(requests.flatMap(({ right, name }) => [right, `${right} ${name}`]));
-  expect(granted().filter((right) => !used.has(right))).toEqual(rare);
-}, 300_000);
+describe.each([
+  { where: 'in all namespaces', watched: [] },
+  { where: 'in one namespace', watched: ['demo'] },
+])('$where', ({ watched }) => {
+  beforeEach(() => prepare(watched), 900_000);
+
+  test('no right is missing, and none is unused', async (context) => {
+    if (!cluster.plane) return context.skip();
+    try {
+      await live();
+    } catch (error) {
+      throw new Error(system.programs.get('operator')?.log.slice(-4_000) ?? '', { cause: error });
+    }
+    const requests = await asked();
+    expect(requests.filter(({ code }) => code === 403)).toEqual([]);
+    // Its CA is written anew once in years.
+    const rare = ['update /secrets weir-ca'];
+    const used = new Set(requests.flatMap(({ right, name }) => [right, `${right} ${name}`]));
+    expect(grantedRights(rights).filter((right) => !used.has(right))).toEqual(rare);
+  }, 300_000);
+});

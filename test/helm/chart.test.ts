@@ -5,11 +5,18 @@ import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { z } from 'zod';
 import { weirConfig } from '../../contract/config/weir-config.ts';
-import { helm, lint, type Manifest, own, render } from './helm.ts';
+import { DnsMetrics } from '../../dns-server/metrics.ts';
+import { createMetrics } from '../../edge/metrics.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { initialState } from '../../operator/decide/state.ts';
+import { loadBook } from '../../operator/publish/load-book.ts';
+import { operatorMetrics } from '../../operator/publish/metrics.ts';
+import { grantedRights, helm, lint, type Manifest, manifest, operatorRights, own, render } from './helm.ts';
 
 const TESTDATA = join(import.meta.dirname, 'testdata');
 const ROOT = join(import.meta.dirname, '../..');
@@ -102,6 +109,38 @@ describe('in every rendering', () => {
   test('nothing is random: twice the same', async () => {
     expect(await renderCase('all-there-is')).toEqual(await renderCase('all-there-is'));
   }, 60_000);
+});
+
+test('the operator of examples/kubernetes has the rights that the chart gives it', async () => {
+  const text = await readFile(join(ROOT, 'examples/kubernetes/rbac.yaml'), 'utf8');
+  const example = parseAllDocuments(text).map((document) => manifest.parse(document.toJS()));
+  expect(grantedRights(example)).toEqual(grantedRights(operatorRights(await render())));
+}, 60_000);
+
+describe('metrics that the dashboard and the alerts name', () => {
+  /** The names that a program’s metrics have, without the ends of a histogram’s. */
+  async function names(registry: Registry): Promise<string[]> {
+    return (await registry.getMetricsAsJSON()).map(({ name }) => name);
+  }
+
+  test('are ones that the programs have', async () => {
+    const operator = new Registry();
+    loadBook(operator, systemClock);
+    const state = initialState({ nodes: new Map(), jobs: new Map() });
+    operatorMetrics(operator, { state: () => state, admission: () => undefined, plan: () => undefined });
+    const known = new Set([
+      ...(await names(operator)),
+      ...(await names(createMetrics().registry)),
+      ...(await names(new DnsMetrics().registry)),
+    ]);
+    const files = ['files/dashboard.json', 'files/alerts.yaml'].map((name) =>
+      readFile(join(ROOT, 'helm/weir', name), 'utf8'),
+    );
+    const named = (await Promise.all(files)).flatMap((text) => text.match(/\bweir_[a-z0-9_]+/g) ?? []);
+    expect(named.length).toBeGreaterThan(30);
+    const missing = named.filter((name) => !known.has(name.replace(/_bucket$/, '')));
+    expect(missing).toEqual([]);
+  });
 });
 
 describe('values that are wrong are refused, and named', () => {

@@ -67,3 +67,30 @@ export const lint = (...args: string[]) => helm('lint', '--strict', CHART, ...ar
 /** Not the CRDs, which are generated and tried elsewhere. */
 export const own = (manifests: readonly Manifest[]) =>
   manifests.filter(({ kind }) => kind !== 'CustomResourceDefinition');
+
+const rule = z.object({
+  apiGroups: z.array(z.string()),
+  resources: z.array(z.string()),
+  verbs: z.array(z.string()),
+  resourceNames: z.array(z.string()).optional(),
+});
+
+/** Roles and bindings of the operator alone, not those for tenants. */
+export const operatorRights = (manifests: readonly Manifest[]) =>
+  manifests.filter(
+    ({ kind, metadata }) => /^(Cluster)?Role(Binding)?$/.test(kind) && /weir-operator/.test(metadata.name),
+  );
+
+/** `get apps/controllerrevisions`, and with a name where the right is on that name alone; each once. */
+export function grantedRights(manifests: readonly Manifest[]): string[] {
+  const rights = manifests
+    .flatMap((each) => z.object({ rules: z.array(rule).default([]) }).parse(each).rules)
+    .flatMap(({ apiGroups, resources, verbs, resourceNames = [''] }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) =>
+          verbs.flatMap((verb) => resourceNames.map((name) => `${verb} ${group}/${resource} ${name}`.trim())),
+        ),
+      ),
+    );
+  return [...new Set(rights)].sort();
+}
