@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { z } from 'zod';
 import { eventually } from '../../lib/testing/eventually.ts';
@@ -43,6 +43,7 @@ class Fleet {
   readonly ports: number[];
   readonly #config: string;
   readonly #watching = new AbortController();
+  readonly #killed = new Set<number>();
   /** Answers that were not what they always are, and questions that nobody answered. */
   readonly changes: string[] = [];
 
@@ -60,9 +61,14 @@ class Fleet {
     for (const index of ports.keys()) fleet.startReplica(index);
     system.startDns();
     for (const { name } of EDGES) system.startEdge(name);
-    await eventually(async () => expect(await fleet.answers()).toEqual(ANSWERS), FAILOVER_MS);
-    await eventually(() => fleet.edgesConnected());
-    return fleet;
+    try {
+      await eventually(async () => expect(await fleet.answers()).toEqual(ANSWERS), 2 * FAILOVER_MS);
+      await fleet.heal();
+      return fleet;
+    } catch (error) {
+      const logs = [...system.programs].map(([name, { log }]) => `${name}:\n${log.slice(-3_000)}`);
+      throw new Error(logs.join('\n'), { cause: error });
+    }
   }
 
   private constructor(system: System, ports: number[], config: string) {
@@ -76,7 +82,9 @@ class Fleet {
       parseAllDocuments(
         readFileSync(join(EXAMPLE, file), 'utf8')
           .replaceAll('8080', String(this.system.ports.http))
-          .replaceAll('8800', String(origin.port)),
+          .replaceAll('8800', String(origin.port))
+          // An edge that is held still for a moment is not to be called down.
+          .replaceAll('interval: 1s', 'interval: 10s'),
       ).map((document) => z.record(z.string(), z.unknown()).parse(document.toJS())),
     );
     await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], documents);
@@ -104,7 +112,19 @@ class Fleet {
   }
 
   async kill(index: number): Promise<void> {
+    this.#killed.add(index);
     await this.system.programs.get(`operator-${index}`)?.stop('SIGKILL');
+  }
+
+  /** Everybody lives again, whatever a test did to them. */
+  async heal(): Promise<void> {
+    for (const { name } of EDGES) this.system.programs.get(name)?.signal('SIGCONT');
+    for (const index of this.#killed) this.startReplica(index);
+    this.#killed.clear();
+    await eventually(async () => {
+      for (const index of this.ports.keys()) expect(await this.readiness(index)).toBe('200 ok\n');
+    }, FAILOVER_MS);
+    await eventually(() => this.edgesConnected(), FAILOVER_MS);
   }
 
   /** 0 for one that is not there. */
@@ -166,6 +186,8 @@ class Fleet {
 
   async stop(): Promise<void> {
     this.#watching.abort();
+    // The next fleet need not wait for the Lease.
+    for (const index of this.ports.keys()) await this.system.programs.get(`operator-${index}`)?.stop();
     await this.system.stop();
   }
 }
@@ -191,16 +213,23 @@ async function cached(path: string): Promise<void> {
   for (const { address } of EDGES) expect((await get(fleet.system, address, path)).status).toBe(200);
 }
 
+interface Purge {
+  /** Once the edges have something to forget. */
+  before?: () => void;
+  /** Once the job is there. */
+  happens: (name: string) => Promise<unknown>;
+}
+
 /** A purge during which something happens; each edge has then forgotten, and nobody was told another answer. */
-async function purgeWhile(happens: (name: string) => Promise<void>): Promise<void> {
+async function purgeWhile({ before = () => {}, happens }: Purge): Promise<void> {
   jobs += 1;
   const [path, name] = [`/${jobs}`, `purge-${jobs}`];
   await cached(path);
   const fetched = origin.count(path);
+  before();
   await createJob(name);
   await happens(name);
   await complete(name);
-  await eventually(() => fleet.edgesConnected(), FAILOVER_MS);
   await cached(path);
   expect(origin.count(path)).toBe(fetched + 3);
   expect(fleet.changes).toEqual([]);
@@ -213,16 +242,14 @@ describe.each([
   beforeAll(async () => {
     fleet = await Fleet.start(withRedis ? { redis: { url: redis.url } } : {});
     fleet.watch();
-  }, 120_000);
+  }, 200_000);
   afterAll(() => fleet.stop());
   beforeEach(() => {
     fleet.changes.length = 0;
   });
+  afterEach(() => fleet.heal(), 120_000);
 
   test('are ready, one leads, and the agents are where they are served', async () => {
-    await eventually(async () => {
-      for (const index of [0, 1, 2]) expect(await fleet.readiness(index)).toBe('200 ok\n');
-    });
     const leader = await fleet.leader();
     const epochs = await Promise.all(
       [0, 1, 2].map((index) => fleet.metric(index, 'weir_operator_plan_epoch')),
@@ -236,30 +263,32 @@ describe.each([
     } else expect(streams).toEqual([0, 1, 2].map((index) => (index === leader ? 4 : 0)));
   }, 120_000);
 
-  test.each([0, 30, 100, 300])(
+  test.each([0, 300])(
     'the leader is killed %i ms after a purge was made: it completes, counted once, and no answer changes',
     async (after) => {
       const before = await fleet.leader();
-      await purgeWhile(async () => {
-        await new Promise((resolve) => setTimeout(resolve, after));
-        await fleet.kill(before);
+      await purgeWhile({
+        async happens() {
+          await new Promise((resolve) => setTimeout(resolve, after));
+          await fleet.kill(before);
+        },
       });
       expect(await fleet.leader()).not.toBe(before);
-      fleet.startReplica(before);
     },
     120_000,
   );
 
   test('the leader is killed when it has two acks of three', async () => {
-    const before = await fleet.leader();
+    const leader = await fleet.leader();
     const late = fleet.system.programs.get('la-1');
-    late?.signal('SIGSTOP');
-    await purgeWhile(async (name) => {
-      await acked(name, 2);
-      await fleet.kill(before);
-      late?.signal('SIGCONT');
+    await purgeWhile({
+      before: () => late?.signal('SIGSTOP'),
+      async happens(name) {
+        await acked(name, 2);
+        late?.signal('SIGCONT');
+        await fleet.kill(leader);
+      },
     });
-    fleet.startReplica(before);
   }, 120_000);
 
   test('the leader is killed when it has published a plan that edges have not acked', async () => {
@@ -281,9 +310,7 @@ describe.each([
         expect(headers['cache-control']).toContain(`max-age=${70 + jobs}`);
       }
     }, FAILOVER_MS);
-    await eventually(() => fleet.edgesConnected(), FAILOVER_MS);
     expect(fleet.changes).toEqual([]);
-    fleet.startReplica(before);
   }, 120_000);
 
   if (!withRedis) return;
@@ -292,42 +319,42 @@ describe.each([
     const leader = await fleet.leader();
     const streams = await fleet.streams();
     const other = streams.findIndex((count, index) => count > 0 && index !== leader);
-    await purgeWhile(() => fleet.kill(other));
+    await purgeWhile({ happens: () => fleet.kill(other) });
     expect(await fleet.leader()).toBe(leader);
-    fleet.startReplica(other);
   }, 120_000);
 
   test('Redis is flushed in the middle of a purge', async () => {
-    await purgeWhile(async () => void (await redis.cli('FLUSHALL')));
+    await purgeWhile({ happens: () => redis.cli('FLUSHALL') });
   }, 120_000);
 
   test('Redis is killed: the leader serves on and says so, the others are not ready; back, all is as before', async () => {
-    await redis.kill();
     const leader = await fleet.leader();
-    await eventually(async () => {
-      for (const index of [0, 1, 2]) {
-        expect(await fleet.readiness(index)).toMatch(
-          index === leader ? /^200 ok, but Redis does not answer/ : /^503 Redis does not answer/,
-        );
-      }
-    });
-    await purgeWhile(async () => {
-      // Agents keep their streams, at whatever replica.
-      expect((await fleet.streams()).reduce((sum, count) => sum + count)).toBe(4);
-      await redis.start();
-    });
-    await eventually(async () => {
-      for (const index of [0, 1, 2]) expect(await fleet.readiness(index)).toBe('200 ok\n');
+    const streams = await fleet.streams();
+    await purgeWhile({
+      async happens() {
+        await redis.kill();
+        await eventually(async () => {
+          for (const index of [0, 1, 2]) {
+            expect(await fleet.readiness(index)).toMatch(
+              index === leader ? /^200 ok, but Redis does not answer/ : /^503 Redis does not answer/,
+            );
+          }
+        });
+        // Agents keep their streams, at whatever replica.
+        expect(await fleet.streams()).toEqual(streams);
+        await redis.start();
+      },
     });
   }, 120_000);
 
   test('Redis and the leader are killed at once', async () => {
     const before = await fleet.leader();
-    await purgeWhile(async () => {
-      await Promise.all([redis.kill(), fleet.kill(before)]);
-      await eventually(async () => expect(await fleet.leader()).not.toBe(before), FAILOVER_MS);
-      await redis.start();
+    await purgeWhile({
+      async happens() {
+        await Promise.all([redis.kill(), fleet.kill(before)]);
+        await eventually(async () => expect(await fleet.leader()).not.toBe(before), FAILOVER_MS);
+        await redis.start();
+      },
     });
-    fleet.startReplica(before);
   }, 120_000);
 });

@@ -56,6 +56,8 @@ export class LeaderLink implements Downlink {
   readonly #endings: (() => void)[] = [];
   #reign: Reign | undefined;
   #reads = false;
+  /** The last entry that was read. */
+  #taken: string | undefined;
   #claiming = false;
   /** That Redis does not answer has been said. */
   #complained = false;
@@ -74,6 +76,9 @@ export class LeaderLink implements Downlink {
       // What a leader before us was told is told again: every replica announces its streams to a new one.
       from: 'now',
       take: async (message) => this.#take(message),
+      onTaken: (id) => {
+        this.#taken = id;
+      },
       onAnswer: () => {
         this.#reads = true;
         void this.#claim();
@@ -210,7 +215,7 @@ export class LeaderLink implements Downlink {
 
   #beat(): void {
     if (!this.#writer.works) return void this.#claim();
-    const { clock, metrics } = this.#options;
+    const { store, clock, metrics } = this.#options;
     for (const [name, { heardAt, sessions }] of this.#replicas) {
       if (clock.now() - heardAt < REPLICA_SILENT_MS) continue;
       this.#replicas.delete(name);
@@ -219,6 +224,8 @@ export class LeaderLink implements Downlink {
     metrics.replicas.set(this.#replicas.size);
     const heard = Object.fromEntries([...this.#replicas].map(([name, { beat }]) => [name, beat]));
     this.#say({ type: 'beat', heard });
+    // Usage of a thousand edges is large, and only the leader reads it. What fails here is trimmed by its age.
+    if (this.#taken !== undefined) store.forget('up', this.#taken).catch(() => {});
   }
 
   #take(raw: unknown): void {

@@ -11,6 +11,8 @@ interface ReaderOptions {
   from: 'now' | 'start';
   /** One batch after the other. */
   take: (message: unknown) => Promise<void>;
+  /** All up to this entry was taken. */
+  onTaken?: (id: string) => void;
   /** Redis answers, at first or again. */
   onAnswer: () => void;
   onFailure: (error: Error) => void;
@@ -24,7 +26,7 @@ export function follow(options: ReaderOptions): () => void {
 }
 
 async function readOn(options: ReaderOptions, stopping: AbortSignal): Promise<void> {
-  const { store, stream, from, take, onAnswer, onFailure } = options;
+  const { store, stream, from, take, onTaken, onAnswer, onFailure } = options;
   let cursor = from === 'now' ? undefined : START;
   let answers = false;
   while (!stopping.aborted) {
@@ -38,6 +40,7 @@ async function readOn(options: ReaderOptions, stopping: AbortSignal): Promise<vo
         cursor = id;
         await take(message);
       }
+      onTaken?.(cursor);
       // A Redis that lost its data, or has another clock, counts on from below: nothing would ever come after ours.
       if (entries.length === 0 && isBefore(await store.last(stream), cursor)) cursor = START;
     } catch (error) {

@@ -130,6 +130,11 @@ export class RelayStore {
     return (entries ?? []).map(([id, [, text = '']]) => ({ id, message: JSON.parse(text) }));
   }
 
+  /** Takes away what comes before an entry, for nobody reads it any more. */
+  async forget(stream: StreamName, before: string): Promise<void> {
+    await this.#commands.xtrim(this.#key(stream), 'MINID', before);
+  }
+
   close(): void {
     this.#commands.disconnect();
     this.#reader.disconnect();
