@@ -49,6 +49,7 @@ import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/or
 import { createPipeline } from './pipeline.ts';
 import { createPlans } from './plan/plans.ts';
 import { createPrefetches } from './prefetch/prefetch.ts';
+import { STEPS, type Step } from './steps.ts';
 import { createUsageMeter } from './usage/meter.ts';
 import { startUsage } from './usage/usage.ts';
 
@@ -59,6 +60,7 @@ export interface EdgeSurroundings {
   agent?: (options: AgentOptions<'edge'>) => Agent<'edge'>;
   timeouts?: OriginTimeouts;
   readyHits?: ReadyHits;
+  steps?: readonly Step[];
 }
 
 export interface Edge {
@@ -78,6 +80,7 @@ export async function startEdge(
     agent: openAgent = createAgent,
     timeouts = DEFAULT_TIMEOUTS,
     readyHits: hitsOfTest,
+    steps = STEPS,
   }: EdgeSurroundings = {},
 ): Promise<Edge> {
   const { node, state, memory: memoryBytes, disk: diskBytes } = options;
@@ -150,6 +153,7 @@ export async function startEdge(
     store,
     serving,
     passing,
+    steps,
     fetching,
     askHead,
     clock,
@@ -166,7 +170,7 @@ export async function startEdge(
   const commandParts = { store, fills, dropping, plans, prefetches, usage, metrics, log };
   const apply = (command: Command) => applyCommand(command, commandParts);
 
-  const readyHits = hitsOfTest ?? createReadyHits({ plans, store, clock, teller });
+  const readyHits = hitsOfTest ?? createReadyHits({ plans, store, clock, teller, steps });
 
   await plans.load();
   await agent.load();

@@ -1,10 +1,17 @@
-/** The edge's metrics. `domain` is `namespace/name` of domains in the plan, so its values are bounded by the plan. */
+/**
+ * The edge's metrics. `domain` is `namespace/name` of domains in the plan, so its values are bounded by the plan; series
+ * of one that left it go. Histograms, with many series each, have their own for so many domains, and `other` for the rest.
+ */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { StoreStats } from './cache/store.ts';
 import type { ServedPlan } from './plan/served-plan.ts';
 
 export type EdgeMetrics = ReturnType<typeof createMetrics>;
+
+/** Domains with histograms of their own: the first by name, so that they stay the same. */
+const MOST_TIMED = 500;
+const OTHER = 'other';
 
 export function createMetrics() {
   const registry = new Registry();
@@ -46,6 +53,7 @@ export function createMetrics() {
     originSeconds: new Histogram({
       name: 'weir_edge_origin_head_seconds',
       help: 'Time until an origin’s answer began.',
+      labelNames: ['domain'],
       buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     }),
@@ -59,9 +67,25 @@ export function createMetrics() {
     planRevision: gauge('plan_revision', 'Revision of the plan in force.', ['part']),
     domains: gauge('domains', 'Domains that are served, those that linger included.', []),
   };
+  let timed: ReadonlySet<string> = new Set();
+  /** Those with a series for each domain. */
+  const byDomain: readonly ByDomain[] = [
+    metrics.requests,
+    metrics.clientBytes,
+    metrics.originBytes,
+    metrics.originRequests,
+    metrics.answerSeconds,
+    metrics.originSeconds,
+  ];
   return {
     ...metrics,
+    /** Whose name a histogram has this domain under. */
+    timedAs: (domain: string) => (domain === '' || timed.has(domain) ? domain : OTHER),
     showPlan({ revision, byUid }: ServedPlan): void {
+      const labels = [...byUid.values()].map(({ label }) => label).sort();
+      timed = new Set(labels.slice(0, MOST_TIMED));
+      const kept = new Set(['', OTHER, ...labels]);
+      for (const metric of byDomain) void forget(metric, kept);
       metrics.planRevision.set({ part: 'epoch' }, revision.epoch);
       metrics.planRevision.set({ part: 'seq' }, revision.seq);
       metrics.domains.set(byUid.size);
@@ -78,4 +102,20 @@ export function createMetrics() {
       });
     },
   };
+}
+
+interface ByDomain {
+  get(): Promise<{ values: readonly { labels: Partial<Record<string, string | number>> }[] }>;
+  remove(labels: Record<string, string | number>): void;
+}
+
+/** Takes out the series of domains that are no more. */
+async function forget(metric: ByDomain, kept: ReadonlySet<string>): Promise<void> {
+  const { values } = await metric.get();
+  for (const { labels } of values) {
+    // A histogram tells each series once for each bucket.
+    const { le: _, ...own } = labels;
+    if (own.domain !== undefined && !kept.has(String(own.domain)))
+      metric.remove(own as Record<string, string>);
+  }
 }

@@ -54,7 +54,7 @@ export function createObserver({
       meter.answered(answered);
       metrics.requests.inc({ domain, result });
       if (ms === undefined) metrics.fastHits.inc();
-      else metrics.answerSeconds.observe({ domain, result }, ms / 1_000);
+      else metrics.answerSeconds.observe({ domain: metrics.timedAs(domain), result }, ms / 1_000);
     },
     sent(domain, bytes) {
       meter.sent(domain, bytes);

@@ -1,6 +1,7 @@
 /**
  * The path of a request, top to bottom. Each step either ends it with an answer or finds out something for the next
- * ones. To add a step, add a line; what it decides belongs into a pure function of its own.
+ * ones. What depends on the domain and the client (access rules) is a `Step` (steps.ts says how to add one); several
+ * origins, and parents before them, are for who asks the origin (answer/fetching.ts, answer/passing.ts) to choose.
  */
 import type { Clock } from '../lib/clock.ts';
 import { type Answer, textAnswer } from './answer/answer.ts';
@@ -23,6 +24,7 @@ import { isLoop } from './origin/request-headers.ts';
 import type { Plans } from './plan/plans.ts';
 import { ruleFor } from './plan/rule.ts';
 import { BadRequest, readTarget } from './request/target.ts';
+import { firstAnswer, type Step } from './steps.ts';
 
 export interface PipelineParts {
   teller: Teller;
@@ -31,6 +33,7 @@ export interface PipelineParts {
   store: Store;
   serving: Serving;
   passing: Passing;
+  steps: readonly Step[];
   fetching: Fetching;
   askHead: AskHead;
   clock: Clock;
@@ -39,7 +42,7 @@ export interface PipelineParts {
 export type Pipeline = (request: ClientRequest) => Promise<Answer>;
 
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { teller, health, plans, passing } = parts;
+  const { teller, health, plans, steps, passing } = parts;
 
   return async function answer(request) {
     try {
@@ -67,11 +70,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const domain = plan.byHost.get(target.host);
       if (domain === undefined) return unknownHost(target.host, teller.node);
 
-      // (Access rules go here.)
-
       // The cache rule.
       const rule = ruleFor(domain.rules, target.path);
       const exchange = openExchange(teller.edgeId, { request, target, domain, rule });
+
+      // Who may have this, and on what terms.
+      const ended = steps.length === 0 ? undefined : await firstAnswer(steps, exchange);
+      if (ended !== undefined) return ended;
 
       // What the cache has no part in.
       const passed = whyPassed(exchange);

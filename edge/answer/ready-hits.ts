@@ -24,6 +24,7 @@ import type { Plans } from '../plan/plans.ts';
 import { ruleFor } from '../plan/rule.ts';
 import type { ServedPlan } from '../plan/served-plan.ts';
 import { BadRequest, readTarget } from '../request/target.ts';
+import type { Step } from '../steps.ts';
 import type { Teller } from './client-headers.ts';
 import { storedHead } from './serving.ts';
 
@@ -74,7 +75,9 @@ export function createReadyHits({
   store,
   clock,
   teller,
+  steps,
 }: {
+  steps: readonly Step[];
   plans: Plans;
   store: Store;
   clock: Clock;
@@ -90,7 +93,7 @@ export function createReadyHits({
     const name = `${request.host} ${request.url}`;
     const known = places.get(name);
     if (known !== undefined || plan === undefined) return known;
-    const place = findPlace(plan, request, teller.edgeId);
+    const place = findPlace(plan, request, teller.edgeId, steps);
     if (place !== undefined) places.set(name, place);
     return place;
   }
@@ -183,12 +186,18 @@ function oneRange(header: string, size: number): ByteRange | undefined {
 }
 
 /** The pipeline's steps up to the key, for a request that has nothing but a host and a target. */
-function findPlace(plan: ServedPlan, { host, url }: PlainRequest, edgeId: string): Place | undefined {
+function findPlace(
+  plan: ServedPlan,
+  { host, url }: PlainRequest,
+  edgeId: string,
+  steps: readonly Step[],
+): Place | undefined {
   if (url === HEALTH_PATH) return undefined;
   try {
     const target = readTarget(url, [host]);
     const domain = plan.byHost.get(target.host);
-    if (domain === undefined) return undefined;
+    // A step may look at anything: it is asked on the ordinary path.
+    if (domain === undefined || steps.some((step) => step.concerns(domain))) return undefined;
     const rule = ruleFor(domain.rules, target.path);
     if (rule.rule.bypass) return undefined;
     const exchange = openExchange(edgeId, { request: plainClient(url, host), target, domain, rule });

@@ -99,7 +99,10 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
           return attempt(request);
         });
         metrics.originRequests.inc({ domain: label, answer: `${Math.floor(response.status / 100)}xx` });
-        metrics.originSeconds.observe((performance.now() - begin) / 1_000);
+        metrics.originSeconds.observe(
+          { domain: metrics.timedAs(label) },
+          (performance.now() - begin) / 1_000,
+        );
         return response;
       } catch (error) {
         metrics.originRequests.inc({ domain: label, answer: 'none' });

@@ -15,6 +15,7 @@ import { createLog, silentLog } from '../../lib/log.ts';
 import type { SendfileMode } from '../listen/send-file.ts';
 import { type Edge, startEdge } from '../main.ts';
 import type { OriginTimeouts } from '../origin/origin.ts';
+import type { Step } from '../steps.ts';
 
 export interface TestEdgeOptions {
   origin: string;
@@ -29,6 +30,7 @@ export interface TestEdgeOptions {
   sendfile?: SendfileMode;
   /** As in weir.yaml. */
   settings?: z.input<typeof edgeSettings>;
+  steps?: readonly Step[];
   /** Off: every request goes through node:http. */
   fastPath?: boolean;
 }
@@ -124,6 +126,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       log: process.env.WEIR_TEST_LOG ? createLog('edge') : silentLog,
       clock,
       agent,
+      ...(options.steps && { steps: options.steps }),
       ...(options.timeouts && { timeouts: options.timeouts }),
       ...(options.fastPath === false && { readyHits: () => undefined }),
     },
