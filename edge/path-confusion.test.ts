@@ -28,26 +28,34 @@ afterAll(async () => {
   await origin.stop();
 });
 
-const piece = fc.constantFrom(
-  ...[
-    'private',
-    '%70rivate',
-    'a',
-    '%61',
-    '.',
-    '..',
-    '%2e',
-    '%2E%2e',
-    '%2F',
-    '%2f',
-    '%5c',
-    '\\\\',
-    ';x=1',
-    '%00',
-    '%zz',
-  ],
-  ...['a.js', '%2ejs', '%252e', '%20', 'ü', '//', '~', '%7E', '*', ':'],
-);
+const PIECES = [
+  'private',
+  '%70rivate',
+  'a',
+  '%61',
+  '.',
+  '..',
+  '%2e',
+  '%2E%2e',
+  '%2F',
+  '%2f',
+  '%5c',
+  '\\\\',
+  ';x=1',
+  '%00',
+  '%zz',
+  'a.js',
+  '%2ejs',
+  '%252e',
+  '%20',
+  'ü',
+  '//',
+  '~',
+  '%7E',
+  '*',
+  ':',
+];
+const piece = fc.constantFrom(...PIECES);
 const path = fc.array(piece, { maxLength: 6 }).map((pieces) => `/${pieces.join('/')}`);
 
 async function ask(target: string): Promise<{ status: string; seen: string; cacheStatus: string }> {
