@@ -9,6 +9,7 @@ import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { z } from 'zod';
+import { edgeSettings } from '../../contract/config/edge-settings.ts';
 import { weirConfig } from '../../contract/config/weir-config.ts';
 import { DnsMetrics } from '../../dns-server/metrics.ts';
 import { createMetrics } from '../../edge/metrics.ts';
@@ -76,6 +77,15 @@ describe('in every rendering', () => {
       }
     }
   }, 120_000);
+
+  test('edges are given the parts of weir.yaml that are theirs', async () => {
+    const template = await readFile(join(ROOT, 'helm/weir/templates/edge.yaml'), 'utf8');
+    const keys = Object.keys(edgeSettings.shape).map((key) => `"${key}"`);
+    expect(template).toContain(`pick .Values.config ${keys.join(' ')} `);
+    const edge = (await renderCase('all-there-is')).flatMap(containersOf).find(({ name }) => name === 'edge');
+    const [, json = ''] = edge?.args.find((arg) => arg.startsWith('--settings'))?.split('=') ?? [];
+    expect(edgeSettings.parse(JSON.parse(json))).toMatchObject({ limits: { idleTimeout: '30s' } });
+  }, 60_000);
 
   test('weir.yaml is one that the operator takes', async () => {
     for (const name of cases.filter((each) => each !== 'edges-of-another-cluster')) {
