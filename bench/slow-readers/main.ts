@@ -77,7 +77,7 @@ try {
 }
 
 function openReader(port: number): Socket {
-  const socket = connect({ port, host: '127.0.0.1', highWaterMark: SIP_BYTES });
+  const socket = connect(port, '127.0.0.1');
   socket.write(`GET /large HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
   socket.on('data', (data) => {
     read += data.length;
