@@ -37,6 +37,7 @@ import { secretsFor } from './secrets/agent-secrets.ts';
 import { folderBacking } from './source/folder/folder-backing.ts';
 import { kubernetesBacking } from './source/kubernetes/kubernetes-backing.ts';
 import { elsewhere, type Post, refusing, relaying, starting } from './stand-by.ts';
+import { trustMetrics } from './trust/metrics.ts';
 import type { ToldPolicy } from './trust/policy.ts';
 import { serverNames } from './trust/server-certificate.ts';
 import { Trust } from './trust/trust.ts';
@@ -123,6 +124,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     clock: timeOfDay,
     log,
   });
+  trustMetrics(metrics, trust);
   await tellBundle(trust, state.bundle, backing, log);
   const notReady = () => post.notReady();
   const server: StreamServer = new StreamServer({

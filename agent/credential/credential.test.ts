@@ -91,6 +91,20 @@ test('is asked for once: a restart needs no token, and a token that is used does
   expect((await certificate()).serialNumber).toBe(before);
 });
 
+test('an agent that was refused for a time comes in again with what it has, though its token is spent', async () => {
+  const host = await startHost();
+  const { log, lines } = countingLog();
+  await start(host, { joinTokenFile: await oneUseToken(host), operatorCa: undefined, log });
+  await connected(host);
+  const before = (await certificate()).serialNumber;
+  host.incarnations.set('a', 'second');
+  host.server.enforce();
+  await eventually(() => expect(JSON.stringify(lines)).toContain('showing the one held again'));
+  host.incarnations.set('a', 'first');
+  await connected(host, 2);
+  expect((await certificate()).serialNumber).toBe(before);
+});
+
 test('a join token is shown to no other operator than its own', async () => {
   const [host, stranger] = [await startHost(), await startHost({ trust: await otherCa() })];
   const joinTokenFile = await oneUseToken(host);

@@ -119,9 +119,25 @@ export class CredentialKeeper {
     if (held && !this.#spoiled && !isOver) return held;
     if (!canBootstrap(this.#options)) return this.#without(held);
     if (isOver) this.#options.log.error('the certificate has expired; asking for another');
-    const { role, node, signal } = this.#options;
-    await this.#take(await bootstrap(this.#options, { role, node }, signal));
-    return this.#credential ?? this.#without(undefined);
+    return this.#bootstrap(held);
+  }
+
+  async #bootstrap(held: Credential | undefined): Promise<Credential> {
+    const { role, node, signal, log } = this.#options;
+    try {
+      const joined = await bootstrap(this.#options, { role, node }, signal);
+      await this.#take(joined);
+      return joined;
+    } catch (error) {
+      if (!held || signal.aborted) throw error;
+      log.error(
+        { reason: messageOf(error) },
+        'no other certificate is to be had; showing the one held again',
+      );
+      // It may have been refused by mistake, or for a time: the token that gave it is spent.
+      this.#spoiled = false;
+      return held;
+    }
   }
 
   /** One that is over is shown all the same: the clock that is wrong may be ours. */
@@ -179,8 +195,7 @@ export class CredentialKeeper {
       log.info('the certificate is renewed');
     } catch (error) {
       if (signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      log.warn({ reason }, 'the certificate is not renewed; trying again');
+      log.warn({ reason: messageOf(error) }, 'the certificate is not renewed; trying again');
       if (error instanceof Refused && error.reason) this.refused(error.reason);
       this.#renewNotAfter(this.#clock.now() + this.#wait.next());
     }
@@ -191,3 +206,5 @@ export class CredentialKeeper {
     this.#line = undefined;
   }
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

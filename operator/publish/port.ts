@@ -17,6 +17,7 @@ const TLS_HANDSHAKE = 22;
 const KEEP_ALIVE_MS = 30_000;
 /** Whoever connects has so long to say something. */
 const FIRST_BYTE_WITHIN_MS = 10_000;
+const HANDSHAKE_WITHIN_MS = 10_000;
 
 export interface Port {
   start(address: ListenAddress): Promise<ListenAddress>;
@@ -66,4 +67,9 @@ export function createPort(tls: TlsOptions, secure: RequestListener, clear: Requ
   };
 }
 
-const withClients = (tls: TlsOptions) => ({ ...tls, requestCert: true, rejectUnauthorized: false });
+const withClients = (tls: TlsOptions) => ({
+  ...tls,
+  requestCert: true,
+  rejectUnauthorized: false,
+  handshakeTimeout: HANDSHAKE_WITHIN_MS,
+});

@@ -82,6 +82,11 @@ export class CertificateAuthority {
     return this.#state.signing.certificate;
   }
 
+  /** When the CA that signs now ends, in milliseconds since the epoch. */
+  signerEnds(): number {
+    return this.#state.signing.notAfter;
+  }
+
   issueToAgent(publicKey: webcrypto.CryptoKey, identity: CertifiedIdentity): Promise<string> {
     const validity = { now: this.#options.clock.now(), lifetimeMs: LIFETIME_MS };
     return issueToAgent(this.#state.signing, publicKey, identity, validity);
