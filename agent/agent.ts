@@ -44,9 +44,9 @@ export interface AgentOptions<R extends Role> {
   silenceMs?: number;
   /**
    * Builds all that serving the plan needs, aside from what is served now; may be slow, may throw. What it returns
-   * swaps that in, in one assignment, and cannot fail. A LocalFault is nacked as Local, anything else as Invalid.
+   * swaps that in, in one assignment in each process, and cannot fail. A LocalFault is nacked as Local, anything else as Invalid.
    */
-  prepare: (published: PlanOf[R]) => Promise<() => void>;
+  prepare: (published: PlanOf[R]) => Promise<() => void | Promise<void>>;
   /** What to hold when a newer plan comes: pure. By default the newer one as it is. */
   merge?: (held: PlanOf[R], newer: PlanOf[R]) => PlanOf[R];
   /** A new node table, already merged with the rows held and durable. */

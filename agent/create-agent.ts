@@ -88,7 +88,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     try {
       const commit = await this.#options.prepare(stored);
       this.#held = stored;
-      commit();
+      await commit();
       this.#options.log.info({ revision: formatRevision(stored.revision) }, 'plan from disk in force');
     } catch (error) {
       this.#options.log.error(
@@ -274,7 +274,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     const step = held && 'delta' in offer ? { from: held.revision, delta: offer.delta } : undefined;
     await this.#files.writePlan(merged, step).catch(toLocalFault);
     this.#held = merged;
-    commit();
+    await commit();
     log.info(
       { revision: formatRevision(merged.revision), digest: merged.digest.slice(0, 12) },
       'plan in force',

@@ -3,13 +3,15 @@
  *
  *     state folder ─┐
  *     operator ─────┴─agent─> plan ─prepare─> plans ──┐
- *                           > command ─> store, fills │
- *     clients ─> fast path ── ready hits in memory ───┼─────────────────────────────────> clients
- *                └> http server ─> health, pipeline ──┴─ hit ──> store (memory, disk) ─> clients
- *                                                     └─ miss ─> fills ─> origin
+ *                           > command ─> dropping ────┤ store, fills
+ *                                                     ▼
+ *     clients ─────────────────────────────> serve (serve.ts) ─> clients
  *
- * It starts and serves with no operator: its plan and its cache lie in its state folder. One process uses a folder.
+ * It starts and serves with no operator: its plan and its cache lie in its state folder. One edge uses a folder. With
+ * several workers (edge.workers) each of them serves, on the same folder, and this process does the rest
+ * (workers/workers.ts).
  */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Agent, AgentOptions } from '../agent/agent.ts';
 import { createAgent } from '../agent/create-agent.ts';
@@ -20,38 +22,29 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
-import { openAccessLog } from './access-log/access-log.ts';
-import { createAskHead } from './answer/asking-head.ts';
-import { createFetching } from './answer/fetching.ts';
-import { createPassing } from './answer/passing.ts';
-import { createReadyHits, type ReadyHits } from './answer/ready-hits.ts';
-import { createServing } from './answer/serving.ts';
+import type { ReadyHits } from './answer/ready-hits.ts';
 import { Fills } from './cache/fill.ts';
-import { HitForMiss } from './cache/hit-for-miss.ts';
+import type { PurgeScope } from './cache/purge-scope.ts';
+import { holdFolder } from './cache/shared-folder.ts';
 import { Store } from './cache/store.ts';
 import { applyCommand } from './commands/apply-command.ts';
 import { createDropping } from './commands/dropping.ts';
 import { EXPLAIN_PATH, explainUrl } from './explain-url.ts';
 import { headerOf } from './headers.ts';
-import { createConnectionLimit } from './limits/connections.ts';
-import { type OnLimit, readLimits } from './limits/limits.ts';
-import { createRateWatch } from './limits/rate-watch.ts';
 import { createHealth } from './listen/health.ts';
-import { createHttpServer } from './listen/http-server.ts';
-import { startListeners } from './listen/listeners.ts';
-import { chooseSendFile } from './listen/send-file.ts';
 import { startLoadReports } from './load/load-reports.ts';
 import { countTraffic } from './load/traffic.ts';
 import { createMetrics } from './metrics.ts';
-import { createObserver } from './observer.ts';
 import { type EdgeOptions, readOptions } from './options.ts';
-import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
-import { createPipeline } from './pipeline.ts';
+import type { OriginTimeouts } from './origin/origin.ts';
 import { createPlans } from './plan/plans.ts';
 import { createPrefetches } from './prefetch/prefetch.ts';
+import { serve } from './serve.ts';
 import { STEPS, type Step } from './steps.ts';
 import { createUsageMeter } from './usage/meter.ts';
 import { startUsage } from './usage/usage.ts';
+import { summedMetrics } from './workers/summed-metrics.ts';
+import { Workers } from './workers/workers.ts';
 
 /** What tests put in place of the real thing. */
 export interface EdgeSurroundings {
@@ -78,38 +71,41 @@ export async function startEdge(
     log = createLog('edge', { node: options.node }),
     clock = systemClock,
     agent: openAgent = createAgent,
-    timeouts = DEFAULT_TIMEOUTS,
-    readyHits: hitsOfTest,
+    timeouts,
+    readyHits,
     steps = STEPS,
   }: EdgeSurroundings = {},
 ): Promise<Edge> {
-  const { node, state, memory: memoryBytes, disk: diskBytes } = options;
+  const { node, state, memory: memoryBytes, disk: diskBytes, settings } = options;
   const teller = { node, edgeId: `weir-${node}` };
   const metrics = createMetrics();
+  const isShared = settings.edge.workers > 1;
 
-  const limits = readLimits(options.settings.limits);
-  const onLimit: OnLimit = (limit) => metrics.limited.inc({ limit });
-  const accessLog =
-    options.settings.accessLog &&
-    openAccessLog(options.settings.accessLog, {
-      node,
-      folder: state,
-      clock,
-      log,
-      onDropped: (lines) => metrics.accessLogDropped.inc(lines),
-    });
   const meter = createUsageMeter();
-  const observer = createObserver({ metrics, meter, accessLog });
-
-  const store = new Store({ folder: join(state, 'cache'), memoryBytes, diskBytes, clock, log, metrics });
+  const folder = join(state, 'cache');
+  await mkdir(folder, { recursive: true });
+  const letGo = isShared ? holdFolder(folder) : undefined;
+  const share = isShared ? 'owner' : undefined;
+  const store = new Store({ folder, memoryBytes, diskBytes, clock, log, metrics, share });
   metrics.followStore(() => store.stats());
   const fills = new Fills(store, clock, log);
-  const dropping = createDropping({ store, fills, log });
+  const workers = isShared
+    ? new Workers({
+        options,
+        store,
+        log,
+        health: () => health.reason(),
+        invalidate: (scopes) => dropping.drop(scopes),
+        onUsage: (rows) => meter.add(rows),
+      })
+    : undefined;
+  const dropping = createDropping({ store, fills, workers, clock, log });
 
   const plans = createPlans({
     folder: state,
     clock,
     log,
+    workers,
     onChange(plan) {
       metrics.showPlan(plan);
       dropping.keepOnly(plan.byUid);
@@ -131,33 +127,23 @@ export async function startEdge(
     connected: () => agent.connected(),
   });
 
-  const origin = createOrigin(clock, metrics, timeouts);
-  const serving = createServing(store, clock, teller);
-  const passing = createPassing({ teller, origin, invalidate: (scopes) => dropping.forget(scopes) });
-  const hitForMiss = new HitForMiss(clock);
-  const fetching = createFetching({
-    fills,
-    hitForMiss,
-    serving,
-    passing,
-    origin,
-    observer,
-    waitersPerObject: limits.waitersPerObject,
-    onLimit,
-  });
-  const askHead = createAskHead({ store, serving, passing, clock });
-  const pipeline = createPipeline({
+  const invalidate = (scopes: readonly PurgeScope[]) => dropping.forget(scopes);
+  const parts = {
+    settings,
+    state,
     teller,
-    health,
     plans,
+    health,
     store,
-    serving,
-    passing,
-    steps,
-    fetching,
-    askHead,
+    fills,
+    invalidate,
+    metrics,
+    meter,
     clock,
-  });
+    log,
+  };
+  const served = serve({ ...parts, timeouts, steps, readyHits });
+  const { pipeline } = served;
   const prefetches = createPrefetches({ pipeline, plans, clock, metrics, log });
   const usage = await startUsage({
     folder: state,
@@ -167,33 +153,18 @@ export async function startEdge(
     report: (batches) => agent.report(batches),
     onDropped: (batches) => metrics.usageDropped.inc(batches),
   });
-  const commandParts = { store, fills, dropping, plans, prefetches, usage, metrics, log };
+  const commandParts = { store, fills, dropping, plans, prefetches, usage, workers, metrics, log };
   const apply = (command: Command) => applyCommand(command, commandParts);
-
-  const readyHits = hitsOfTest ?? createReadyHits({ plans, store, clock, teller, steps });
 
   await plans.load();
   await agent.load();
-  const rateWatch = createRateWatch(limits, clock, onLimit);
-  const admit = createConnectionLimit(limits, onLimit);
-  const sendFile = await chooseSendFile(options.sendfile, log);
-  const listeners = await startListeners(options.listen, () =>
-    createHttpServer({
-      pipeline,
-      readyHits,
-      sendFile,
-      limits,
-      admit,
-      rateWatch,
-      onLimit,
-      observer,
-      metrics,
-      log,
-    }),
-  );
+  const listeners = workers
+    ? await workers.listen(options.listen)
+    : await served.listen(options.listen, { shared: false });
+  const summed = workers && summedMetrics(metrics.registry, () => workers.figures());
   const admin = await startAdminServer({
     listen: options.admin,
-    metrics: metrics.registry,
+    metrics: summed ?? metrics.registry,
     notReady: () => health.reason(),
     questions: {
       [EXPLAIN_PATH]: (query) =>
@@ -206,29 +177,27 @@ export async function startEdge(
   });
   const stopLoadReports = startLoadReports(
     clock,
-    { traffic: () => countTraffic(metrics), connections: () => listeners.connections() },
+    { traffic: () => summed?.traffic() ?? countTraffic(metrics), connections: () => listeners.connections() },
     (load) => agent.report(load),
   );
   agent.connect();
   log.info({ listen: listeners.bound.map(formatListenAddress) }, 'serving');
 
   return {
-    reopenLogs: () => accessLog?.reopen(),
+    reopenLogs: () => served.reopenLogs(),
     bound: listeners.bound,
     admin: { ...options.admin, port: boundPort(admin) },
     async stop() {
       stopLoadReports();
       health.drain();
       await listeners.drain();
-      rateWatch.stop();
       prefetches.stop();
-      await fills.stop();
+      await served.stop();
       await agent.stop();
-      await origin.close();
       plans.stop();
       await store.close();
       await usage.stop();
-      await accessLog?.close();
+      letGo?.();
       admin.close();
       admin.closeAllConnections();
       log.info('stopped');

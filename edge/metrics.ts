@@ -91,7 +91,7 @@ export function createMetrics() {
       metrics.domains.set(byUid.size);
     },
     /** Asked when the metrics are read. */
-    followStore(stats: () => StoreStats): void {
+    followStore(stats: () => Partial<StoreStats>): void {
       Object.assign(metrics.storedBytes, {
         collect() {
           for (const [tier, { objects, bytes }] of Object.entries(stats())) {

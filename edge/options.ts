@@ -6,7 +6,6 @@ import { type EdgeSettings, edgeSettings } from '../contract/config/edge-setting
 import { edgeNodeName } from '../contract/kinds/node-name.ts';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
-import { SENDFILE_MODES, type SendfileMode } from './listen/send-file.ts';
 
 export interface EdgeOptions extends AgentFlags {
   /** The EdgeNode's name. */
@@ -16,7 +15,6 @@ export interface EdgeOptions extends AgentFlags {
   /** Bytes of the memory tier and of the disk tier. */
   memory: number;
   disk: number;
-  sendfile: SendfileMode;
   settings: EdgeSettings;
 }
 
@@ -59,11 +57,6 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
       new Option('--disk <size>', 'what the disk tier may hold')
         .argParser(size)
         .default(byteSize('1GiB'), '1GiB'),
-    )
-    .addOption(
-      new Option('--sendfile <mode>', 'large bodies by sendfile(2), on Linux')
-        .choices(SENDFILE_MODES)
-        .default('auto'),
     )
     .addOption(
       new Option('--settings <json>', 'the sections of weir.yaml that are about edges, as JSON')

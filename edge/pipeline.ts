@@ -28,8 +28,8 @@ import { firstAnswer, type Step } from './steps.ts';
 
 export interface PipelineParts {
   teller: Teller;
-  health: Health;
-  plans: Plans;
+  health: Pick<Health, 'answer'>;
+  plans: Pick<Plans, 'current'>;
   store: Store;
   serving: Serving;
   passing: Passing;

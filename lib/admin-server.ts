@@ -9,7 +9,7 @@ import type { ListenAddress } from './listen-address.ts';
  */
 export interface AdminOptions {
   listen: ListenAddress;
-  metrics: Registry;
+  metrics: Pick<Registry, 'metrics' | 'contentType'>;
   /** The reason why the program is not ready, or nothing when it is. */
   notReady: () => string | undefined;
   /** What is amiss though it does its work; said beside the `ok`. */

@@ -2,7 +2,11 @@ import type { Server } from 'node:net';
 import { formatListenAddress, type ListenAddress } from './listen-address.ts';
 
 /** Listens, and resolves with the address it got (port 0 becomes a real one). Says which address failed, and why. */
-export function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
+export function listen(
+  server: Server,
+  { host, port }: ListenAddress,
+  { reusePort = false }: { reusePort?: boolean } = {},
+): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error) =>
       reject(
@@ -11,7 +15,7 @@ export function listen(server: Server, { host, port }: ListenAddress): Promise<L
         }),
       );
     server.once('error', fail);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, reusePort }, () => {
       server.off('error', fail);
       const bound = server.address();
       resolve({ host, port: bound !== null && typeof bound === 'object' ? bound.port : port });

@@ -24,6 +24,7 @@ export const ENTRIES = [
   'dns-server/listen/batch-worker',
   'dns-server/geo/geo-worker',
   'edge/main',
+  'edge/workers/worker',
 ];
 
 /** Has to lie where its source does: the others are found from there. */

@@ -3,6 +3,30 @@ import { z } from 'zod';
 import { accessLog } from './access-log.ts';
 import { limits } from './limits.ts';
 
-export const edgeSettings = z.strictObject({ limits: limits.prefault({}), accessLog: accessLog.optional() });
+const edge = z
+  .strictObject({
+    workers: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe(
+        'Processes that serve, each on a core of its own at best. More than one share the cache’s folder, and a purge is ' +
+          'in force in all of them; but each has a memory tier and limits of its own, and may fetch what another one is fetching.',
+      ),
+    sendfile: z
+      .enum(['auto', 'on', 'off'])
+      .default('auto')
+      .describe(
+        'Large bodies by sendfile(2): `auto` where that works (Linux), `on` or else not start, `off` never.',
+      ),
+  })
+  .describe('How edges use their machine.');
+
+export const edgeSettings = z.strictObject({
+  edge: edge.prefault({}),
+  limits: limits.prefault({}),
+  accessLog: accessLog.optional(),
+});
 
 export type EdgeSettings = z.output<typeof edgeSettings>;

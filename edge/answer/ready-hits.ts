@@ -78,7 +78,7 @@ export function createReadyHits({
   steps,
 }: {
   steps: readonly Step[];
-  plans: Plans;
+  plans: Pick<Plans, 'current'>;
   store: Store;
   clock: Clock;
   teller: Teller;

@@ -16,6 +16,8 @@ export interface Ban {
 
 export class Bans {
   readonly #bans = new Map<number, Ban>();
+  /** Of another process that purges: in force here until it is done, and never worked off by us. */
+  readonly #hidden = new Map<number, readonly Ban[]>();
 
   constructor(bans: readonly Ban[]) {
     for (const ban of bans) this.add(ban);
@@ -34,10 +36,19 @@ export class Bans {
     this.#bans.delete(number);
   }
 
+  hide(number: number, bans: readonly Ban[]): void {
+    this.#hidden.set(number, bans);
+  }
+
+  lift(number: number): void {
+    this.#hidden.delete(number);
+  }
+
   /** The objects as they are after all bans: without those that are gone, and stale where a soft one says so. */
   apply(objects: readonly StoredObject[]): StoredObject[] {
-    if (this.#bans.size === 0) return [...objects];
-    return this.list().reduce((left, ban) => left.flatMap((object) => after(ban, object)), [...objects]);
+    if (this.#bans.size === 0 && this.#hidden.size === 0) return [...objects];
+    const all = [...this.#bans.values(), ...[...this.#hidden.values()].flat()];
+    return all.reduce((left, ban) => left.flatMap((object) => after(ban, object)), [...objects]);
   }
 }
 

@@ -14,6 +14,9 @@ import { PURGE_SCHEMA, purgeStatements } from './disk-purge.ts';
 import type { CacheKey } from './key.ts';
 import type { StoredObject } from './stored-object.ts';
 
+/** For the writes of the other processes of this edge, each of some milliseconds. */
+const BUSY_MS = 5_000;
+
 const SCHEMA_VERSION = 2;
 const SCHEMA = `
   CREATE TABLE objects (
@@ -39,10 +42,13 @@ export interface DroppedRow {
 
 export type DiskIndex = ReturnType<typeof openDiskIndex>;
 
-export function openDiskIndex(folder: string, log: Log) {
+/** `alone`: for this process; `owner`: with processes that open it as `sharer` afterwards. */
+export type IndexUse = 'alone' | 'owner' | 'sharer';
+
+export function openDiskIndex(folder: string, log: Log, use: IndexUse = 'alone') {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'index.db');
-  const db = openOrPutAside(file, log);
+  const db = use === 'sharer' ? openShared(file) : openOrPutAside(file, use, log);
   const statements = {
     find: db.prepare('SELECT * FROM objects WHERE domain = ? AND path = ? AND query = ? AND mode = ?'),
     ofPath: db.prepare('SELECT * FROM objects WHERE domain = ? AND path = ?'),
@@ -64,7 +70,8 @@ export function openDiskIndex(folder: string, log: Log) {
   };
 
   function transaction<T>(run: () => T): T {
-    db.exec('BEGIN');
+    // At once: one that begins by reading could not wait for another process's writes.
+    db.exec('BEGIN IMMEDIATE');
     try {
       const result = run();
       db.exec('COMMIT');
@@ -158,9 +165,9 @@ function objectOf(row: Row): StoredObject {
 }
 
 /** A database that is corrupt is put aside and begun anew: an empty cache is slow, a dead edge is down. */
-function openOrPutAside(file: string, log: Log): DatabaseSync {
+function openOrPutAside(file: string, use: IndexUse, log: Log): DatabaseSync {
   try {
-    return open(file);
+    return open(file, use);
   } catch (error) {
     const locked = error instanceof Error && /database is locked/.test(error.message);
     if (locked) {
@@ -175,20 +182,34 @@ function openOrPutAside(file: string, log: Log): DatabaseSync {
     );
     renameSync(file, aside);
     for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
-    return open(file);
+    return open(file, use);
   }
 }
 
-function open(file: string): DatabaseSync {
+/** Another process has checked it. */
+function openShared(file: string): DatabaseSync {
+  const db = new DatabaseSync(file);
+  db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+  prepare(db);
+  return db;
+}
+
+function prepare(db: DatabaseSync): void {
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+  // KiB. Ids are random: with SQLite's 2 MB each write of a large index would read pages from the disk first.
+  db.exec('PRAGMA cache_size = -32768');
+  // Tags go with their object.
+  db.exec('PRAGMA foreign_keys = ON');
+}
+
+function open(file: string, use: IndexUse): DatabaseSync {
   const db = new DatabaseSync(file);
   try {
     // Before the first access in WAL mode: then no shared memory is used, and the lock holds until the process ends.
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    // KiB. Ids are random: with SQLite's 2 MB each write of a large index would read pages from the disk first.
-    db.exec('PRAGMA cache_size = -32768');
-    // Tags go with their object.
-    db.exec('PRAGMA foreign_keys = ON');
+    if (use === 'alone') db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    prepare(db);
     db.exec('BEGIN EXCLUSIVE; COMMIT');
+    if (use === 'owner') db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
     const version = Number(db.prepare('PRAGMA user_version').get()?.user_version);
     if (version === 0) db.exec(SCHEMA);
     else if (version !== SCHEMA_VERSION)

@@ -12,6 +12,7 @@ import type { ByteSource } from './byte-source.ts';
 import { type DiskIndex, type DroppedRow, openDiskIndex } from './disk-index.ts';
 import type { CacheKey } from './key.ts';
 import { OpenBodies, type OpenBody } from './open-bodies.ts';
+import type { FolderChange, FolderShare } from './shared-folder.ts';
 import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
 
 export interface DiskTierOptions {
@@ -21,6 +22,8 @@ export interface DiskTierOptions {
   clock: Clock;
   log: Log;
   metrics: EdgeMetrics;
+  /** Of a process that shares the folder with its owner; `owner` in that one. */
+  share?: FolderShare | 'owner' | undefined;
 }
 
 /** How often uses are written to the index; eviction needs no finer picture. */
@@ -44,8 +47,13 @@ export class DiskTier {
   readonly #background = new Set<Promise<unknown>>();
   readonly #used = new Set<string>();
   /** Objects whose row is not written yet. */
-  readonly #unrecorded = new Map<string, StoredObject>();
+  readonly #unrecorded = new Map<string, { object: StoredObject; at: number }>();
   #recording: NodeJS.Timeout | undefined;
+  readonly #share: FolderShare | undefined;
+  /** To be told: keys with something new, and objects whose files are gone. */
+  readonly #changedKeys: string[] = [];
+  readonly #gone: string[] = [];
+  #fillingElsewhere = 0;
   readonly #stopNotingUses: () => void;
   /** Bytes in files of objects that are still being fetched, by id: they take room as well. */
   readonly #filling = new Map<string, number>();
@@ -56,11 +64,16 @@ export class DiskTier {
   constructor(options: DiskTierOptions) {
     const { folder, clock, log } = options;
     this.#options = options;
-    this.index = openDiskIndex(folder, log);
+    const { share } = options;
+    this.#share = share === 'owner' ? undefined : share;
+    this.index = openDiskIndex(folder, log, share === 'owner' ? 'owner' : share ? 'sharer' : 'alone');
     this.#files = bodyFiles(join(folder, 'objects'));
     this.#bodies = new OpenBodies(this.#files.open, (error) => this.failed('read', error));
-    this.#totals = this.index.totals();
-    this.#stopNotingUses = clock.every(TOUCH_EVERY_MS, () => this.#noteUses());
+    this.#totals = this.#share ? { objects: 0, bytes: 0 } : this.index.totals();
+    this.#stopNotingUses = clock.every(TOUCH_EVERY_MS, () => {
+      this.#noteUses();
+      this.#tell();
+    });
     this.#makeRoom();
   }
 
@@ -72,14 +85,19 @@ export class DiskTier {
   sweep(isWriting: (id: string) => boolean): void {
     // File times are the system's, so this is not the edge's clock.
     const begin = Date.now();
-    this.later(
-      this.#files.sweep((id) => this.index.has(id) || this.#unrecorded.has(id) || isWriting(id), begin),
-    );
+    const isKnown = (id: string) => this.index.has(id) || this.#unrecorded.has(id) || isWriting(id);
+    this.later(this.#files.sweep(isKnown, begin));
+  }
+
+  /** Removes what a process left that is gone. */
+  sweepAfter(mark: string): void {
+    const isKnown = (id: string) => !id.endsWith(mark) || this.index.has(id);
+    this.later(this.#files.sweep(isKnown, Number.POSITIVE_INFINITY));
   }
 
   find(key: CacheKey): StoredObject[] {
     const rows = this.#try('read', () => this.index.find(key)) ?? [];
-    for (const object of this.#unrecorded.values()) if (object.key.id === key.id) rows.push(object);
+    for (const { object } of this.#unrecorded.values()) if (object.key.id === key.id) rows.push(object);
     return rows;
   }
 
@@ -102,7 +120,7 @@ export class DiskTier {
   /** Makes an object whose body is in its file known. */
   record(object: StoredObject): void {
     this.#grown(object.id);
-    this.#unrecorded.set(object.id, object);
+    this.#unrecorded.set(object.id, { object, at: this.#options.clock.now() });
     this.#totals = { objects: this.#totals.objects + 1, bytes: this.#totals.bytes + object.size };
     this.#makeRoom();
     if (this.#unrecorded.size >= RECORD_AT_ONCE) this.flush();
@@ -113,22 +131,52 @@ export class DiskTier {
   flush(): void {
     clearTimeout(this.#recording);
     this.#recording = undefined;
-    const objects = [...this.#unrecorded.values()];
-    if (objects.length === 0) return;
+    const rows = [...this.#unrecorded.values()];
+    if (rows.length === 0) return;
     this.#unrecorded.clear();
-    const now = this.#options.clock.now();
     const done = this.#try('write', () =>
       this.index.transaction(() => {
-        for (const object of objects) this.index.put(object, now);
+        for (const { object, at } of rows) this.index.put(object, at);
         return true;
       }),
     );
-    if (done === undefined) this.forget(objects);
+    if (done === undefined) this.forget(rows.map(({ object }) => object));
+    for (const { object } of rows) this.#changedKeys.push(object.key.id);
+    this.#tell();
+  }
+
+  /** To the owner of the folder: what is different since the last time. */
+  #tell(): void {
+    if (this.#options.share === undefined) this.#changedKeys.length = 0;
+    if (this.#share === undefined) return;
+    const { objects, bytes } = this.#totals;
+    this.#totals = { objects: 0, bytes: 0 };
+    this.#share.tell({ ...this.takeChanged(), objects, bytes, filling: this.#fillingBytes });
+  }
+
+  /** What another process of this edge did to the folder. */
+  changedElsewhere({ gone, objects, bytes }: Omit<FolderChange, 'keys' | 'filling'>): void {
+    for (const id of gone) this.#bodies.forget(id);
+    if (this.#share !== undefined) return;
+    this.#totals = { objects: this.#totals.objects + objects, bytes: this.#totals.bytes + bytes };
+    this.#makeRoom();
+  }
+
+  /** Bytes in files that other processes are filling. */
+  fillingElsewhere(bytes: number): void {
+    this.#fillingElsewhere = bytes;
+    this.#makeRoom();
+  }
+
+  /** Keys with something new, and objects whose files went, since the last call. */
+  takeChanged(): Pick<FolderChange, 'keys' | 'gone'> {
+    return { keys: this.#changedKeys.splice(0), gone: this.#gone.splice(0) };
   }
 
   /** Writes a new head over the old one; nothing where the object is not on disk. */
   update(object: StoredObject): void {
-    if (this.#unrecorded.has(object.id)) this.#unrecorded.set(object.id, object);
+    const waiting = this.#unrecorded.get(object.id);
+    if (waiting !== undefined) waiting.object = object;
     else {
       this.#try('write', () => {
         if (this.index.has(object.id)) this.index.put(object, this.#options.clock.now());
@@ -178,7 +226,7 @@ export class DiskTier {
     const waiting = this.#unrecorded.get(id);
     if (waiting !== undefined) {
       this.#unrecorded.delete(id);
-      this.forget([waiting]);
+      this.forget([waiting.object]);
       return;
     }
     this.forget(this.#try('write', () => this.index.drop(id)) ?? []);
@@ -196,6 +244,7 @@ export class DiskTier {
   discard(id: string): void {
     this.#grown(id);
     this.#bodies.forget(id);
+    if (this.#options.share !== undefined) this.#gone.push(id);
     this.later(this.#files.remove(id));
   }
 
@@ -220,6 +269,7 @@ export class DiskTier {
     await Promise.allSettled(this.#background);
     this.#bodies.close();
     this.flush();
+    this.#tell();
     this.#noteUses();
     this.index.close();
   }
@@ -231,6 +281,7 @@ export class DiskTier {
   }
 
   #makeRoom(): void {
+    if (this.#share !== undefined) return;
     if (this.#excess() > 0) this.flush();
     while (this.#excess() > 0) {
       const rows = this.#try('write', () => this.index.transaction(() => this.#takeOutOldest())) ?? [];
@@ -241,7 +292,7 @@ export class DiskTier {
   }
 
   #excess(): number {
-    return this.#totals.bytes + this.#fillingBytes - this.#options.diskBytes;
+    return this.#totals.bytes + this.#fillingBytes + this.#fillingElsewhere - this.#options.diskBytes;
   }
 
   #takeOutOldest(): DroppedRow[] {

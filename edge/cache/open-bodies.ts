@@ -60,7 +60,10 @@ export class OpenBodies {
       if (this.#opening.get(id) === opening) {
         this.#opening.delete(id);
         this.#keep(id, open);
-      } else queueMicrotask(() => open.letGo());
+      } else {
+        // Forgotten meanwhile: it is for those who wait for it, and who hold it before the next turn of the loop.
+        setImmediate(() => open.letGo());
+      }
       return open;
     });
     this.#opening.set(id, opening);

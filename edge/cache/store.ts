@@ -20,6 +20,7 @@ import type { CacheKey } from './key.ts';
 import { type HotEntry, MemoryTier } from './memory-tier.ts';
 import type { OpenBody } from './open-bodies.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
+import type { FolderChange } from './shared-folder.ts';
 import { BLOCK_BYTES, CorruptBody, type StoredObject } from './stored-object.ts';
 import { sameSelection } from './vary.ts';
 
@@ -48,6 +49,11 @@ export interface CommandResult {
   durationMs: number;
 }
 
+export interface Hiding {
+  generation: number;
+  staleAt: number | undefined;
+}
+
 export interface PurgeOptions {
   /** What makes it durable, and remembered. */
   uid?: string | undefined;
@@ -70,14 +76,19 @@ export class Store {
     const { memoryBytes, metrics } = options;
     this.#options = options;
     this.#disk = new DiskTier(options);
-    this.#disk.sweep((id) => this.#unwritten.has(id));
     this.#memory = new MemoryTier(memoryBytes, (objects) =>
       metrics.evictions.inc({ tier: 'memory' }, objects),
     );
     this.#generation = this.#disk.index.counter('generation');
     this.#revalidateBelow = this.#disk.index.counter('revalidate-below');
     this.#bans = new Bans(this.#disk.index.bans());
+    if (this.#isSharer()) return;
+    this.#disk.sweep((id) => this.#unwritten.has(id));
     this.#disk.later(this.#lurk(this.#bans.list(), new Set()));
+  }
+
+  #isSharer(): boolean {
+    return this.#options.share !== undefined && this.#options.share !== 'owner';
   }
 
   /** Rises with every purge. What is fetched carries the one at which its fetch began. */
@@ -149,14 +160,17 @@ export class Store {
   }
 
   #damaged(object: StoredObject, error: unknown): Error {
-    this.#disk.failed('read', error);
+    // Where several processes share the folder, another one may have removed it just now.
+    if (this.#options.share === undefined || !isMissing(error)) this.#disk.failed('read', error);
     this.drop(object);
     return error instanceof CorruptBody ? error : new CorruptBody('body cannot be read', { cause: error });
   }
 
   /** A place for a body that is about to come. */
   beginBody(onRelay: () => void): { id: string; body: FillBody } {
-    const id = randomBytes(12).toString('hex');
+    const { share } = this.#options;
+    const mark = share === undefined || share === 'owner' ? '' : share.mark;
+    const id = randomBytes(12).toString('hex').slice(mark.length) + mark;
     const body = new FillBody({
       createFile: () => this.#disk.create(id),
       maxBytes: this.maxObjectBytes,
@@ -310,6 +324,57 @@ export class Store {
     return new Set([...marked, ...unwritten.filter(fresh).map(({ id }) => id)]);
   }
 
+  /**
+   * For a process that shares the folder: what another one purges is in force here, too, when this returns. The rows are
+   * the other's to take out; until `lift` none of them is used. Says how much was known here alone.
+   */
+  hide(number: number, scopes: readonly PurgeScope[], { generation, staleAt }: Hiding): number {
+    const before = this.#unwritten.size;
+    this.#purgeMemory(scopes, staleAt);
+    const unwritten = before - this.#unwritten.size;
+    // A row that waits must be there to be taken out.
+    this.#disk.flush();
+    this.#bans.hide(
+      number,
+      scopes.map((scope) => ({ number, scope, generation, staleAt })),
+    );
+    if (Number.isInteger(generation)) this.#generation = Math.max(this.#generation, generation);
+    return unwritten;
+  }
+
+  lift(number: number): void {
+    this.#bans.lift(number);
+  }
+
+  /** What another process of this edge did to the folder: heads in memory that may be old by now are looked up again. */
+  changedElsewhere({ keys, gone, objects, bytes }: Omit<FolderChange, 'filling'>): void {
+    const unwritten = new Set([...this.#unwritten.values()].map(({ key }) => key.id));
+    for (const key of keys) if (!unwritten.has(key)) this.#memory.delete(key);
+    this.#disk.changedElsewhere({ gone, objects, bytes });
+  }
+
+  fillingElsewhere(bytes: number): void {
+    this.#disk.fillingElsewhere(bytes);
+  }
+
+  sweepAfter(mark: string): void {
+    this.#disk.sweepAfter(mark);
+  }
+
+  takeChanged(): Pick<FolderChange, 'keys' | 'gone'> {
+    return this.#disk.takeChanged();
+  }
+
+  get revalidateBelow(): number {
+    return this.#revalidateBelow;
+  }
+
+  /** For a process that shares the folder: what its owner has remembered. */
+  mustRevalidateBelow(generation: number): void {
+    this.#generation = Math.max(this.#generation, generation);
+    this.#revalidateBelow = generation;
+  }
+
   /** Everything stored up to now must be confirmed by the origin before it is used again. */
   revalidateAll(uid: string): CommandResult {
     const begin = performance.now();
@@ -351,4 +416,9 @@ export class Store {
     this.#closing = true;
     return this.#disk.close();
   }
+}
+
+function isMissing(error: unknown): boolean {
+  const cause = error instanceof CorruptBody ? error.cause : error;
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }

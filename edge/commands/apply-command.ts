@@ -11,6 +11,7 @@ import type { EdgeMetrics } from '../metrics.ts';
 import type { Plans } from '../plan/plans.ts';
 import type { Prefetches } from '../prefetch/prefetch.ts';
 import type { Usage } from '../usage/usage.ts';
+import type { Workers } from '../workers/workers.ts';
 import type { Dropping } from './dropping.ts';
 
 export interface CommandParts {
@@ -20,6 +21,7 @@ export interface CommandParts {
   plans: Plans;
   prefetches: Prefetches;
   usage: Usage;
+  workers?: Pick<Workers, 'revalidate'> | undefined;
   metrics: EdgeMetrics;
   log: Log;
 }
@@ -44,7 +46,7 @@ async function apply(
     case 'purge':
       return await purge(command, parts);
     case 'revalidateAll':
-      return revalidateAll(command.uid, parts);
+      return await revalidateAll(command.uid, parts);
     case 'prefetch': {
       const result = await parts.prefetches.run(command);
       parts.store.remember(command.uid, result);
@@ -69,7 +71,9 @@ async function purge(
   return result;
 }
 
-function revalidateAll(uid: string, { store, fills }: CommandParts): CommandResult {
+async function revalidateAll(uid: string, { store, fills, workers }: CommandParts): Promise<CommandResult> {
   fills.closeToJoins();
-  return store.revalidateAll(uid);
+  const result = store.revalidateAll(uid);
+  await workers?.revalidate(store.revalidateBelow);
+  return result;
 }

@@ -23,12 +23,13 @@ const DRAIN_MS = 6_000;
 export async function startListeners(
   addresses: readonly ListenAddress[],
   create: () => ServingServer,
+  { reusePort = false }: { reusePort?: boolean } = {},
 ): Promise<Listeners> {
   const opened: (ServingServer & { bound: ListenAddress })[] = [];
   try {
     for (const address of addresses) {
       const created = create();
-      opened.push({ ...created, bound: await listen(created.server, address) });
+      opened.push({ ...created, bound: await listen(created.server, address, { reusePort }) });
     }
   } catch (error) {
     for (const { server } of opened) server.close();

@@ -6,6 +6,7 @@
  */
 import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { EdgeSettings } from '../../contract/config/edge-settings.ts';
 import { importFfi } from '../../lib/ffi.ts';
 import type { Log } from '../../lib/log.ts';
 
@@ -23,9 +24,7 @@ export type SendFile = (socket: Socket, part: FilePart, done: Sent) => void;
 
 export type Sent = (error: Error | undefined, bytes: number) => void;
 
-/** `auto`: where it works; `on`: else not start; `off`: never. */
-export const SENDFILE_MODES = ['auto', 'on', 'off'] as const;
-export type SendfileMode = (typeof SENDFILE_MODES)[number];
+export type SendfileMode = EdgeSettings['edge']['sendfile'];
 
 /** Bytes of one call: with more, one client of a fast network would hold up all others. */
 const MOST_AT_ONCE = 2 * 1_024 * 1_024;

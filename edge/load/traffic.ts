@@ -1,6 +1,5 @@
 /** What each domain got since the last look, read off the counters that are kept for the metrics. */
 import type { Clock } from '../../lib/clock.ts';
-import type { EdgeMetrics } from '../metrics.ts';
 
 /** Since the start. */
 export interface Counts {
@@ -23,7 +22,18 @@ const NOTHING: Counts = { requests: 0, hits: 0, bytes: 0 };
 /** Results for which no body came from the origin. */
 const HITS: ReadonlySet<string> = new Set(['hit', 'stale', 'revalidated']);
 
-export async function countTraffic({ requests, clientBytes }: EdgeMetrics): Promise<CountsByDomain> {
+/** A counter, of this process or summed over several. */
+interface Counted {
+  get(): Promise<{ values: { labels: Partial<Record<string, string | number>>; value: number }[] }>;
+}
+
+export async function countTraffic({
+  requests,
+  clientBytes,
+}: {
+  requests: Counted;
+  clientBytes: Counted;
+}): Promise<CountsByDomain> {
   const [asked, sent] = await Promise.all([requests.get(), clientBytes.get()]);
   const counts = new Map<string, Counts>();
   const add = (domain: unknown, more: Partial<Counts>) => {

@@ -14,13 +14,14 @@ import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Workers } from '../workers/workers.ts';
 import { type LingeringDomain, lingerAfter, lingeringDomains } from './lingering.ts';
 import { type ServedPlan, servePlan } from './served-plan.ts';
 
 export interface Plans {
   /** Reads the lingering domains of the last run. Before the first `prepare`. */
   load(): Promise<void>;
-  prepare(published: PublishedEdgePlan): Promise<() => void>;
+  prepare(published: PublishedEdgePlan): Promise<() => void | Promise<void>>;
   current(): ServedPlan | undefined;
   stop(): void;
 }
@@ -30,11 +31,13 @@ export interface PlansOptions {
   folder: string;
   clock: Clock;
   log: Log;
+  /** Processes that serve the same. */
+  workers?: Pick<Workers, 'prepare'> | undefined;
   /** After each change, with the domains that are served. */
   onChange: (plan: ServedPlan) => void;
 }
 
-export function createPlans({ folder, clock, log, onChange }: PlansOptions): Plans {
+export function createPlans({ folder, clock, log, workers, onChange }: PlansOptions): Plans {
   const file = join(folder, 'lingering.json');
   let served: ServedPlan | undefined;
   let domains: readonly EdgeDomain[] = [];
@@ -75,6 +78,18 @@ export function createPlans({ folder, clock, log, onChange }: PlansOptions): Pla
       log.warn({ err: error, file }, 'lingering domains are not written'),
     );
     onChange(served);
+    prepareElsewhere(revision, domains, rows)
+      .then((commit) => commit?.())
+      .catch((error: unknown) => log.warn({ err: error }, 'a worker serves a domain that is gone'));
+  }
+
+  async function prepareElsewhere(
+    revision: Revision,
+    next: readonly EdgeDomain[],
+    rows: readonly LingeringDomain[],
+  ): Promise<(() => Promise<void>) | undefined> {
+    const kept = rows.map(({ domain }) => domain);
+    return await workers?.prepare({ revision, domains: next, lingering: kept });
   }
 
   const writeRows = (rows: readonly LingeringDomain[]) => writeFileAtomic(file, `${JSON.stringify(rows)}\n`);
@@ -104,10 +119,12 @@ export function createPlans({ folder, clock, log, onChange }: PlansOptions): Pla
           throw new LocalFault(`cannot write ${file}`, { cause: error });
         });
       }
+      const commitElsewhere = await prepareElsewhere(revision, plan.domains, rows);
       return () => {
         served = next;
         putInForce(revision ?? NO_REVISION, plan.domains, rows);
         onChange(next);
+        return commitElsewhere?.();
       };
     },
     current: () => served,

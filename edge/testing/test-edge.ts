@@ -93,7 +93,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
     const commit = await agentOptions?.prepare(published);
     await writeFileAtomic(file, JSON.stringify(published));
     held = published;
-    commit?.();
+    await commit?.();
   };
   const agent = (given: AgentOptions<'edge'>): Agent<'edge'> => {
     agentOptions = given;
@@ -119,8 +119,10 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       admin: { host: '127.0.0.1', port: 0 },
       memory: options.memory ?? 64 * 2 ** 20,
       disk: options.disk ?? 2 ** 30,
-      sendfile: options.sendfile ?? 'auto',
-      settings: edgeSettings.parse(options.settings ?? {}),
+      settings: edgeSettings.parse({
+        ...options.settings,
+        ...(options.sendfile && { edge: { sendfile: options.sendfile } }),
+      }),
     },
     {
       log: process.env.WEIR_TEST_LOG ? createLog('edge') : silentLog,

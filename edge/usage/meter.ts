@@ -6,6 +6,8 @@ export interface UsageMeter {
   answered(answered: Pick<Answered, 'domain' | 'status' | 'result'>): void;
   sent(domain: string, bytes: number): void;
   fetched(domain: string, bytes: number): void;
+  /** What another process of this edge counted. */
+  add(rows: readonly UsageRow[]): void;
   /** The rows up to now; the next ones begin at nothing. */
   take(): UsageRow[];
 }
@@ -35,6 +37,16 @@ export function createUsageMeter(): UsageMeter {
     fetched(domain, bytes) {
       rowOf(domain).originBytes += bytes;
     },
+    add(more) {
+      for (const { domain, requests, clientBytes, originBytes, statuses, results } of more) {
+        const row = rowOf(domain);
+        row.requests += requests;
+        row.clientBytes += clientBytes;
+        row.originBytes += originBytes;
+        addTo(row.statuses, statuses);
+        addTo(row.results, results);
+      }
+    },
     take() {
       const taken = [...rows.values()];
       rows = new Map();
@@ -42,6 +54,10 @@ export function createUsageMeter(): UsageMeter {
       return taken.filter(({ domain }) => domain !== '').sort((a, b) => (a.domain < b.domain ? -1 : 1));
     },
   };
+}
+
+function addTo<K extends string>(counts: Partial<Record<K, number>>, more: Partial<Record<K, number>>): void {
+  for (const name in more) counts[name] = (counts[name] ?? 0) + (more[name] ?? 0);
 }
 
 const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;

@@ -4,7 +4,7 @@
  * elsewhere.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Counter } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { z } from 'zod';
 import { REFUSAL_HEADER, refusalReason } from '../../contract/stream/join.ts';
 import {
@@ -50,7 +50,8 @@ export interface Views {
   routing(): RoutingView;
 }
 
-export interface StreamServerOptions extends Pick<AdminOptions, 'metrics' | 'notReady' | 'remark'> {
+export interface StreamServerOptions extends Pick<AdminOptions, 'notReady' | 'remark'> {
+  metrics: Registry;
   listen: ListenAddress;
   /** The one in the state folder, by which `weir` asks. */
   token: string;
@@ -276,7 +277,7 @@ export class StreamServer {
 }
 
 /** All reasons from the start, so that a rate over them has a beginning. */
-function refusalCounter(registry: AdminOptions['metrics']): Counter<'reason'> {
+function refusalCounter(registry: Registry): Counter<'reason'> {
   const counter = new Counter({
     name: 'weir_operator_refusals_total',
     help: 'Agents and tokens that were not let in, by reason.',

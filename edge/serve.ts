@@ -1,0 +1,148 @@
+/**
+ * The part of an edge that serves clients, on what lies below it: store, fills and plans. An edge of one process has it
+ * in its main process (main.ts), others in each worker (workers/worker.ts).
+ *
+ *     clients ─> fast path ── ready hits in memory ───┬─────────────────────────────────> clients
+ *                └> http server ─> health, pipeline ──┴─ hit ──> store (memory, disk) ─> clients
+ *                                                     └─ miss ─> fills ─> origin
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { ListenAddress } from '../lib/listen-address.ts';
+import type { Log } from '../lib/log.ts';
+import { openAccessLog } from './access-log/access-log.ts';
+import { createAskHead } from './answer/asking-head.ts';
+import type { Teller } from './answer/client-headers.ts';
+import { createFetching } from './answer/fetching.ts';
+import { createPassing } from './answer/passing.ts';
+import { createReadyHits, type ReadyHits } from './answer/ready-hits.ts';
+import { createServing } from './answer/serving.ts';
+import type { Fills } from './cache/fill.ts';
+import { HitForMiss } from './cache/hit-for-miss.ts';
+import type { PurgeScope } from './cache/purge-scope.ts';
+import type { Store } from './cache/store.ts';
+import { createConnectionLimit } from './limits/connections.ts';
+import { type OnLimit, readLimits } from './limits/limits.ts';
+import { createRateWatch } from './limits/rate-watch.ts';
+import type { Health } from './listen/health.ts';
+import { createHttpServer } from './listen/http-server.ts';
+import { type Listeners, startListeners } from './listen/listeners.ts';
+import { chooseSendFile } from './listen/send-file.ts';
+import type { EdgeMetrics } from './metrics.ts';
+import { createObserver } from './observer.ts';
+import type { EdgeOptions } from './options.ts';
+import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/origin.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
+import type { Plans } from './plan/plans.ts';
+import { STEPS, type Step } from './steps.ts';
+import type { UsageMeter } from './usage/meter.ts';
+
+export interface ServeParts {
+  settings: EdgeOptions['settings'];
+  /** The edge's folder. */
+  state: string;
+  teller: Teller;
+  plans: Pick<Plans, 'current'>;
+  health: Pick<Health, 'answer'>;
+  store: Store;
+  fills: Fills;
+  /** What an unsafe method made invalid. */
+  invalidate: (scopes: readonly PurgeScope[]) => void;
+  metrics: EdgeMetrics;
+  meter: UsageMeter;
+  clock: Clock;
+  log: Log;
+  timeouts?: OriginTimeouts | undefined;
+  /** Those of the project, but for tests. */
+  steps?: readonly Step[] | undefined;
+  /** Of a test, in place of the real ones. */
+  readyHits?: ReadyHits | undefined;
+}
+
+export interface Served {
+  pipeline: Pipeline;
+  /** Who rotates the access log may say so; it is found out without, too. */
+  reopenLogs(): void;
+  /** `shared`: other processes listen on the same addresses. */
+  listen(addresses: readonly ListenAddress[], how: { shared: boolean }): Promise<Listeners>;
+  /** After the listeners are drained. */
+  stop(): Promise<void>;
+}
+
+export function serve(parts: ServeParts): Served {
+  const { settings, state, teller, plans, health, store, fills, invalidate, metrics, meter, clock, log } =
+    parts;
+  const { steps = STEPS } = parts;
+  const limits = readLimits(settings.limits);
+  const onLimit: OnLimit = (limit) => metrics.limited.inc({ limit });
+  const accessLog =
+    settings.accessLog &&
+    openAccessLog(settings.accessLog, {
+      node: teller.node,
+      folder: state,
+      clock,
+      log,
+      onDropped: (lines) => metrics.accessLogDropped.inc(lines),
+    });
+  const observer = createObserver({ metrics, meter, accessLog });
+
+  const origin = createOrigin(clock, metrics, parts.timeouts ?? DEFAULT_TIMEOUTS);
+  const serving = createServing(store, clock, teller);
+  const passing = createPassing({ teller, origin, invalidate });
+  const hitForMiss = new HitForMiss(clock);
+  const { waitersPerObject } = limits;
+  const fetching = createFetching({
+    fills,
+    hitForMiss,
+    serving,
+    passing,
+    origin,
+    observer,
+    waitersPerObject,
+    onLimit,
+  });
+  const askHead = createAskHead({ store, serving, passing, clock });
+  const pipeline = createPipeline({
+    teller,
+    health,
+    plans,
+    store,
+    serving,
+    passing,
+    steps,
+    fetching,
+    askHead,
+    clock,
+  });
+
+  const readyHits = parts.readyHits ?? createReadyHits({ plans, store, clock, teller, steps });
+  const rateWatch = createRateWatch(limits, clock, onLimit);
+  const admit = createConnectionLimit(limits, onLimit);
+
+  return {
+    pipeline,
+    reopenLogs: () => accessLog?.reopen(),
+    async listen(addresses, { shared }) {
+      const sendFile = await chooseSendFile(settings.edge.sendfile, log);
+      const create = () =>
+        createHttpServer({
+          pipeline,
+          readyHits,
+          sendFile,
+          limits,
+          admit,
+          rateWatch,
+          onLimit,
+          observer,
+          metrics,
+          log,
+        });
+      return await startListeners(addresses, create, { reusePort: shared });
+    },
+    async stop() {
+      rateWatch.stop();
+      await fills.stop();
+      await origin.close();
+      await accessLog?.close();
+    },
+  };
+}
