@@ -122,6 +122,8 @@ class Fleet {
     for (const index of this.#killed) this.startReplica(index);
     this.#killed.clear();
     await eventually(async () => {
+      // What the Lease says may be of one that was killed a moment ago.
+      expect(await this.metric(await this.leader(), 'weir_operator_plan_epoch')).toBeGreaterThan(0);
       for (const index of this.ports.keys()) expect(await this.readiness(index)).toBe('200 ok\n');
     }, FAILOVER_MS);
     await eventually(() => this.edgesConnected(), FAILOVER_MS);
@@ -273,7 +275,7 @@ describe.each([
           await fleet.kill(before);
         },
       });
-      expect(await fleet.leader()).not.toBe(before);
+      await eventually(async () => expect(await fleet.leader()).not.toBe(before), FAILOVER_MS);
     },
     120_000,
   );

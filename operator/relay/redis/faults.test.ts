@@ -204,6 +204,18 @@ describe('a leader', () => {
     expect(a.got).toEqual(['hello 3']);
   });
 
+  test('that comes long after the last one is told of every stream', async () => {
+    const a = await workingEdge();
+    pair.leader.relay.stop();
+    await eventually(() => expect(pair.replica.relay.trouble()).toBe('no leader is heard through Redis'));
+    await last(agent('b'), 'refused 503 no leader is heard through Redis');
+    const next = testDesk(4);
+    next.plan = (role) => (role === 'edge' ? edgePlan(1, 4) : undefined);
+    await pair.succeed(next, 4);
+    await eventually(() => expect(next.seen).toEqual(['resume a 3.1']));
+    await last(a, 'plan 4.1');
+  });
+
   test('of the same epoch as another is none', async () => {
     const outranked: number[] = [];
     const twin = startReplica(pair.access);

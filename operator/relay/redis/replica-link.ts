@@ -167,15 +167,15 @@ export class ReplicaLink implements Uplink {
     if (place === 'known') return;
     this.#epoch = epoch;
     metrics.messages.inc({ direction: 'in', type: say.type });
+    this.#heardAt = clock.now();
+    this.#complained = false;
     if (place !== 'inOrder') {
       if (place === 'missed') metrics.gaps.inc();
-      // In this order: nobody gets a newer plan before the commands that it missed.
+      // At once, before anybody calls who would then be told of twice; and nobody gets a newer plan before the commands
+      // that it missed.
       this.#announce();
       await this.#fetchAll();
     }
-    // Only now: who calls before is announced, and must not be told of twice.
-    this.#heardAt = clock.now();
-    this.#complained = false;
     await this.#hear(say);
   }
 
