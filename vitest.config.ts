@@ -22,6 +22,8 @@ export default defineConfig({
     pool: 'forks',
     // Two cores are what CI has; more workers would only make timing tests wait for one another.
     maxWorkers: 2,
+    // A cluster of somebody's is one, and each file wants it for itself.
+    fileParallelism: !(withCluster && process.env.KUBECONFIG),
     // Far above what any test needs: a slow machine may be slow, a hung test is still named.
     testTimeout: 20_000,
     hookTimeout: 20_000,

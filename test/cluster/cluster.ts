@@ -11,6 +11,11 @@ import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '
 
 const CRDS = join(import.meta.dirname, '..', '..', 'crds');
 
+/** All that the tests make in a cluster of somebody's, beside objects of Weir's own kinds. */
+const TEST_NAMESPACES = ['demo', 'node', 'shop', 'media', 'weir-system'];
+/** The label that nodes of the tests have. */
+export const TEST_NODES = 'cdn.weir.dev/test=node';
+
 export interface Answer {
   code: number;
   stdout: string;
@@ -73,6 +78,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
   if (options.crds === false) return cluster;
   try {
+    if (!plane) await clear(cluster);
     await cluster.kubectl(['apply', '--server-side', '-f', CRDS]);
     await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', CRDS]);
   } catch (error) {
@@ -80,6 +86,17 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     throw error;
   }
   return cluster;
+}
+
+/** What an earlier test file left in a cluster that they share. */
+async function clear(cluster: Cluster): Promise<void> {
+  const gone = ['--ignore-not-found', '--timeout=120s'];
+  await cluster.kubectl(['delete', '-f', CRDS, ...gone]);
+  await cluster.kubectl(['delete', 'nodes', '-l', TEST_NODES, ...gone]);
+  await cluster.kubectl(['delete', 'namespaces', ...TEST_NAMESPACES, ...gone]);
+  // Of operators that ran as the admin.
+  await cluster.kubectl(['delete', 'controllerrevisions', '-A', '-l', 'cdn.weir.dev/accepted', ...gone]);
+  await cluster.kubectl(['delete', 'lease/weir-operator', 'secret/weir-agent-secrets', ...gone]);
 }
 
 let fileCount = 0;

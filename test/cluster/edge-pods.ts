@@ -1,9 +1,9 @@
 /** Kubernetes nodes with an edge pod, as kubelets would show them: there is none here. */
-import { vi } from 'vitest';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, TEST_NODES } from './cluster.ts';
 
 const NAMESPACE = 'weir-system';
-const SOON = { timeout: 30_000, interval: 100 };
+
+const [key = '', value = ''] = TEST_NODES.split('=');
 
 export interface EdgePods {
   /** A node at an address, and a pod on it that is not Ready yet. */
@@ -28,14 +28,21 @@ export function edgePods(cluster: Cluster, { port = 8080, serviceAccountName = '
   const inNamespace = (name: string) => ['pod', name, '-n', NAMESPACE];
   const pods: EdgePods = {
     async addNode(name, address, labels = {}) {
-      const metadata = { name, labels: { 'topology.kubernetes.io/region': 'cn-north-1', ...labels } };
+      const metadata = {
+        name,
+        labels: { 'topology.kubernetes.io/region': 'cn-north-1', [key]: value, ...labels },
+      };
       await cluster.kubectl(['create', '-f', '-'], [{ apiVersion: 'v1', kind: 'Node', metadata }]);
       await patchStatus(['node', name], { addresses: [{ type: 'InternalIP', address }] });
       await pods.addPod(name);
     },
     async addPod(node, name = `edge-${node}`) {
-      // The controllers make the ServiceAccount that pods need.
-      await vi.waitFor(() => cluster.kubectl(['get', 'sa', serviceAccountName, '-n', NAMESPACE]), SOON);
+      // Where controllers run they make it; a control plane of `setup-envtest` has none.
+      const account = { name: serviceAccountName, namespace: NAMESPACE };
+      await cluster.kubectl(
+        ['apply', '--server-side', '-f', '-'],
+        [{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: account }],
+      );
       await cluster.kubectl(['create', '-f', '-'], [podObject(node, name, port, serviceAccountName)]);
     },
     async setReady(name) {
