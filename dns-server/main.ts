@@ -147,13 +147,16 @@ export async function startDnsServer(
       mode: options.batch ?? 'auto',
       workers: options.workers,
       prepared: service.prepared,
-      rateLimit: () => agent.held()?.plan.rateLimit,
+      limits: service.limits,
       onShed: (queries) => metrics.shed(queries),
     },
     log,
   );
-  const onRefused = () => metrics.connectionRefused();
-  const listeners = await startListeners(options.listen, service.handle, log, udp, { onRefused });
+  const connections = {
+    onRefused: () => metrics.connectionRefused(),
+    onEvicted: () => metrics.connectionEvicted(),
+  };
+  const listeners = await startListeners(options.listen, service.handle, log, udp, connections);
   starting.defer(() => listeners.stop());
   const encrypted =
     options.tlsCertificate && options.tlsKey
@@ -164,7 +167,7 @@ export async function startDnsServer(
             doh: options.doh ?? [],
           },
           service.handle,
-          { clock, log, onRefused },
+          { clock, log, ...connections },
         )
       : undefined;
   starting.defer(() => encrypted?.stop());

@@ -74,6 +74,10 @@ export class DnsMetrics {
     'weir_dns_connections_refused_total',
     'Connections that were closed at once, because there were too many or too many of one client.',
   );
+  readonly #evictedConnections = this.#counter(
+    'weir_dns_connections_evicted_total',
+    'Idle connections that were closed because there was no room for another.',
+  );
   readonly #shed = this.#counter(
     'weir_dns_shed_total',
     'UDP queries that were dropped because too many of those that nothing is prepared for were waiting.',
@@ -157,6 +161,10 @@ export class DnsMetrics {
     this.#shed.inc(queries);
   }
 
+  connectionEvicted(): void {
+    this.#evictedConnections.inc();
+  }
+
   connectionRefused(): void {
     this.#refusedConnections.inc();
   }
@@ -198,8 +206,9 @@ export class DnsMetrics {
     const outcome = at - (at % 2);
     this.#queries.count(`udp ${type} ${outcome === OUTCOMES.dropped ? 'silence' : 'NOERROR'}`, by);
     if (outcome === OUTCOMES.answered) return;
-    this.#limited.count(`responses ${outcome === OUTCOMES.dropped ? 'dropped' : 'truncated'}`, by);
-    if (outcome === OUTCOMES.truncated) this.#truncated.count('udp', by);
+    const limit = outcome === OUTCOMES.clientTruncated ? 'client' : 'responses';
+    this.#limited.count(`${limit} ${outcome === OUTCOMES.dropped ? 'dropped' : 'truncated'}`, by);
+    if (outcome !== OUTCOMES.dropped) this.#truncated.count('udp', by);
   }
 
   queryFailed(): void {

@@ -26,7 +26,7 @@ import type { Handler } from './listen/handler.ts';
 import { TCP_LIMITS } from './listen/tcp.ts';
 import type { DnsMetrics } from './metrics.ts';
 import type { PreparedPlan } from './plan/prepared-plan.ts';
-import { createGate, OPEN_GATE } from './rate-limit/gate.ts';
+import { createGate, createLimits, type Limits, OPEN_GATE } from './rate-limit/gate.ts';
 import { MAX_TCP_BYTES } from './wire/constants.ts';
 import { ResponseWriter, servfail } from './wire/response.ts';
 
@@ -64,6 +64,7 @@ export class Service {
   readonly #loggedFailures = new Set<string>();
   readonly #clock: Clock;
   readonly #signers: Signers;
+  #limits: Limits | undefined;
   #missingKeys: string[] = [];
   #cancelSwap: (() => void) | undefined;
   /** Changes of health wait until then. */
@@ -98,7 +99,8 @@ export class Service {
     const { rateLimit } = plan.published.plan;
     // What is counted is kept, unless the limits are others.
     if (!isDeepStrictEqual(rateLimit, this.#plan?.published.plan.rateLimit)) {
-      this.#responder.gate = rateLimit ? createGate(rateLimit) : OPEN_GATE;
+      this.#limits = createLimits(rateLimit);
+      this.#responder.gate = createGate(this.#limits);
     }
     this.#plan = plan;
     this.#tellMissingKeys();
@@ -106,6 +108,9 @@ export class Service {
     warnOfSubdivisions(plan, this.#log);
     this.#swap();
   }
+
+  /** The limits in force, with what was counted: other threads count with it. */
+  readonly limits = (): Limits | undefined => this.#limits;
 
   /** What the plan in force needs geo tables to tell. */
   geoRules(): GeoRules | undefined {

@@ -15,9 +15,9 @@ export interface Counts {
   places: Uint32Array;
 }
 
-export const OUTCOMES = { answered: 0, truncated: 2, dropped: 4 } as const;
+export const OUTCOMES = { answered: 0, truncated: 2, dropped: 4, clientTruncated: 6 } as const;
 export type CountedOutcome = keyof typeof OUTCOMES;
-const OUTCOME_COUNTERS = 6;
+const OUTCOME_COUNTERS = 2 * Object.keys(OUTCOMES).length;
 
 export function newCounts(names: number, places: number): Counts {
   return {

@@ -1,6 +1,7 @@
 /** What the thread with the plan and a thread that answers in batches tell each other. */
-import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
+
 import type { BY_DOMAIN, FastTables, NewSignature, Slot } from '../fast/fast-path.ts';
+import type { Limits } from '../rate-limit/gate.ts';
 
 export interface BatchJob {
   fd: number;
@@ -23,7 +24,7 @@ export function newShared(): Int32Array {
 }
 
 export type ToBatch =
-  | { kind: 'tables'; tables: FastTables | undefined; rateLimit: RoutingPlan['rateLimit'] }
+  | { kind: 'tables'; tables: FastTables | undefined; limits: Limits | undefined }
   | { kind: 'slot'; key: number; slot: Slot | typeof BY_DOMAIN }
   | { kind: 'signature'; key: number; signature: NewSignature }
   | { kind: 'reset' }

@@ -5,9 +5,7 @@
  *     recvmmsg ─> mail ─> each packet: prepared? ─> sendmmsg
  *                                      else ─────> the thread with the plan, which answers by the same socket
  */
-import { isDeepStrictEqual } from 'node:util';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import { BY_DOMAIN, FastPath, keepSignature } from '../fast/fast-path.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { createGate, type Gate, OPEN_GATE } from '../rate-limit/gate.ts';
@@ -32,7 +30,6 @@ class Batches {
   readonly #sourceAt: number;
   #asks: Ask[] = [];
   #gate: Gate = OPEN_GATE;
-  #rateLimit: RoutingPlan['rateLimit'];
 
   constructor(libc: Libc, job: BatchJob, post: (message: FromBatch) => void) {
     this.#libc = libc;
@@ -68,7 +65,7 @@ class Batches {
     switch (message.kind) {
       case 'tables':
         this.#fast.use(message.tables);
-        this.#useLimit(message.rateLimit);
+        this.#gate = createGate(message.limits);
         this.#post({ kind: 'using' });
         break;
       case 'slot':
@@ -82,13 +79,6 @@ class Batches {
       case 'reset':
         this.#fast.slots.clear();
     }
-  }
-
-  /** What is counted is kept, unless the limits are others. */
-  #useLimit(rateLimit: RoutingPlan['rateLimit']): void {
-    if (isDeepStrictEqual(rateLimit, this.#rateLimit)) return;
-    this.#rateLimit = rateLimit;
-    this.#gate = rateLimit ? createGate(rateLimit) : OPEN_GATE;
   }
 
   #answer(count: number): void {
@@ -135,8 +125,16 @@ class Batches {
   }
 
   #limited(now: number, length: number): number {
-    const { verdict } = this.#gate(this.#source, false, now);
-    this.#fast.count(verdict === 'Answer' ? 'answered' : verdict === 'Drop' ? 'dropped' : 'truncated');
+    const { verdict, by } = this.#gate(this.#source, false, now);
+    this.#fast.count(
+      verdict === 'Answer'
+        ? 'answered'
+        : verdict === 'Drop'
+          ? 'dropped'
+          : by === 'client'
+            ? 'clientTruncated'
+            : 'truncated',
+    );
     if (verdict === 'Drop') return 0;
     return verdict === 'Answer' ? length : this.#fast.truncate();
   }

@@ -3,12 +3,12 @@
  * prepared; the rest comes here, to the ordinary path, and is answered by the same socket.
  */
 import { Worker } from 'node:worker_threads';
-import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import { codeFile } from '../../lib/code-files.ts';
 import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Follower, PreparedAnswers } from '../fast/prepared-answers.ts';
 import { parseIp } from '../geo/ip-address.ts';
+import type { Limits } from '../rate-limit/gate.ts';
 import { ADDRESS, NAME_BYTES, nameBytesOf, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
 import {
   type Ask,
@@ -27,7 +27,7 @@ export interface BatchOptions {
   /** Threads for each address. */
   workers: number;
   prepared: PreparedAnswers;
-  rateLimit: () => RoutingPlan['rateLimit'];
+  limits: () => Limits | undefined;
   /** So many queries were dropped, since the ordinary path was behind. */
   onShed?: (queries: number) => void;
 }
@@ -183,7 +183,7 @@ class BatchThread {
       tables: (tables) => {
         const metered = tables && this.#options.prepared.metered(tables);
         this.#meters.push(metered?.detach ?? (() => {}));
-        this.#post({ kind: 'tables', tables: metered?.tables, rateLimit: this.#options.rateLimit() });
+        this.#post({ kind: 'tables', tables: metered?.tables, limits: this.#options.limits() });
       },
       slot: (key, slot) => this.#post({ kind: 'slot', key, slot }),
       signature: (key, signature) => this.#post({ kind: 'signature', key, signature }),

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Log } from '../../lib/log.ts';
 import { type BatchOptions, listenBatch } from './batch.ts';
-import { loadLibc } from './libc.ts';
+import { type Libc, loadLibc } from './libc.ts';
 import type { OpenUdp } from './listeners.ts';
 import { listenUdp } from './udp.ts';
 
@@ -21,10 +21,11 @@ const DEFAULT_WORKERS = Math.max(1, availableParallelism() - 1);
 export async function chooseUdp(
   { mode, workers = DEFAULT_WORKERS, ...rest }: UdpChoice,
   log: Log,
+  load: () => Promise<Libc> = loadLibc,
 ): Promise<OpenUdp> {
   if (mode === 'off') return listenUdp;
   try {
-    const libc = await loadLibc();
+    const libc = await load();
     return (address, handle, toLog) => listenBatch(address, handle, toLog, { libc, workers, ...rest });
   } catch (error) {
     if (mode === 'on') throw new Error('listen.batch is on, and it does not work here', { cause: error });

@@ -14,8 +14,10 @@ import { answering } from '../testing/answering.ts';
 import { decode, framed, queryBytes } from '../testing/ask.ts';
 import { TEST_CERTIFICATES } from '../testing/certificates.ts';
 import { testPlan } from '../testing/routing-plan.ts';
+import { followCertificate } from './certificate.ts';
 import { startEncrypted } from './encrypted.ts';
 import type { Handler } from './handler.ts';
+import { listenHttps } from './https.ts';
 
 const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
 const [FIRST, SECOND] = TEST_CERTIFICATES;
@@ -44,6 +46,33 @@ async function writePair({ cert, key }: { cert: string; key: string }): Promise<
   await writeFile(files().certificate, cert);
   await writeFile(files().key, key);
 }
+
+test('one client has only so many connections over HTTPS', async () => {
+  await writePair(FIRST);
+  const certificate = await followCertificate(files(), new FakeClock(), silentLog);
+  stops.push(() => certificate.stop());
+  const onRefused = vi.fn<() => void>();
+  const limits = { connections: 10, perClient: 1, idleMs: 10_000 };
+  const listener = await listenHttps(LOOPBACK, handle, silentLog, certificate, { limits, onRefused });
+  stops.push(() => listener.stop());
+  const open = (localAddress: string) => {
+    const options = { ...listener.bound, localAddress, rejectUnauthorized: false };
+    const socket = connect(options);
+    stops.push(() => socket.destroy());
+    socket.on('error', () => {});
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    return Promise.race([
+      once(socket, 'data').then(([data]) => String(data).slice(0, 12)),
+      once(socket, 'close').then(() => 'closed'),
+    ]);
+  };
+  expect([await open('127.0.0.1'), await open('127.0.0.1'), await open('127.0.0.2')]).toEqual([
+    'HTTP/1.1 404',
+    'closed',
+    'HTTP/1.1 404',
+  ]);
+  expect(onRefused).toHaveBeenCalledTimes(1);
+});
 
 async function start() {
   await writePair(FIRST);

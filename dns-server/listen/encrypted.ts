@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log.ts';
 import { type CertificateFiles, followCertificate } from './certificate.ts';
 import type { Handler } from './handler.ts';
 import { listenHttps } from './https.ts';
+import type { ConnectionEvents } from './open-connections.ts';
 import { listenTcp, type TcpListener } from './tcp.ts';
 
 export interface EncryptedOptions {
@@ -22,7 +23,7 @@ export interface EncryptedListeners {
 export async function startEncrypted(
   { files, dot, doh }: EncryptedOptions,
   handle: Handler,
-  { clock, log, onRefused }: { clock: Clock; log: Log; onRefused?: () => void },
+  { clock, log, ...events }: { clock: Clock; log: Log } & ConnectionEvents,
 ): Promise<EncryptedListeners> {
   await using started = new AsyncDisposableStack();
   const certificate = await followCertificate(files, clock, log);
@@ -34,11 +35,11 @@ export async function startEncrypted(
   };
   const bound: Pick<EncryptedListeners, 'dot' | 'doh'> = { dot: [], doh: [] };
   for (const address of dot) {
-    bound.dot.push(
-      await start(listenTcp(address, handle, log, { certificate, ...(onRefused && { onRefused }) })),
-    );
+    bound.dot.push(await start(listenTcp(address, handle, log, { certificate, ...events })));
   }
-  for (const address of doh) bound.doh.push(await start(listenHttps(address, handle, log, certificate)));
+  for (const address of doh) {
+    bound.doh.push(await start(listenHttps(address, handle, log, certificate, events)));
+  }
   const running = started.move();
   return { ...bound, stop: () => running.disposeAsync() };
 }

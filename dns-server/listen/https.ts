@@ -8,7 +8,8 @@ import { parseIp } from '../geo/ip-address.ts';
 import { freshnessOf } from '../wire/freshness.ts';
 import type { Certificate } from './certificate.ts';
 import type { Handler } from './handler.ts';
-import { TCP_LIMITS, type TcpListener } from './tcp.ts';
+import { OpenConnections } from './open-connections.ts';
+import { HANDSHAKES, TCP_LIMITS, type TcpListener, type TcpOptions } from './tcp.ts';
 
 export const DOH_PATH = '/dns-query';
 const MEDIA_TYPE = 'application/dns-message';
@@ -32,7 +33,10 @@ export async function listenHttps(
   handle: Handler,
   log: Log,
   certificate: Certificate,
+  { limits = TCP_LIMITS, ...events }: TcpOptions = {},
 ): Promise<TcpListener> {
+  /** A request of HTTP/2 does not tell which socket it came on, but whose. */
+  const sockets = new Map<string, Socket>();
   const server = createSecureServer(
     {
       ...certificate.current(),
@@ -44,11 +48,21 @@ export async function listenHttps(
       answer(request, response, handle).catch((error: unknown) => refuse(response, error, log));
     },
   );
-  const open = new Set<Socket>();
-  server.maxConnections = TCP_LIMITS.connections;
-  server.on('connection', (socket) => {
-    open.add(socket);
-    socket.on('close', () => open.delete(socket));
+  const open = new OpenConnections(limits, events);
+  server.on('request', ({ socket }) => {
+    const own = sockets.get(peerOf(socket));
+    if (own) open.used(own);
+  });
+  server.maxConnections = limits.connections + HANDSHAKES;
+  server.on('drop', () => events.onRefused?.());
+  server.on('secureConnection', (socket) => {
+    const source = parseIp(socket.remoteAddress ?? '');
+    if (source === undefined || !open.admit(socket, source)) socket.destroy();
+    else {
+      const peer = peerOf(socket);
+      sockets.set(peer, socket);
+      socket.on('close', () => sockets.delete(peer));
+    }
   });
   server.on('session', (session) => session.setTimeout(TCP_LIMITS.idleMs, () => session.close()));
   server.setTimeout(TCP_LIMITS.idleMs);
@@ -61,9 +75,13 @@ export async function listenHttps(
       new Promise((resolve) => {
         unfollow();
         server.close(() => resolve());
-        for (const socket of open) socket.destroy();
+        open.destroyAll();
       }),
   };
+}
+
+function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 async function answer(
@@ -76,14 +94,12 @@ async function answer(
   const query = await queryOf(request);
   const bytes = handle(query, source, 'https');
   if (bytes === undefined) throw new Refusal(400, 'not a DNS query');
-  // The handler's buffer is used again for the next query.
-  const body = Buffer.from(bytes);
   response.writeHead(200, {
     'content-type': MEDIA_TYPE,
-    'content-length': body.length,
-    'cache-control': `max-age=${freshnessOf(body)}`,
+    'content-length': bytes.length,
+    'cache-control': `max-age=${freshnessOf(bytes)}`,
   });
-  response.end(request.method === 'HEAD' ? '' : body);
+  response.end(request.method === 'HEAD' ? '' : bytes);
 }
 
 /** RFC 8484 4.1: the `dns` parameter of a GET, or the body of a POST. */

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 async function startWith(mode: BatchMode, addresses: ListenAddress[]) {
   const prepared = new PreparedAnswers({ metrics: new DnsMetrics(), geo: geoDatabase([]) });
-  const choice = { mode, workers: 2, prepared, rateLimit: () => undefined };
+  const choice = { mode, workers: 2, prepared, limits: () => undefined };
   const udp = await chooseUdp(choice, silentLog);
   const listeners = await startListeners(addresses, echo, silentLog, udp);
   stops.push(() => listeners.stop());

@@ -11,9 +11,11 @@ afterEach(async () => {
 
 async function start(limits: { connections: number; perClient: number }) {
   const onRefused = vi.fn<() => void>();
+  const onEvicted = vi.fn<() => void>();
   const listener = await listenTcp({ host: '127.0.0.1', port: 0 }, (message) => message, silentLog, {
     limits: { ...limits, idleMs: 10_000 },
     onRefused,
+    onEvicted,
   });
   stops.push(() => listener.stop());
   const open = async (localAddress: string) => {
@@ -24,7 +26,7 @@ async function start(limits: { connections: number; perClient: number }) {
     const answered = once(socket, 'data').then(() => 'answered');
     return { socket, outcome: await Promise.race([answered, closed]) };
   };
-  return { open, onRefused };
+  return { open, onRefused, onEvicted };
 }
 
 test('one client cannot take all connections, and gets new ones as it gives up old ones', async () => {
@@ -35,6 +37,28 @@ test('one client cannot take all connections, and gets new ones as it gives up o
   expect(onRefused).toHaveBeenCalledTimes(1);
   first.socket.destroy();
   await vi.waitFor(async () => expect((await open('127.0.0.1')).outcome).toBe('answered'));
+});
+
+test('the connection that was idle for the longest makes room for another, and those in use do not', async () => {
+  const { open, onRefused, onEvicted } = await start({ connections: 2, perClient: 10 });
+  const [first, second] = [await open('127.0.0.1'), await open('127.0.0.2')];
+  const firstAnswers = () => {
+    first.socket.write(Buffer.of(0, 1, 7));
+    return once(first.socket, 'data');
+  };
+  const closed = once(second.socket, 'close');
+  // Whoever is not idle yet is not closed; the newcomer comes back until somebody is.
+  await vi.waitFor(
+    async () => {
+      await firstAnswers();
+      expect((await open('127.0.0.3')).outcome).toBe('answered');
+    },
+    { timeout: 10_000, interval: 50 },
+  );
+  await closed;
+  await firstAnswers();
+  expect(onEvicted).toHaveBeenCalledTimes(1);
+  expect(onRefused).toHaveBeenCalled();
 });
 
 test('connections beyond the limit of all are refused, and counted', async () => {

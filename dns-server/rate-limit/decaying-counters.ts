@@ -5,6 +5,27 @@
 
 const WAYS = 4;
 
+/**
+ * Where counts stand. Threads that share it count together, without locks: two that count one key at the same moment may
+ * count it once, which a limit can bear.
+ */
+export interface CounterMemory {
+  tags: Uint32Array;
+  loads: Float64Array;
+  times: Float64Array;
+}
+
+/** `groups` is a power of two. */
+export function counterMemory(groups: number): CounterMemory {
+  const places = groups * WAYS;
+  const shared = (bytes: number) => new SharedArrayBuffer(bytes * places);
+  return {
+    tags: new Uint32Array(shared(Uint32Array.BYTES_PER_ELEMENT)),
+    loads: new Float64Array(shared(Float64Array.BYTES_PER_ELEMENT)),
+    times: new Float64Array(shared(Float64Array.BYTES_PER_ELEMENT)),
+  };
+}
+
 export class DecayingCounters {
   readonly #mask: number;
   readonly #decayPerMs: number;
@@ -12,13 +33,13 @@ export class DecayingCounters {
   readonly #loads: Float64Array;
   readonly #times: Float64Array;
 
-  /** `groups` is a power of two. After `meanLifeMs` a count has fallen to 1/e of itself. */
-  constructor(groups: number, meanLifeMs: number) {
-    this.#mask = groups - 1;
+  /** After `meanLifeMs` a count has fallen to 1/e of itself. */
+  constructor({ tags, loads, times }: CounterMemory, meanLifeMs: number) {
+    this.#mask = tags.length / WAYS - 1;
     this.#decayPerMs = 1 / meanLifeMs;
-    this.#tags = new Uint32Array(groups * WAYS);
-    this.#loads = new Float64Array(groups * WAYS);
-    this.#times = new Float64Array(groups * WAYS);
+    this.#tags = tags;
+    this.#loads = loads;
+    this.#times = times;
   }
 
   /** The place of the key with this hash and tag; the count there is brought up to `now`. */

@@ -6,7 +6,13 @@ import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import { PrefixTrie } from '../geo/prefix-trie.ts';
-import { ADDRESS_ONLY, KNOT_PREFIXES, PrefixLimiter } from './prefix-limiter.ts';
+import {
+  ADDRESS_ONLY,
+  KNOT_PREFIXES,
+  type LimiterMemory,
+  limiterMemory,
+  PrefixLimiter,
+} from './prefix-limiter.ts';
 
 export type Verdict = 'Answer' | 'Truncate' | 'Drop';
 
@@ -22,10 +28,23 @@ const PASSED: Judged = { verdict: 'Answer', by: undefined };
 
 export const OPEN_GATE: Gate = () => PASSED;
 
-export function createGate({ responses, perClient, exempt }: NonNullable<RoutingPlan['rateLimit']>): Gate {
-  const responseLimiter = responses && new PrefixLimiter(responses, KNOT_PREFIXES);
+/** What is limited, and what was counted of it: threads whose gates are made from the same limits count together. */
+export interface Limits {
+  rateLimit: NonNullable<RoutingPlan['rateLimit']>;
+  responses: LimiterMemory;
+  clients: LimiterMemory;
+}
+
+export function createLimits(rateLimit: RoutingPlan['rateLimit']): Limits | undefined {
+  return rateLimit && { rateLimit, responses: limiterMemory(), clients: limiterMemory() };
+}
+
+export function createGate(limits: Limits | undefined): Gate {
+  if (limits === undefined) return OPEN_GATE;
+  const { responses, perClient, exempt } = limits.rateLimit;
+  const responseLimiter = responses && new PrefixLimiter(responses, KNOT_PREFIXES, limits.responses);
   const rate = perClient && { perSecond: perClient, burst: perClient };
-  const clientLimiter = rate && new PrefixLimiter(rate, ADDRESS_ONLY);
+  const clientLimiter = rate && new PrefixLimiter(rate, ADDRESS_ONLY, limits.clients);
   const isExempt = membership(exempt);
   let limited = 0;
   return (source, validCookie, now) => {

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IpAddress } from '../geo/ip-address.ts';
-import { DecayingCounters } from './decaying-counters.ts';
+import { type CounterMemory, counterMemory, DecayingCounters } from './decaying-counters.ts';
 
 /** Prefix length and how many times the limit of one address it has. */
 export type PrefixLimits = Readonly<
@@ -39,19 +39,33 @@ export interface Rate {
 /** 64 Ki groups of four: 5 MiB, and room for a quarter of a million busy addresses. */
 const GROUPS = 65_536;
 
+/** What a limiter counted so far, for all threads that limit by it. */
+export interface LimiterMemory {
+  counters: CounterMemory;
+  /** Nobody outside can choose addresses that fall together. */
+  seeds: readonly [number, number];
+}
+
+export function limiterMemory(): LimiterMemory {
+  return {
+    counters: counterMemory(GROUPS),
+    seeds: [randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()],
+  };
+}
+
 export class PrefixLimiter {
   readonly #prefixes: PrefixLimits;
   readonly #burst: number;
   readonly #counters: DecayingCounters;
-  /** Nobody outside can choose addresses that fall together. */
-  readonly #seeds = [randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()] as const;
+  readonly #seeds: LimiterMemory['seeds'];
   readonly #places: number[] = [];
 
-  constructor({ perSecond, burst }: Rate, prefixes: PrefixLimits) {
+  constructor({ perSecond, burst }: Rate, prefixes: PrefixLimits, { counters, seeds }: LimiterMemory) {
+    this.#seeds = seeds;
     this.#prefixes = prefixes;
     this.#burst = burst;
     // At `perSecond` the count stands still at `burst`: what decays in a second is what comes in.
-    this.#counters = new DecayingCounters(GROUPS, (burst / perSecond) * 1_000);
+    this.#counters = new DecayingCounters(counters, (burst / perSecond) * 1_000);
   }
 
   /** Whether one more is within all limits; only then it is counted, as in Knot. */

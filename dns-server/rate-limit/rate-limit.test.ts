@@ -9,7 +9,8 @@ import { preparePlan } from '../plan/prepare.ts';
 import { Service } from '../service.ts';
 import { decode, optOf, queryBytes } from '../testing/ask.ts';
 import { published, readyTable, TEST_GEO, testPlan } from '../testing/routing-plan.ts';
-import { DecayingCounters } from './decaying-counters.ts';
+import { counterMemory, DecayingCounters } from './decaying-counters.ts';
+import { createGate, createLimits } from './gate.ts';
 
 const NAME = 'cdn.example.net';
 
@@ -118,6 +119,15 @@ describe('response rate limiting', () => {
   });
 });
 
+test('threads that answer share one limit', () => {
+  const limits = createLimits(KNOT);
+  const gates = [createGate(limits), createGate(structuredClone(limits))];
+  const source = parseIp(SOURCE);
+  if (!source) throw new Error(SOURCE);
+  const verdicts = Array.from({ length: 400 }, (_, index) => gates[index % 2]?.(source, false, 0).verdict);
+  expect(verdicts.filter((verdict) => verdict === 'Answer')).toHaveLength(KNOT.responses.burst);
+});
+
 describe('the limit per client', () => {
   test('answers TC beyond it, and never silence; a cookie does not help', async () => {
     const { burst, clock, text } = start({ perClient: 20, exempt: [] });
@@ -131,7 +141,7 @@ describe('the limit per client', () => {
 test('counters never show less than what was counted of late, whoever shares their table', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 200 }), (keys) => {
-      const counters = new DecayingCounters(1, 1_000);
+      const counters = new DecayingCounters(counterMemory(1), 1_000);
       const counted = [0, 0, 0, 0];
       for (const key of keys) {
         counters.count(counters.place(0, key + 1, 0));
