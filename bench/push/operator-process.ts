@@ -12,6 +12,8 @@ import { freePort } from '../../test/system/programs.ts';
 import { settings } from '../compile/fleet.ts';
 import { cpuSeconds } from '../edge/process-cost.ts';
 
+const QUIET_WITHIN_S = 40;
+
 const MAIN = join(import.meta.dirname, '..', '..', 'operator', 'main.ts');
 
 export interface Published {
@@ -71,9 +73,9 @@ export class OperatorProcess {
     return this.#published.find((plan) => plan.at >= at - 1);
   }
 
-  /** Resolves when it has next to nothing to do for three seconds. */
+  /** Resolves when it has next to nothing to do for three seconds; statuses may be written for minutes still. */
   async quiet(): Promise<void> {
-    for (let calm = 0; calm < 3; ) {
+    for (let calm = 0, seconds = 0; calm < 3 && seconds < QUIET_WITHIN_S; seconds++) {
       const before = cpuSeconds(this.pid);
       await sleep(1_000);
       calm = cpuSeconds(this.pid) - before < 0.15 ? calm + 1 : 0;
