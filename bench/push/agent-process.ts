@@ -11,6 +11,10 @@ export class AgentProcess {
   #waiting: { wants: (what: string) => boolean; count: number; done: (seen: Seen[]) => void }[] = [];
 
   constructor() {
+    // Ended by itself, it has said why: nothing more will come.
+    this.#child.on('exit', (code) => {
+      if (code !== null) process.exit(1);
+    });
     this.#child.on('message', (told: Seen | { type: 'connected' }) => {
       if (told.type === 'connected') return this.#connected();
       const rows = [...(this.#seen.get(told.what) ?? []), told];

@@ -74,7 +74,8 @@ class BenchAgent {
       bodyTimeout: 0,
     });
     if (statusCode !== 200) throw new Error(`${this.#node}: ${statusCode} ${await body.text()}`);
-    void this.#follow(body);
+    // An agent whose stream ends would be waited for in vain.
+    this.#follow(body).then(() => fail(new Error(`${this.#node}: the stream ended`)), fail);
     if (held.epoch > 0) this.ready.resolve();
   }
 
@@ -128,11 +129,20 @@ class BenchAgent {
   }
 }
 
+function fail(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+}
+
+/** Held on to: what is only a stream's is taken away with its file. */
+const running: BenchAgent[] = [];
+
 async function obey({ place, agents, folder, joins }: Orders): Promise<void> {
   const start = async (index: number) => {
     const node = nodeName(index);
     const line = joins ? await joinAs(place, 'edge', node) : unknownTo(place);
     const agent = new BenchAgent(node, line, place, await open(join(folder, node), 'w'));
+    running.push(agent);
     await agent.connect();
     await agent.ready.promise;
   };
@@ -144,8 +154,5 @@ async function obey({ place, agents, folder, joins }: Orders): Promise<void> {
 }
 
 process.on('message', (orders: Orders) => {
-  obey(orders).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
-  });
+  obey(orders).catch(fail);
 });
