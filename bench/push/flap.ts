@@ -4,11 +4,13 @@ import { request } from 'undici';
 import { STREAM_PATH } from '../../contract/stream/messages.ts';
 import { joinAs, type OperatorPlace } from '../../operator/testing/trust.ts';
 import type { Cluster } from '../../test/cluster/cluster.ts';
-import { nodeName } from '../compile/fleet.ts';
 
 /** A minute. */
-export async function flapWrites(cluster: Cluster, place: OperatorPlace, seconds: number): Promise<number> {
-  const node = nodeName(0);
+export async function flapWrites(
+  cluster: Cluster,
+  place: OperatorPlace,
+  { node, seconds }: { node: string; seconds: number },
+): Promise<number> {
   const dispatcher = await joinAs(place, 'edge', node);
   const before = await writes(cluster);
   for (let second = 0; second < seconds; second++) {

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { kubernetesApi } from '../../operator/kubernetes/api.ts';
 import { loadCredentials } from '../../operator/kubernetes/credentials.ts';
 import { startCluster } from '../../test/cluster/cluster.ts';
+import { nodeName } from '../compile/fleet.ts';
 import { cpuSeconds, memoryMegabytes } from '../edge/process-cost.ts';
 import { AgentProcess } from './agent-process.ts';
 import { BareProcess } from './bare-process.ts';
@@ -48,7 +49,8 @@ const { credentials } = await loadCredentials(cluster.kubeconfig);
 const api = kubernetesApi(credentials);
 ending.defer(() => api.close());
 print(`${domains} domains, ${agents} agents, ${rounds} rounds`);
-await fill(api, domains, agents);
+// One more node than agents: that one flaps.
+await fill(api, domains, agents + 1);
 
 const operator = new OperatorProcess(folder, cluster.kubeconfig);
 ending.defer(() => operator.stop());
@@ -103,7 +105,7 @@ for (let round = 0; round < rounds; round++) {
 }
 print(`operator's memory after that: ${memoryMegabytes(operator.pid).toFixed(0)} MB`);
 if (flap > 0) {
-  const writes = await flapWrites(cluster, place, flap);
+  const writes = await flapWrites(cluster, place, { node: nodeName(agents), seconds: flap });
   print(`writes to the API while one edge flaps: ${writes.toFixed(0)} a minute`);
 }
 await fleet.stop();
