@@ -205,11 +205,14 @@ describe('the token of the operator’s machine', () => {
 describe('the token of a pod', () => {
   const POD = 'eyJhbGciOiJub25lIn0.e30.x';
 
-  test('lets it in as the edge of its Kubernetes node, or as the dns-server of its own name', async () => {
+  test('lets it in as the edge of its Kubernetes node, or as the dns-server of its own name or its node’s', async () => {
     expect((await join(POD, { role: 'edge', node: 'a' })).issued).toMatchObject({ role: 'edge', node: 'a' });
     review = async () => ({ serviceAccount: 'weir-system/weir-dns-server', pod: 'weir-dns-0', node: 'a' });
     const dns = await join(POD, { role: 'dns-server', node: 'weir-dns-0' });
     expect(dns.issued).toMatchObject({ role: 'dns-server', node: 'weir-dns-0' });
+    const ofNode = await join(POD, { role: 'dns-server', node: 'a' });
+    expect(ofNode.issued).toMatchObject({ role: 'dns-server', node: 'a' });
+    expect(await join(POD, { role: 'dns-server', node: 'b' })).toMatchObject({ reason: 'WrongNode' });
   });
 
   test('does not speak for another node, nor for another role', async () => {

@@ -3,7 +3,7 @@
  * the node must exist and not be denied, a token that is good for once is spent (durably), the certificate is made.
  *
  *     join token        good once, for the role and node that it was made for
- *     pod token         TokenReview; an edge has the name of its pod's Kubernetes node, a dns-server that of its pod
+ *     pod token         TokenReview; an edge has the name of its pod's Kubernetes node, a dns-server that or its pod's
  *     machine's token   the one in the state folder, from this machine alone: the programs of `weir standalone`
  */
 import { createHash, timingSafeEqual, type webcrypto } from 'node:crypto';
@@ -128,7 +128,9 @@ export class Joining {
     const accounts = policy().serviceAccounts[role];
     const account = `ServiceAccount ${claims.serviceAccount} as ${role}`;
     if (!accounts.includes(claims.serviceAccount)) throw new TrustRefusal('WrongServiceAccount', account);
-    const node = role === 'edge' ? claims.node : claims.pod;
+    // A dns-server whose state lies on its Kubernetes node goes by that node's name, through all of its pods.
+    const own = role === 'edge' ? claims.node : claims.pod;
+    const node = role === 'dns-server' && request.node === claims.node ? claims.node : own;
     if (node === undefined) throw new TrustRefusal('WrongNode', `pod ${claims.pod} is bound to no node`);
     mustBe({ role, node }, request, account);
     return { role, node };

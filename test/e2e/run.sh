@@ -21,5 +21,5 @@ tidy() {
 }
 trap tidy EXIT
 node test/e2e/prepare.ts "$WEIR_E2E_FOLDER"
-bash test/cluster/node.sh network-up "$WEIR_E2E_NETWORK" la fra
-nsenter --net="/run/netns/$WEIR_E2E_NETWORK-lan" vitest run test/e2e "$@"
+bash test/cluster/node.sh network-up "$WEIR_E2E_NETWORK" bj la
+nsenter --net="/run/netns/$WEIR_E2E_NETWORK-lan" vitest run --no-file-parallelism "${@:-test/e2e}"

@@ -22,7 +22,7 @@ const ALERTS: readonly Alert[] = [
     expr: 'weir_operator_nodes - weir_operator_nodes_connected > 0',
     for: '10m',
     severity: 'warning',
-    summary: 'Edges hold no stream to the operator; purges wait for them. `kubectl get edges` names them.',
+    summary: 'Edges hold no stream to the operator; purges wait for them. `kubectl get edge` names them.',
   },
   {
     name: 'WeirEdgesCatchingUp',
