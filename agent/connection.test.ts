@@ -1,11 +1,13 @@
 /** An agent's line to the operator: lost and found again, silent, refused; and what waits in the meantime. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
+import { connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NodeTable } from '../contract/plans/node-table.ts';
 import type { Command } from '../contract/stream/messages.ts';
+import { listen } from '../lib/listen.ts';
 import { silentLog } from '../lib/log.ts';
 import { ndjsonLine } from '../lib/ndjson.ts';
 import { playOperator } from '../operator/testing/play-operator.ts';
@@ -98,7 +100,9 @@ describe('an agent that is sent to the leader', () => {
     fakeOperator((request, response) => {
       asked += 1;
       request.resume();
-      response.writeHead(307, { location: `${leader()}${request.url}` }).end('standing by\n');
+      response
+        .writeHead(307, { location: `${leader()}${request.url}`, connection: 'close' })
+        .end('standing by\n');
     });
   let asked = 0;
   beforeEach(() => {
@@ -118,6 +122,27 @@ describe('an agent that is sent to the leader', () => {
     leader = hosts[1];
     await has(hosts[1], 'connect a 0.0');
     expect(hosts[1].reports).toEqual([]);
+  });
+
+  test('stays with one address for all replicas where the leader’s own is none for it', async () => {
+    const host = await startHost();
+    // Each connection comes to another replica, as behind a Service.
+    const { port } = new URL((await replica(() => 'https://127.0.0.1:1')).url);
+    let connections = 0;
+    const service = createTcpServer((client) => {
+      connections += 1;
+      const there = connect(connections % 3 === 0 ? host.port : Number(port), '127.0.0.1');
+      client.pipe(there).pipe(client);
+      for (const socket of [client, there]) socket.on('error', () => client.destroy());
+    });
+    const at = await listen(service, { host: '127.0.0.1', port: 0 });
+    endings.push(async () => void service.close());
+    const { agent } = await start({ ...host, url: `https://127.0.0.1:${at.port}` });
+    await has(host, 'connect a 0.0');
+    agent.report({ type: 'done', uid: 'one', objects: 1, durationMs: 1 });
+    await has(host, 'done a');
+    expect(asked).toBeGreaterThan(1);
+    expect(host.seen.filter((line) => line.startsWith('connect'))).toHaveLength(1);
   });
 
   test('finds one of several replicas that lives', async () => {

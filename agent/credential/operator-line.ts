@@ -5,7 +5,7 @@ import { caDigest, readBundle, writeBundle } from '../../contract/trust/bundle.t
 import type { Whereabouts } from '../whereabouts.ts';
 import type { Credential } from './credential.ts';
 
-const CONNECT_WITHIN_MS = 10_000;
+const CONNECT_WITHIN_MS = 5_000;
 
 export interface LineOptions {
   /** In PEM; one is enough. */

@@ -266,7 +266,8 @@ export class StreamServer {
     if (response.headersSent) return void response.destroy();
     const status = error instanceof Refusal ? error.status : 500;
     const there = error instanceof Refusal ? error.location : undefined;
-    const location = there !== undefined && { location: `${there}${request.url}` };
+    // Closed: behind a Service the next connection may come to the leader itself.
+    const location = there !== undefined && { location: `${there}${request.url}`, connection: 'close' };
     response.writeHead(status, {
       'content-type': 'text/plain; charset=utf-8',
       ...location,
