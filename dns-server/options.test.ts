@@ -25,8 +25,8 @@ test('has a default for each place', () => {
 });
 
 test('takes the URLs of several replicas', () => {
-  expect(read('--operator=http://127.0.0.1:8700/, https://operator.example').operator).toBe(
-    'http://127.0.0.1:8700,https://operator.example',
+  expect(read('--operator=https://127.0.0.1:8700/, https://operator.example').operator).toBe(
+    'https://127.0.0.1:8700,https://operator.example',
   );
 });
 

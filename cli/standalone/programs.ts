@@ -3,7 +3,6 @@
  * program whose row changes is started anew.
  */
 import { resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { edgeSettings } from '../../contract/config/edge-settings.ts';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { StateFolder } from '../../contract/state-folder.ts';
@@ -169,8 +168,9 @@ function settingsArgs(config: WeirConfig): string[] {
   const own = Object.fromEntries(
     Object.keys(edgeSettings.shape).map((name) => [name, Reflect.get(config, name)]),
   );
-  const settings = edgeSettings.parse(own);
-  return isDeepStrictEqual(settings, edgeSettings.parse({})) ? [] : ['--settings', JSON.stringify(settings)];
+  // As text: a section that is not there and one that is undefined are the same.
+  const settings = JSON.stringify(edgeSettings.parse(own));
+  return settings === JSON.stringify(edgeSettings.parse({})) ? [] : ['--settings', settings];
 }
 
 /** They join with the token of this machine, and trust the operator of this state folder. */

@@ -77,8 +77,16 @@ export class DiskTier {
     this.#makeRoom();
   }
 
+  /** Of all that an eviction may take, rows that wait to be written included. */
   get totals(): { objects: number; bytes: number } {
     return this.#totals;
+  }
+
+  /** Of what a process that is killed now leaves to the next. */
+  get recorded(): { objects: number; bytes: number } {
+    const waiting = [...this.#unrecorded.values()].reduce((sum, { object }) => sum + object.size, 0);
+    const { objects, bytes } = this.#totals;
+    return { objects: objects - this.#unrecorded.size, bytes: bytes - waiting };
   }
 
   /** Removes files that a crash left. In the background; `isWriting` names those that are about to get a row. */
@@ -276,6 +284,8 @@ export class DiskTier {
 
   #noteUses(): void {
     if (this.#used.size === 0) return;
+    // A use of a row that is not written would be lost.
+    this.flush();
     this.#try('write', () => this.index.touch(this.#used, this.#options.clock.now()));
     this.#used.clear();
   }

@@ -102,7 +102,7 @@ export class Store {
   }
 
   stats(): StoreStats {
-    return { memory: { objects: this.#memory.size, bytes: this.#memory.bytes }, disk: this.#disk.totals };
+    return { memory: { objects: this.#memory.size, bytes: this.#memory.bytes }, disk: this.#disk.recorded };
   }
 
   /** All variants of a key, newest first. */
