@@ -111,7 +111,8 @@ describe('Redis', () => {
     }
     await healed();
     publish(2);
-    await last(a, 'plan 3.2');
+    // The purge may be sent once more behind it: its streams were announced twice.
+    await eventually(() => expect(a.got).toContain('plan 3.2'));
     expect(a.got).not.toContain('end');
   }, 40_000);
 
