@@ -149,7 +149,7 @@ run() {
   start "$dir" "$name-node" containerd containerd -c "$dir/containerd.toml"
   until_true ctr -a "$dir/containerd.sock" version
   for image in "$@"; do ctr -a "$dir/containerd.sock" -n k8s.io image import "$image" >>"$dir/images.log"; done
-  ip -n "$name-node" addr add "$CLUSTER_DNS/32" dev lo
+  ip -n "$name-node" addr replace "$CLUSTER_DNS/32" dev lo
   start "$dir" "$name-node" cluster-dns "$dir/cluster-dns" -conf "$dir/Corefile"
   start "$dir" "$name-node" kubelet "$dir/control-plane" kubelet "--config=$dir/kubelet.yaml" \
     "--kubeconfig=$dir/kubelet.kubeconfig" "--hostname-override=$NODE_NAME" "--node-ip=$NODE_ADDRESS" \

@@ -104,7 +104,12 @@ test('helm install, and helm test', STEP, async () => {
   await kubectl(['label', 'node', 'zz-1', ...labels]);
   await kubectl(['create', 'namespace', NAMESPACE]);
   await kubectl(['label', 'namespace', NAMESPACE, 'pod-security.kubernetes.io/enforce=privileged']);
-  await helm('install', 'weir', CHART, '-f', join(import.meta.dirname, 'values.yaml'));
+  // The node's folders are this machine's: they go with the test.
+  const states = ['dnsServer', 'edge'].flatMap((name) => [
+    '--set',
+    `${name}.state.hostPath=${join(process.env.WEIR_E2E_FOLDER ?? '', `state-${name}`)}`,
+  ]);
+  await helm('install', 'weir', CHART, '-f', join(import.meta.dirname, 'values.yaml'), ...states);
   for (const name of ['operator', 'dns-server'])
     await giveLoadBalancer(world.cluster, NAMESPACE, `weir-${name}`);
   const rollouts = ['deployment/weir-operator', 'deployment/weir-dns-server', 'daemonset/weir-edge'];
