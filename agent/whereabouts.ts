@@ -39,13 +39,11 @@ export class Whereabouts {
   #leader: string | undefined;
   /** Leaders that were said to be there, and until when they are not tried again. */
   readonly #unreachable = new Map<string, number>();
-  readonly #now: () => number;
 
   /** URLs without a path, separated by commas. */
-  constructor(operators: string, random: () => number = Math.random, now = () => performance.now()) {
-    this.#now = now;
+  constructor(operators: string) {
     this.#configured = operators.split(',').map((url) => url.trim());
-    this.#turn = Math.floor(random() * this.#configured.length);
+    this.#turn = Math.floor(Math.random() * this.#configured.length);
   }
 
   current(): string {
@@ -92,14 +90,14 @@ export class Whereabouts {
       return await request(`${this.current()}${path}`, options);
     } catch (error) {
       if (leader === undefined || !isNobodyThere(error)) throw error;
-      this.#unreachable.set(leader, this.#now() + UNREACHABLE_MS);
+      this.#unreachable.set(leader, performance.now() + UNREACHABLE_MS);
       this.#leader = undefined;
       return undefined;
     }
   }
 
   #isUnreachable(leader: string): boolean {
-    return (this.#unreachable.get(leader) ?? 0) > this.#now();
+    return (this.#unreachable.get(leader) ?? 0) > performance.now();
   }
 }
 

@@ -1,5 +1,5 @@
 /** Makes keys and certificates: CAs, the operator's own for its port, and those of agents. Chance enters only here. */
-import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type CertifiedIdentity, identityUri } from '../../contract/trust/identity.ts';
 import * as x509 from '../../lib/x509.ts';
@@ -124,5 +124,3 @@ function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
   return webcrypto.subtle.importKey('pkcs8', der, ECDSA_P256, false, ['sign']);
 }
-
-export const certificateOf = (pem: string) => new X509Certificate(pem);
