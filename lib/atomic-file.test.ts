@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readFileIfThere, removeFile, writeFileAtomic } from './atomic-file.ts';
+import { createFileAtomic, readFileIfThere, removeFile, writeFileAtomic } from './atomic-file.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -25,6 +25,16 @@ describe('writing', () => {
     const bytes = Uint8Array.from([0, 255, 10, 13]);
     await writeFileAtomic(join(folder, 'bytes'), bytes);
     expect(Uint8Array.from(await readFile(join(folder, 'bytes')))).toEqual(bytes);
+  });
+
+  test('of many who create a file one is the first, and its text stays', async () => {
+    const path = join(folder, 'token');
+    const made = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(async (text) => ({ text, first: await createFileAtomic(path, text) })),
+    );
+    const first = made.filter(({ first }) => first);
+    expect(first.map(({ text }) => text)).toEqual([await readFile(path, 'utf8')]);
+    expect(await readdir(folder)).toEqual(['token']);
   });
 
   test('gives a secret the mode that was asked for from its first byte on', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -6,8 +6,28 @@ import { dirname } from 'node:path';
  * rename, fsync the folder. Resolves when the new bytes are durable. The folder is made if it is missing.
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
-  const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  await rename(await writeAside(path, data, mode), path);
+  await syncFolder(dirname(path));
+}
+
+/** Makes a file that is not there yet, durably and whole; false where somebody else was the first. */
+export async function createFileAtomic(path: string, data: string, mode = 0o644): Promise<boolean> {
+  const aside = await writeAside(path, data, mode);
+  try {
+    // Unlike rename(2), it never replaces.
+    await link(aside, path);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    await rm(aside, { force: true });
+    await syncFolder(dirname(path));
+  }
+}
+
+async function writeAside(path: string, data: string | Uint8Array, mode: number): Promise<string> {
+  await mkdir(dirname(path), { recursive: true });
   // The process id keeps two programs apart; the counter keeps two writers in one program apart.
   const aside = `${path}.${process.pid}.${counter++}.tmp`;
   const file = await open(aside, 'w', mode);
@@ -20,8 +40,7 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
   } finally {
     await file.close();
   }
-  await rename(aside, path);
-  await syncFolder(folder);
+  return aside;
 }
 
 let counter = 0;
@@ -44,9 +63,10 @@ export async function readFileIfThere(path: string): Promise<string | undefined>
   }
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
+export const isMissing = (error: unknown): boolean => isCode(error, 'ENOENT');
+
+const isCode = (error: unknown, code: string) =>
+  error instanceof Error && 'code' in error && error.code === code;
 
 /** rename(2) is durable only once the folder that holds the name is. */
 export async function syncFolder(folder: string): Promise<void> {

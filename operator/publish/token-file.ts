@@ -1,16 +1,21 @@
 /** The agents' credential in standalone: one random token, readable by its owner only. */
 import { randomBytes } from 'node:crypto';
 import { chmod } from 'node:fs/promises';
-import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
+import { createFileAtomic, readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
+
+const MODE = 0o600;
 
 export async function readOrMakeToken(path: string): Promise<string> {
-  const stored = (await readFileIfThere(path))?.trim();
-  if (stored) {
+  const stored = await readFileIfThere(path);
+  if (stored?.trim()) {
     // A copy of the folder may have lost the mode.
-    await chmod(path, 0o600);
-    return stored;
+    await chmod(path, MODE);
+    return stored.trim();
   }
   const token = randomBytes(32).toString('base64url');
-  await writeFileAtomic(path, `${token}\n`, 0o600);
+  const content = `${token}\n`;
+  if (stored !== undefined) await writeFileAtomic(path, content, MODE);
+  // Of replicas that start at once on one folder, the first one's token is everybody's.
+  else if (!(await createFileAtomic(path, content, MODE))) return readOrMakeToken(path);
   return token;
 }

@@ -44,8 +44,8 @@ export const isVerdict = (report: Report): report is Verdict =>
 
 /** To the leader, from one replica. In order, or lost. */
 export interface Uplink {
-  /** Answered by `greet`, or by `refuse`. */
-  connect(call: Call): void;
+  /** Answered by `greet`, or by `refuse`. `replica`: which one holds the stream, where a link is for several. */
+  connect(call: Call, replica?: string): void;
   disconnect(session: string, agent: AgentIdentity): void;
   /**
    * Resolves when the agent may forget them; throws a Refusal when it should tell them again, or elsewhere. `judged`:

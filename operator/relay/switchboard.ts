@@ -34,6 +34,7 @@ interface Line {
   session: string;
   agent: AgentIdentity;
   down: Downlink;
+  replica: string | undefined;
 }
 
 const keyOf = ({ role, node }: AgentIdentity) => `${role}/${node}`;
@@ -57,7 +58,7 @@ export class Switchboard {
     this.#links.add(down);
     this.refresh(down);
     return {
-      connect: (call) => void this.#connect(down, call),
+      connect: (call, replica) => void this.#connect(down, call, replica),
       disconnect: (session, agent) => this.disconnect(session, agent),
       report: async (agent, reports, judged) => this.#report(agent, reports, judged),
     };
@@ -98,7 +99,7 @@ export class Switchboard {
     this.#desk.disconnected(agent);
   }
 
-  async #connect(down: Downlink, call: Call): Promise<void> {
+  async #connect(down: Downlink, call: Call, replica: string | undefined): Promise<void> {
     const { session, role, node, held, resumed } = call;
     this.#ringing.add(session);
     try {
@@ -106,10 +107,12 @@ export class Switchboard {
       if (!this.#ringing.delete(session)) return;
       const agent = { role, node };
       const before = this.#lines.get(keyOf(agent));
-      this.#lines.set(keyOf(agent), { session, agent, down });
+      this.#lines.set(keyOf(agent), { session, agent, down, replica });
       if (before && before.session !== session) before.down.end(before.session);
       down.greet(session, epoch);
-      this.#desk.connected(agent, held, resumed);
+      // It is a replica that went away, and not the agent: that one comes to another before it is missed.
+      const moved = before !== undefined && (before.down !== down || before.replica !== replica);
+      this.#desk.connected(agent, held, resumed || moved);
       down.settle(session);
     } catch (error) {
       this.#ringing.delete(session);

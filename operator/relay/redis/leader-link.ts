@@ -251,10 +251,10 @@ export class LeaderLink implements Downlink {
     }
     metrics.messages.inc({ direction: 'in', type: say.type });
     replica.heardAt = clock.now();
-    this.#hear(replica, say);
+    this.#hear(name, replica, say);
   }
 
-  #hear(replica: Replica, say: SaidByReplica): void {
+  #hear(name: string, replica: Replica, say: SaidByReplica): void {
     const { sessions } = replica;
     switch (say.type) {
       case 'beat':
@@ -269,7 +269,7 @@ export class LeaderLink implements Downlink {
         break;
       case 'connect':
         sessions.set(say.call.session, { role: say.call.role, node: say.call.node });
-        this.#uplink.connect(say.call);
+        this.#uplink.connect(say.call, name);
         break;
       case 'disconnect':
         sessions.delete(say.session);
