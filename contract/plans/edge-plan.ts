@@ -32,6 +32,20 @@ const edgeRule = z.strictObject({
   query: queryKey,
 });
 
+/** How the domain's hostnames are served over TLS. Without it a handshake for them is refused. */
+const edgeTls = z.strictObject({
+  /**
+   * Its certificates, which come as secrets (stream/certificate-secret.ts): at most one per type of key, sorted by name.
+   * An edge acks a plan when it holds each of them with this digest.
+   */
+  certificates: z.array(z.strictObject({ secret: z.string(), digest: z.string().length(64) })).min(1),
+  /** Plain requests are sent to https. */
+  redirect: z.boolean(),
+  minVersion: z.enum(['1.2', '1.3']),
+  /** The value of Strict-Transport-Security (RFC 6797 6.1). */
+  hsts: z.string().optional(),
+});
+
 const edgeDomain = z.strictObject({
   uid: z.string(),
   namespace: z.string(),
@@ -39,6 +53,8 @@ const edgeDomain = z.strictObject({
   hostnames: z.array(z.string()).min(1),
   origin: z.strictObject({ name: z.string(), url: z.string(), hostHeader: z.string().optional() }),
   rules: z.array(edgeRule),
+  /** Since contract 2. */
+  tls: edgeTls.optional(),
   /** How long the edge serves the domain on after it left the plan: ten minutes, or twice its TTL if that is longer. */
   linger: seconds,
 });
@@ -47,5 +63,6 @@ export const edgePlan = z.strictObject({ domains: z.array(edgeDomain) });
 
 export type EdgePlan = z.infer<typeof edgePlan>;
 export type EdgeDomain = z.infer<typeof edgeDomain>;
+export type EdgeTls = z.infer<typeof edgeTls>;
 export type EdgeRule = z.infer<typeof edgeRule>;
 export type QueryKey = z.infer<typeof queryKey>;
