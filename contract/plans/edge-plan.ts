@@ -36,7 +36,9 @@ const edgeRule = z.strictObject({
 const edgeTls = z.strictObject({
   /**
    * Its certificates, which come as secrets (stream/certificate-secret.ts): at most one per type of key, sorted by name.
-   * An edge acks a plan when it holds each of them with this digest.
+   * The operator sends those that an edge is to have before the plan that names them, and none for a domain that the
+   * edge is not chosen for (`routing.nodes`). So a secret that never came is no reason to wait: the edge acks, and
+   * refuses handshakes for that domain. One that it holds with another digest is used until the newer one is there.
    */
   certificates: z.array(z.strictObject({ secret: z.string(), digest: z.string().length(64) })).min(1),
   /** Plain requests are sent to https. */
