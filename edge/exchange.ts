@@ -8,6 +8,7 @@ import { OF_THE_CACHE, originHeaders } from './origin/request-headers.ts';
 import type { CompiledRule } from './plan/rule.ts';
 import type { ServedDomain } from './plan/served-plan.ts';
 import type { Target } from './request/target.ts';
+import type { SecureConnection } from './tls/secure-connection.ts';
 
 /** A request as the listener hands it over. */
 export interface ClientRequest {
@@ -17,6 +18,9 @@ export interface ClientRequest {
   headers: IncomingHttpHeaders;
   rawHeaders: readonly string[];
   clientAddress: string;
+  scheme: 'http' | 'https';
+  /** Where it came over TLS from a client. */
+  secure?: SecureConnection | undefined;
   /** There only when the request has one. */
   body: Readable | undefined;
   /** Aborts when the client has gone. */
@@ -44,8 +48,13 @@ export function openExchange(
   const { request, target } = found;
   let headers: Headers | undefined;
   const forOrigin = () => {
-    const { rawHeaders, clientAddress } = request;
-    headers ??= originHeaders(fromRaw(rawHeaders), { edgeId, host: target.host, clientAddress });
+    const { rawHeaders, clientAddress, scheme } = request;
+    headers ??= originHeaders(fromRaw(rawHeaders), {
+      edgeId,
+      host: target.host,
+      clientAddress,
+      scheme,
+    });
     return headers;
   };
   return {

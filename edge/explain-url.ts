@@ -10,7 +10,7 @@ import { selectVariant, whyForward } from './cache/select.ts';
 import { mayUseOnError, mayUseWhileRevalidating } from './cache/stale.ts';
 import type { Store } from './cache/store.ts';
 import type { StoredObject } from './cache/stored-object.ts';
-import { type Exchange, openExchange } from './exchange.ts';
+import { type ClientRequest, type Exchange, openExchange } from './exchange.ts';
 import { fromRaw, type Headers } from './headers.ts';
 import type { Plans } from './plan/plans.ts';
 import { ruleFor } from './plan/rule.ts';
@@ -117,9 +117,10 @@ function staleUse(
   return may(mayUseOnError) ? '; used if the origin fails (stale-if-error)' : '';
 }
 
-function requestFor(url: string, rawHeaders: readonly string[]) {
+function requestFor(url: string, rawHeaders: readonly string[]): ClientRequest {
   return {
     method: 'GET',
+    scheme: /^https:/i.test(url) ? 'https' : 'http',
     url,
     headers: Object.fromEntries(fromRaw(rawHeaders)),
     rawHeaders,

@@ -3,6 +3,7 @@
  *
  *     state folder ─┐
  *     operator ─────┴─agent─> plan ─prepare─> plans ──┐
+ *                           > secrets ─> certificates ┤
  *                           > command ─> dropping ────┤ store, fills
  *                                                     ▼
  *     clients ─────────────────────────────> serve (serve.ts) ─> clients
@@ -32,6 +33,7 @@ import { createDropping } from './commands/dropping.ts';
 import { EXPLAIN_PATH, explainUrl } from './explain-url.ts';
 import { headerOf } from './headers.ts';
 import { createHealth } from './listen/health.ts';
+import type { ServingAddress } from './listen/listeners.ts';
 import { startLoadReports } from './load/load-reports.ts';
 import { countTraffic } from './load/traffic.ts';
 import { createMetrics } from './metrics.ts';
@@ -41,6 +43,8 @@ import { createPlans } from './plan/plans.ts';
 import { createPrefetches } from './prefetch/prefetch.ts';
 import { serve } from './serve.ts';
 import { STEPS, type Step } from './steps.ts';
+import { Certificates } from './tls/certificates.ts';
+import { openTicketKeys } from './tls/ticket-key.ts';
 import { createUsageMeter } from './usage/meter.ts';
 import { startUsage } from './usage/usage.ts';
 import { summedMetrics } from './workers/summed-metrics.ts';
@@ -60,7 +64,7 @@ export interface Edge {
   /** Who rotates the access log may say so; it is found out without, too. */
   reopenLogs(): void;
   /** Where it serves. */
-  bound: ListenAddress[];
+  bound: ServingAddress[];
   admin: ListenAddress;
   stop(): Promise<void>;
 }
@@ -89,11 +93,13 @@ export async function startEdge(
   const store = new Store({ folder, memoryBytes, diskBytes, clock, log, metrics, share });
   metrics.followStore(() => store.stats());
   const fills = new Fills(store, clock, log);
+  const certificates = new Certificates(log);
   const workers = isShared
     ? new Workers({
         options,
         store,
         log,
+        certificates,
         health: () => health.reason(),
         invalidate: (scopes) => dropping.drop(scopes),
         onUsage: (rows) => meter.add(rows),
@@ -111,11 +117,20 @@ export async function startEdge(
       dropping.keepOnly(plan.byUid);
     },
   });
+  const ticketKeys = await openTicketKeys(state, {
+    clock,
+    log,
+    onChange: (key) => (workers ?? served).useTicketKey(key),
+  });
   const agent: Agent<'edge'> = openAgent({
     ...options,
     role: 'edge',
     folder: state,
     log,
+    onSecrets(secrets) {
+      const changes = certificates.take(secrets);
+      workers?.useCertificates(changes);
+    },
     prepare: (published) => health.during(() => plans.prepare(published)),
     // A start waits for purges, not for prefetches.
     onCommand: (command) =>
@@ -133,6 +148,8 @@ export async function startEdge(
     state,
     teller,
     plans,
+    certificates,
+    ticketKey: ticketKeys.current(),
     health,
     store,
     fills,
@@ -158,9 +175,13 @@ export async function startEdge(
 
   await plans.load();
   await agent.load();
+  const addresses = [
+    ...options.listen.map((address) => ({ ...address, secure: false })),
+    ...options.listenTls.map((address) => ({ ...address, secure: true })),
+  ];
   const listeners = workers
-    ? await workers.listen(options.listen)
-    : await served.listen(options.listen, { shared: false });
+    ? await workers.listen(addresses, ticketKeys.current())
+    : await served.listen(addresses, { shared: false });
   const summed = workers && summedMetrics(metrics.registry, () => workers.figures());
   const admin = await startAdminServer({
     listen: options.admin,
@@ -195,6 +216,7 @@ export async function startEdge(
       await served.stop();
       await agent.stop();
       plans.stop();
+      ticketKeys.stop();
       await store.close();
       await usage.stop();
       letGo?.();

@@ -26,6 +26,11 @@ export function createMetrics() {
     requests: counter('requests_total', 'Requests by what the cache did for them.', ['domain', 'result']),
     fastHits: counter('fast_hits_total', 'Hits that were answered straight from the socket.', []),
     limited: counter('limited_total', 'Requests and connections that ran into a limit, by limit.', ['limit']),
+    handshakes: counter(
+      'tls_handshakes_total',
+      'TLS handshakes, by what became of them and by version where they were done.',
+      ['result', 'version'],
+    ),
     usageDropped: counter(
       'usage_dropped_batches_total',
       'Minutes of usage that were thrown away: the operator has not taken any for a week, or they cannot be read.',

@@ -16,11 +16,16 @@ export interface Answered {
   ms: number | undefined;
 }
 
+/** As in the access log. */
+export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+
 /** One that is out, or broke off, for the access log. */
 export interface Ended extends Answered {
   /** Of the body, as far as it was sent. */
   bytes: number;
+  protocol: Protocol;
   method: string;
+  scheme: 'http' | 'https';
   host: string;
   /** The target as it came. */
   url: string;

@@ -11,6 +11,7 @@ export interface EdgeOptions extends AgentFlags {
   /** The EdgeNode's name. */
   node: string;
   listen: ListenAddress[];
+  listenTls: ListenAddress[];
   admin: ListenAddress;
   /** Bytes of the memory tier and of the disk tier. */
   memory: number;
@@ -22,7 +23,7 @@ const EXAMPLE = `
 Example:
   node edge/main.ts --node zz-1 --operator https://127.0.0.1:8700 --join-token-file .weir/token \\
     --operator-ca .weir/trust/ca.pem \\
-    --state .weir/edges/zz-1 --listen 127.0.2.1:8080 --admin 127.0.2.1:8701
+    --state .weir/edges/zz-1 --listen 127.0.2.1:8080 --listen-tls 127.0.2.1:8443 --admin 127.0.2.1:8701
   curl -i -H 'Host: video.example.com' http://127.0.2.1:8080/`;
 
 export function readOptions(argv: readonly string[]): EdgeOptions {
@@ -37,11 +38,13 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
     )
     .addOption(
       new Option('--listen <address>', 'IP address and port for clients; repeatable')
-        .argParser((text: string, before: ListenAddress[] | undefined) => [
-          ...(before ?? []),
-          listenAddress(text),
-        ])
+        .argParser(listenAddresses)
         .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--listen-tls <address>', 'IP address and port for clients over TLS; repeatable')
+        .argParser(listenAddresses)
+        .default([], 'none'),
     )
     .addOption(
       new Option('--admin <address>', 'IP address and port of /healthz, /readyz and /metrics')
@@ -66,6 +69,10 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
     .addHelpText('after', EXAMPLE)
     .parse(argv)
     .opts<EdgeOptions>();
+}
+
+function listenAddresses(text: string, before: ListenAddress[] | undefined): ListenAddress[] {
+  return [...(before ?? []), listenAddress(text)];
 }
 
 function listenAddress(text: string): ListenAddress {

@@ -23,8 +23,10 @@ import { OriginFailure } from './origin/failure.ts';
 import { isLoop } from './origin/request-headers.ts';
 import type { Plans } from './plan/plans.ts';
 import { ruleFor } from './plan/rule.ts';
-import { BadRequest, readTarget } from './request/target.ts';
+import type { ServedDomain } from './plan/served-plan.ts';
+import { BadRequest, readTarget, type Target } from './request/target.ts';
 import { firstAnswer, type Step } from './steps.ts';
+import { redirectToHttps, withTransportSecurity } from './tls/transport-security.ts';
 
 export interface PipelineParts {
   teller: Teller;
@@ -37,12 +39,14 @@ export interface PipelineParts {
   fetching: Fetching;
   askHead: AskHead;
   clock: Clock;
+  /** Where it listens for TLS, if it does. */
+  httpsPort: () => number | undefined;
 }
 
 export type Pipeline = (request: ClientRequest) => Promise<Answer>;
 
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { teller, health, plans, steps, passing } = parts;
+  const { teller, health, plans, steps, passing, httpsPort } = parts;
 
   return async function answer(request) {
     try {
@@ -68,32 +72,44 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const plan = plans.current();
       if (plan === undefined) return textAnswer(503, 'this edge has no plan yet; it waits for the operator');
       const domain = plan.byHost.get(target.host);
+
+      // A request that came on a connection for other hosts.
+      if (request.secure?.mayServe(target.host, domain) === false) return misdirected(target.host);
       if (domain === undefined) return unknownHost(target.host, teller.node);
 
-      // The cache rule.
-      const rule = ruleFor(domain.rules, target.path);
-      const exchange = openExchange(teller.edgeId, { request, target, domain, rule });
-
-      // Who may have this, and on what terms.
-      const ended = steps.length === 0 ? undefined : await firstAnswer(steps, exchange);
-      if (ended !== undefined) return ended;
-
-      // What the cache has no part in.
-      const passed = whyPassed(exchange);
-      if (passed !== undefined) {
-        return await passing
-          .pass(exchange, { hit: false, ...passed })
-          .catch(originFailed(exchange, teller, passed.fwd));
-      }
-
-      // Key, lookup, freshness, then the origin: below.
-      return await fromCache(parts, exchange);
+      const answer = await forDomain(request, target, domain);
+      return withTransportSecurity(answer, { request, domain });
     } catch (error) {
       if (error instanceof BadRequest)
         return textAnswer(400, error.message, { headers: [['connection', 'close']] });
       throw error;
     }
   };
+
+  async function forDomain(request: ClientRequest, target: Target, domain: ServedDomain): Promise<Answer> {
+    // To https, where the domain wants that.
+    const redirect = redirectToHttps(request, target, domain, httpsPort());
+    if (redirect !== undefined) return redirect;
+
+    // The cache rule.
+    const rule = ruleFor(domain.rules, target.path);
+    const exchange = openExchange(teller.edgeId, { request, target, domain, rule });
+
+    // Who may have this, and on what terms.
+    const ended = steps.length === 0 ? undefined : await firstAnswer(steps, exchange);
+    if (ended !== undefined) return ended;
+
+    // What the cache has no part in.
+    const passed = whyPassed(exchange);
+    if (passed !== undefined) {
+      return await passing
+        .pass(exchange, { hit: false, ...passed })
+        .catch(originFailed(exchange, teller, passed.fwd));
+    }
+
+    // Key, lookup, freshness, then the origin: below.
+    return await fromCache(parts, exchange);
+  }
 }
 
 async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = false): Promise<Answer> {
@@ -182,6 +198,11 @@ function whyPassed({ request, rule }: Exchange): { fwd: 'bypass' | 'method'; det
 function unknownHost(host: string, node: string): Answer {
   const hint = `${host} is not a domain that this CDN serves (edge ${node}). If it should be: is there a CdnDomain with this hostname or alias, and is it Accepted (weir get cdn)?`;
   return textAnswer(404, hint);
+}
+
+/** RFC 9110 15.5.20: the client may try again, on a connection that it opens for this host. */
+function misdirected(host: string): Answer {
+  return textAnswer(421, `this connection was opened for other hosts than ${host}`);
 }
 
 /** RFC 9111 5.2.1.7. */

@@ -2,12 +2,11 @@
  * The part of an edge that serves clients, on what lies below it: store, fills and plans. An edge of one process has it
  * in its main process (main.ts), others in each worker (workers/worker.ts).
  *
- *     clients ─> fast path ── ready hits in memory ───┬─────────────────────────────────> clients
+ *     clients ─> (termination ─>) fast path ── ready hits in memory ───┬────────────────> clients
  *                └> http server ─> health, pipeline ──┴─ hit ──> store (memory, disk) ─> clients
  *                                                     └─ miss ─> fills ─> origin
  */
 import type { Clock } from '../lib/clock.ts';
-import type { ListenAddress } from '../lib/listen-address.ts';
 import type { Log } from '../lib/log.ts';
 import { openAccessLog } from './access-log/access-log.ts';
 import { createAskHead } from './answer/asking-head.ts';
@@ -25,7 +24,7 @@ import { type OnLimit, readLimits } from './limits/limits.ts';
 import { createRateWatch } from './limits/rate-watch.ts';
 import type { Health } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
-import { type Listeners, startListeners } from './listen/listeners.ts';
+import { type Listeners, type ServingAddress, startListeners } from './listen/listeners.ts';
 import { chooseSendFile } from './listen/send-file.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import { createObserver } from './observer.ts';
@@ -34,6 +33,9 @@ import { createOrigin, DEFAULT_TIMEOUTS, type OriginTimeouts } from './origin/or
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import type { Plans } from './plan/plans.ts';
 import { STEPS, type Step } from './steps.ts';
+import type { Certificates } from './tls/certificates.ts';
+import { createTermination } from './tls/termination.ts';
+import type { TicketKey } from './tls/ticket-key.ts';
 import type { UsageMeter } from './usage/meter.ts';
 
 export interface ServeParts {
@@ -42,6 +44,8 @@ export interface ServeParts {
   state: string;
   teller: Teller;
   plans: Pick<Plans, 'current'>;
+  certificates: Pick<Certificates, 'get'>;
+  ticketKey: TicketKey;
   health: Pick<Health, 'answer'>;
   store: Store;
   fills: Fills;
@@ -63,7 +67,8 @@ export interface Served {
   /** Who rotates the access log may say so; it is found out without, too. */
   reopenLogs(): void;
   /** `shared`: other processes listen on the same addresses. */
-  listen(addresses: readonly ListenAddress[], how: { shared: boolean }): Promise<Listeners>;
+  listen(addresses: readonly ServingAddress[], how: { shared: boolean }): Promise<Listeners>;
+  useTicketKey(key: TicketKey): void;
   /** After the listeners are drained. */
   stop(): Promise<void>;
 }
@@ -71,7 +76,8 @@ export interface Served {
 export function serve(parts: ServeParts): Served {
   const { settings, state, teller, plans, health, store, fills, invalidate, metrics, meter, clock, log } =
     parts;
-  const { steps = STEPS } = parts;
+  const { certificates, ticketKey, steps = STEPS } = parts;
+  let httpsPort: number | undefined;
   const limits = readLimits(settings.limits);
   const onLimit: OnLimit = (limit) => metrics.limited.inc({ limit });
   const accessLog =
@@ -112,32 +118,46 @@ export function serve(parts: ServeParts): Served {
     fetching,
     askHead,
     clock,
+    httpsPort: () => httpsPort,
   });
 
   const readyHits = parts.readyHits ?? createReadyHits({ plans, store, clock, teller, steps });
   const rateWatch = createRateWatch(limits, clock, onLimit);
   const admit = createConnectionLimit(limits, onLimit);
+  const termination = createTermination({
+    plans,
+    certificates,
+    ticketKey,
+    defaultDomain: settings.edge.tls.defaultDomain,
+    handshakeMs: limits.headerMs,
+    onLimit,
+    onHandshake: (result, version) => metrics.handshakes.inc({ result, version }),
+  });
 
   return {
     pipeline,
     reopenLogs: () => accessLog?.reopen(),
     async listen(addresses, { shared }) {
       const sendFile = await chooseSendFile(settings.edge.sendfile, log);
-      const create = () =>
-        createHttpServer({
-          pipeline,
-          readyHits,
-          sendFile,
-          limits,
-          admit,
-          rateWatch,
-          onLimit,
-          observer,
-          metrics,
-          log,
-        });
-      return await startListeners(addresses, create, { reusePort: shared });
+      const server = {
+        pipeline,
+        readyHits,
+        sendFile,
+        limits,
+        admit,
+        rateWatch,
+        termination,
+        onLimit,
+        observer,
+        metrics,
+        log,
+      };
+      const create = (how: { secure: boolean }) => createHttpServer(server, how);
+      const listeners = await startListeners(addresses, create, { reusePort: shared });
+      httpsPort = listeners.bound.find(({ secure }) => secure)?.port;
+      return listeners;
     },
+    useTicketKey: (key) => termination.useTicketKey(key),
     async stop() {
       rateWatch.stop();
       await fills.stop();

@@ -20,8 +20,21 @@ const edge = z
       .describe(
         'Large bodies by sendfile(2): `auto` where that works (Linux), `on` or else not start, `off` never.',
       ),
+    tls: z
+      .strictObject({
+        defaultDomain: z
+          .string()
+          .regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, 'namespace/name of a CdnDomain')
+          .optional()
+          .describe(
+            'The CdnDomain, as `namespace/name`, whose certificates answer a handshake without a name, or for a name that ' +
+              'no domain with `tls` has. Absent: such a handshake is refused.',
+          ),
+      })
+      .prefault({})
+      .describe('TLS that is not of one domain.'),
   })
-  .describe('How edges use their machine.');
+  .describe('How edges use their machine, and meet clients.');
 
 export const edgeSettings = z.strictObject({
   edge: edge.prefault({}),

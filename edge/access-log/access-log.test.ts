@@ -48,7 +48,14 @@ test('a miss, a hit straight from the socket, and a refusal, as JSON lines', asy
   await edge.get('/a?x=1', plain);
   await edge.get('/a', { host: 'elsewhere.example' });
   const rows = (await lines(3)).map((line) => JSON.parse(line));
-  const common = { time: expect.stringMatching(/^20.*Z$/), node: 'zz-1', client: '127.0.0.1', method: 'GET' };
+  const common = {
+    time: expect.stringMatching(/^20.*Z$/),
+    node: 'zz-1',
+    client: '127.0.0.1',
+    protocol: 'HTTP/1.1',
+    method: 'GET',
+    scheme: 'http',
+  };
   expect(rows).toEqual([
     {
       ...common,

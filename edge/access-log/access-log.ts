@@ -37,14 +37,16 @@ export function openAccessLog(
   return {
     note(ended) {
       if (!isWanted(ended)) return;
-      const { domain, client, method, host, url, status, bytes, result, ms } = ended;
+      const { domain, client, protocol, method, scheme, host, url, status, bytes, result, ms } = ended;
       lines.add(
         formatLine({
           time: new Date(clock.now()).toISOString(),
           node,
           domain,
           client,
+          protocol,
           method,
+          scheme,
           host,
           url,
           status,

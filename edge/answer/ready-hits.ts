@@ -25,6 +25,7 @@ import { ruleFor } from '../plan/rule.ts';
 import type { ServedPlan } from '../plan/served-plan.ts';
 import { BadRequest, readTarget } from '../request/target.ts';
 import type { Step } from '../steps.ts';
+import { withTransportSecurity } from '../tls/transport-security.ts';
 import type { Teller } from './client-headers.ts';
 import { storedHead } from './serving.ts';
 
@@ -44,7 +45,8 @@ export interface PartOfFile {
   first: number;
 }
 
-export type ReadyHits = (request: PlainRequest) => ReadyHit | undefined;
+/** `uid`: the domain that the connection is of, where it is one over TLS. */
+export type ReadyHits = (request: PlainRequest, uid?: string) => ReadyHit | undefined;
 
 interface Place {
   exchange: Exchange;
@@ -86,14 +88,14 @@ export function createReadyHits({
   const places = new Map<string, Place>();
   let plan: ServedPlan | undefined;
 
-  function placeOf(request: PlainRequest): Place | undefined {
+  function placeOf(request: PlainRequest, uid: string | undefined): Place | undefined {
     const current = plans.current();
     if (current !== plan || places.size > MAX_PLACES) places.clear();
     plan = current;
-    const name = `${request.host} ${request.url}`;
+    const name = `${uid ?? ''} ${request.host} ${request.url}`;
     const known = places.get(name);
     if (known !== undefined || plan === undefined) return known;
-    const place = findPlace(plan, request, teller.edgeId, steps);
+    const place = findPlace(plan, request, { edgeId: teller.edgeId, steps, uid });
     if (place !== undefined) places.set(name, place);
     return place;
   }
@@ -106,7 +108,12 @@ export function createReadyHits({
     if (whyForward(exchange, entry.variants, object, (each) => store.mustRevalidate(each), now))
       return undefined;
     const headFor = (request: Exchange['request']) =>
-      headText(storedHead({ ...exchange, request }, object, { now, teller, length: object.size }));
+      headText(
+        withTransportSecurity(
+          storedHead({ ...exchange, request }, object, { now, teller, length: object.size }),
+          exchange,
+        ),
+      );
     const left = freshLeftMs(object, exchange.rule.rule.ttl, now);
     return {
       object,
@@ -135,8 +142,8 @@ export function createReadyHits({
     return file && { file, first };
   }
 
-  return function ready(request) {
-    const place = placeOf(request);
+  return function ready(request, uid) {
+    const place = placeOf(request, uid);
     const entry = place && store.hot(place.key);
     const made = place && entry && madeFor(place, entry);
     if (made === undefined) return undefined;
@@ -189,8 +196,7 @@ function oneRange(header: string, size: number): ByteRange | undefined {
 function findPlace(
   plan: ServedPlan,
   { host, url }: PlainRequest,
-  edgeId: string,
-  steps: readonly Step[],
+  { edgeId, steps, uid }: { edgeId: string; steps: readonly Step[]; uid: string | undefined },
 ): Place | undefined {
   if (url === HEALTH_PATH) return undefined;
   try {
@@ -198,9 +204,16 @@ function findPlace(
     const domain = plan.byHost.get(target.host);
     // A step may look at anything: it is asked on the ordinary path.
     if (domain === undefined || steps.some((step) => step.concerns(domain))) return undefined;
+    // For another domain than the connection's: there may be more to it, and the ordinary path knows.
+    if (uid === undefined ? domain.tls?.redirect : domain.uid !== uid) return undefined;
     const rule = ruleFor(domain.rules, target.path);
     if (rule.rule.bypass) return undefined;
-    const exchange = openExchange(edgeId, { request: plainClient(url, host), target, domain, rule });
+    const exchange = openExchange(edgeId, {
+      request: plainClient(url, host, uid === undefined ? 'http' : 'https'),
+      target,
+      domain,
+      rule,
+    });
     return {
       exchange,
       key: cacheKey(domain.uid, target.path, target.query, rule.rule.query),
@@ -212,13 +225,14 @@ function findPlace(
   }
 }
 
-function plainClient(url: string, host: string): Exchange['request'] {
+function plainClient(url: string, host: string, scheme: 'http' | 'https'): Exchange['request'] {
   return {
     method: 'GET',
     url,
     headers: { host },
     rawHeaders: ['host', host],
     clientAddress: '',
+    scheme,
     body: undefined,
     gone: () => NEVER,
   };

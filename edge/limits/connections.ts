@@ -5,8 +5,8 @@ import type { Limits, OnLimit } from './limits.ts';
 const REFUSAL =
   'HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 33\r\n\r\ntoo many connections of one host\n';
 
-/** Says whether a new connection may stay; one that may not is answered and closed. */
-export type AdmitConnection = (socket: Socket) => boolean;
+/** Says whether a new connection may stay; one that may not is answered, where it reads plain HTTP, and closed. */
+export type AdmitConnection = (socket: Socket, speaks: 'http' | 'https') => boolean;
 
 export function createConnectionLimit(
   { connectionsPerClient, exempt }: Pick<Limits, 'connectionsPerClient' | 'exempt'>,
@@ -14,14 +14,15 @@ export function createConnectionLimit(
 ): AdmitConnection {
   const open = new Map<string, number>();
 
-  return function admit(socket) {
+  return function admit(socket, speaks) {
     const address = plainAddress(socket.remoteAddress ?? '');
     if (exempt.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) return true;
     const client = clientOf(address);
     const count = (open.get(client) ?? 0) + 1;
     if (count > connectionsPerClient) {
       onLimit('connectionsPerClient');
-      refuse(socket);
+      if (speaks === 'http') refuse(socket);
+      else socket.destroy();
       return false;
     }
     open.set(client, count);

@@ -25,6 +25,7 @@ export type LimitName =
   | 'headerCount'
   | 'uriLength'
   | 'requestTime'
+  | 'handshakeTime'
   | 'minimumRate'
   | 'connectionsPerClient'
   | 'waitersPerObject';

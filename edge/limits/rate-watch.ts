@@ -10,7 +10,8 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Limits, OnLimit } from './limits.ts';
 
 export interface RateWatch {
-  watch(socket: Socket, waitsForBytes: () => boolean): Transfer;
+  /** `socket` is the one below TLS; `isTheirs`: it is the client's turn. */
+  watch(socket: Socket, isTheirs: () => boolean): Transfer;
   stop(): void;
 }
 
@@ -23,7 +24,7 @@ export interface Transfer {
 
 interface Watched {
   socket: Socket;
-  waitsForBytes: () => boolean;
+  isTheirs: () => boolean;
   /** Moved at the last look; nothing where it was not the client's turn then. */
   moved: number | undefined;
   aside: number;
@@ -39,11 +40,11 @@ export function createRateWatch(
 
   function look(): void {
     for (const transfer of transfers) {
-      const { socket, waitsForBytes, moved: before } = transfer;
+      const { socket, moved: before } = transfer;
       // Several requests may wait on one connection; it is cut off once.
       if (socket.destroyed) continue;
-      const moved = socket.bytesRead + leftFor(socket) + transfer.aside;
-      const isTheirs = socket.writableLength > 0 || waitsForBytes();
+      const moved = cameFrom(socket) + leftFor(socket) + transfer.aside;
+      const isTheirs = transfer.isTheirs();
       transfer.moved = isTheirs ? moved : undefined;
       if (isTheirs && before !== undefined && moved - before < leastBytes) {
         onLimit('minimumRate');
@@ -54,8 +55,8 @@ export function createRateWatch(
   }
 
   return {
-    watch(socket, waitsForBytes) {
-      const transfer: Watched = { socket, waitsForBytes, moved: undefined, aside: 0 };
+    watch(socket, isTheirs) {
+      const transfer: Watched = { socket, isTheirs, moved: undefined, aside: 0 };
       transfers.add(transfer);
       return {
         sentAside(bytes) {
@@ -76,6 +77,14 @@ function leftFor(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return socket.bytesWritten;
   return number(Reflect.get(handle, 'bytesWritten')) - number(Reflect.get(handle, 'writeQueueSize'));
+}
+
+/** Below TLS the socket itself reads nothing. */
+function cameFrom(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  return typeof handle === 'object' && handle !== null
+    ? number(Reflect.get(handle, 'bytesRead'))
+    : socket.bytesRead;
 }
 
 function number(value: unknown): number {

@@ -11,9 +11,10 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { PartOfFile, ReadyHit, ReadyHits } from '../answer/ready-hits.ts';
-import type { AdmitConnection } from '../limits/connections.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
+import type { SecureConnection } from '../tls/secure-connection.ts';
+import type { OtherConnections } from './listeners.ts';
 import { type PlainRequest, plainRequestReader } from './plain-request.ts';
 import type { SendFile } from './send-file.ts';
 
@@ -21,10 +22,13 @@ export interface FastPathParts {
   ready: ReadyHits;
   sendFile: SendFile | undefined;
   /** One hit was answered, with so many bytes of body. */
-  onHit: (domain: string, bytes: number, request: PlainRequest, socket: Socket) => void;
+  onHit: (
+    domain: string,
+    bytes: number,
+    request: PlainRequest,
+    from: { socket: Socket; secure: SecureConnection | undefined },
+  ) => void;
   limits: Limits;
-  /** Before anything is read. */
-  admit: AdmitConnection;
   rateWatch: RateWatch;
 }
 
@@ -36,13 +40,13 @@ const KEEP_ALIVE_SPARE_MS = 1_000;
 const LOOK_EVERY_MS = 1_000;
 
 /** The connections that node:http does not know, for the server's end. */
-export interface FastPath {
-  /** Each goes when what is being written is out. */
-  closeIdle(): void;
-  closeAll(): void;
+export interface FastPath extends OtherConnections {
+  /** A connection's begin; one over TLS when its handshake is done. */
+  begin(socket: Socket, secure?: SecureConnection): void;
 }
 
 interface Connection {
+  secure: SecureConnection | undefined;
   served: boolean;
   /** Looks that found it quiet. */
   quiet: number;
@@ -52,24 +56,22 @@ interface Connection {
   transfer: Transfer | undefined;
 }
 
-/** Puts itself before node:http. */
+/** Puts itself before node:http; `begin` has to be told of each connection. */
 export function installFastPath(
   server: Server,
-  { ready, sendFile, onHit, limits, admit, rateWatch }: FastPathParts,
+  { ready, sendFile, onHit, limits, rateWatch }: FastPathParts,
 ): FastPath {
   const read = plainRequestReader(limits);
   const toNode = server.listeners('connection');
   server.removeAllListeners('connection');
-  server.on('connection', begin);
   const connections = new Map<Socket, Connection>();
   const persistence = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(server.keepAliveTimeout / 1_000)}\r\n\r\n`;
   const looking = setInterval(look, LOOK_EVERY_MS).unref();
   server.on('close', () => clearInterval(looking));
   let ending = false;
 
-  function begin(socket: Socket): void {
-    if (!admit(socket)) return;
-    connections.set(socket, { served: false, quiet: 0, busy: false, transfer: undefined });
+  function begin(socket: Socket, secure?: SecureConnection): void {
+    connections.set(socket, { secure, served: false, quiet: 0, busy: false, transfer: undefined });
     for (const [event, listener] of listeners) socket.on(event, listener);
   }
 
@@ -77,21 +79,23 @@ export function installFastPath(
     const connection = connections.get(this);
     if (connection === undefined) return;
     const plain = server.listening ? read(bytes) : undefined;
-    const hit = plain && ready(plain);
+    const { secure } = connection;
+    const hit = plain && ready(plain, secure?.uid);
     const isFile = hit !== undefined && !Buffer.isBuffer(hit.body);
-    if (plain === undefined || hit === undefined || (isFile && sendFile === undefined)) {
+    // Over TLS bytes are encrypted here, so that the kernel can send none by itself.
+    if (plain === undefined || hit === undefined || (isFile && (sendFile === undefined || secure))) {
       handOver(this, bytes);
       return;
     }
     connection.served = true;
     connection.quiet = 0;
     if (plain.method === 'HEAD') {
-      onHit(hit.domain, 0, plain, this);
+      onHit(hit.domain, 0, plain, { socket: this, secure });
       this.write(hit.head + persistence, 'latin1');
       return;
     }
     if (Buffer.isBuffer(hit.body)) {
-      onHit(hit.domain, hit.length, plain, this);
+      onHit(hit.domain, hit.length, plain, { socket: this, secure });
       writeBytes(this, hit.head + persistence, hit.body);
       if (this.writableLength > 0) wait(this, connection);
     } else sendPart(this, connection, plain, hit, hit.body);
@@ -118,7 +122,7 @@ export function installFastPath(
     sendFile?.(socket, { fd: file.fd, first, length: hit.length, onSent }, (error, bytes) => {
       isOut = true;
       file.letGo();
-      onHit(hit.domain, bytes, request, socket);
+      onHit(hit.domain, bytes, request, { socket, secure: undefined });
       // An answer that cannot be gone on with must not look whole.
       if (error) socket.destroy();
       else if (connection.busy) goOn(socket, connection);
@@ -128,7 +132,7 @@ export function installFastPath(
 
   function stop(socket: Socket, connection: Connection): void {
     connection.busy = true;
-    connection.transfer = rateWatch.watch(socket, () => false);
+    connection.transfer = rateWatch.watch(connection.secure?.raw ?? socket, () => socket.writableLength > 0);
     socket.pause();
     socket.setTimeout(server.timeout, onStalled);
   }
@@ -182,6 +186,7 @@ export function installFastPath(
   ] as const;
 
   return {
+    begin,
     closeIdle() {
       ending = true;
       for (const [socket, { busy }] of connections) if (!busy) socket.destroySoon();

@@ -2,15 +2,27 @@
 import type { Server } from 'node:http';
 import { listen } from '../../lib/listen.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
-import type { FastPath } from './fast-path.ts';
 
 export interface ServingServer {
   server: Server;
-  fastPath: FastPath;
+  /** Its connections that node:http does not know. */
+  others: OtherConnections;
+}
+
+export interface OtherConnections {
+  /** Each goes when what is being written is out. */
+  closeIdle(): void;
+  closeAll(): void;
+}
+
+/** Where clients come to. */
+export interface ServingAddress extends ListenAddress {
+  /** They speak TLS there. */
+  secure: boolean;
 }
 
 export interface Listeners {
-  bound: ListenAddress[];
+  bound: ServingAddress[];
   /** Of clients, open now. */
   connections(): Promise<number>;
   /** Stops accepting, and lets the answers that are on their way out. */
@@ -21,15 +33,17 @@ export interface Listeners {
 const DRAIN_MS = 6_000;
 
 export async function startListeners(
-  addresses: readonly ListenAddress[],
-  create: () => ServingServer,
+  addresses: readonly ServingAddress[],
+  create: (how: { secure: boolean }) => ServingServer,
   { reusePort = false }: { reusePort?: boolean } = {},
 ): Promise<Listeners> {
-  const opened: (ServingServer & { bound: ListenAddress })[] = [];
+  const opened: (ServingServer & { bound: ServingAddress })[] = [];
   try {
     for (const address of addresses) {
-      const created = create();
-      opened.push({ ...created, bound: await listen(created.server, address, { reusePort }) });
+      const { secure } = address;
+      const created = create({ secure });
+      const bound = await listen(created.server, address, { reusePort });
+      opened.push({ ...created, bound: { ...bound, secure } });
     }
   } catch (error) {
     for (const { server } of opened) server.close();
@@ -50,14 +64,14 @@ function openConnections(server: Server): Promise<number> {
   return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)));
 }
 
-async function drainServer({ server, fastPath }: ServingServer): Promise<void> {
+async function drainServer({ server, others }: ServingServer): Promise<void> {
   // Node keeps no connection alive after close(), so those that fall idle while we wait go by themselves.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  fastPath.closeIdle();
+  others.closeIdle();
   const timer = setTimeout(() => {
     server.closeAllConnections();
-    fastPath.closeAll();
+    others.closeAll();
   }, DRAIN_MS);
   await closed;
   clearTimeout(timer);

@@ -1,37 +1,53 @@
 /** Writes an answer to a client's socket. A body that breaks off ends in a broken connection, never in a short answer. */
-import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Answer, AnswerBody } from '../answer/answer.ts';
 import type { Blocks } from '../cache/blocks.ts';
-import { toRaw } from '../headers.ts';
+import type { Headers } from '../headers.ts';
 import { abandon } from '../origin/abandon.ts';
 import { plainDescriptor, type SendFile } from './send-file.ts';
+
+/** Where an answer goes: a response of HTTP/1, or a stream of HTTP/2. */
+export interface Outgoing {
+  /** Takes the body; to destroy it is to break the answer off. */
+  stream: Writable;
+  /** Before the body; `isAll` where none follows. */
+  head(status: number, headers: Headers, isAll: boolean): void;
+  /** The head goes out now, and does not wait for the first byte of the body. */
+  flushHead: () => void;
+  /** Where the body's bytes go through as they are. */
+  socket: Socket | undefined;
+  /** Bytes left past the stream. */
+  onSent: (bytes: number) => void;
+}
 
 export interface SendOptions {
   /** Counts the bytes of the body. */
   onBytes: (bytes: number) => void;
   sendFile: SendFile | undefined;
   blocks: Blocks;
-  /** Bytes left past the socket. */
-  onSent: (bytes: number) => void;
 }
 
 /** Resolves when the answer is out or the client has gone. */
-export async function send(response: ServerResponse, answer: Answer, options: SendOptions): Promise<void> {
-  const { body } = answer;
+export async function send(outgoing: Outgoing, answer: Answer, options: SendOptions): Promise<void> {
+  const { body, status, headers } = answer;
   const { onBytes } = options;
+  const { stream } = outgoing;
   try {
-    response.writeHead(answer.status, toRaw(answer.headers));
-    if (body.kind === 'none') response.end();
+    // One that has gone takes no head any more.
+    if (stream.destroyed) return;
+    outgoing.head(status, headers, body.kind === 'none');
+    if (body.kind === 'none') stream.end();
     else if (body.kind === 'bytes') {
       onBytes(body.bytes.length);
-      response.end(body.bytes);
-    } else if (body.kind === 'stream') await relay(response, body.stream, onBytes);
-    else if (!(await sendPart(response, body, options))) await sendSource(response, body, options);
+      stream.end(body.bytes);
+    } else if (body.kind === 'stream') await relay(outgoing, body.stream, onBytes);
+    else if (!(await sendPart(outgoing, body, options))) await sendSource(stream, body, options);
   } catch (error) {
     // The client's own going away is no event.
-    const hasGone = response.destroyed || isGone(error);
-    response.destroy();
+    const hasGone = stream.destroyed || isGone(error);
+    stream.destroy();
     if (!hasGone) throw error;
   } finally {
     if (body.kind === 'source') await body.source.close();
@@ -40,31 +56,30 @@ export async function send(response: ServerResponse, answer: Answer, options: Se
 }
 
 async function relay(
-  response: ServerResponse,
-  stream: Extract<AnswerBody, { kind: 'stream' }>['stream'],
+  outgoing: Outgoing,
+  body: Extract<AnswerBody, { kind: 'stream' }>['stream'],
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   // The head goes out before the first byte of the body: an origin that streams events may take its time with that.
-  response.flushHeaders();
-  stream.on('data', (chunk: Buffer) => onBytes(chunk.length));
-  await pipeline(stream, response);
+  outgoing.flushHead();
+  body.on('data', (chunk: Buffer) => onBytes(chunk.length));
+  await pipeline(body, outgoing.stream);
 }
 
 type SourceBody = Extract<AnswerBody, { kind: 'source' }>;
 
 /** As a part of a file, where it is one and the connection carries bytes as they are; says whether it was sent. */
 async function sendPart(
-  response: ServerResponse,
+  { stream, socket, flushHead, onSent }: Outgoing,
   { source, first, last }: SourceBody,
-  { onBytes, sendFile, onSent }: SendOptions,
+  { onBytes, sendFile }: SendOptions,
 ): Promise<boolean> {
-  const { socket } = response;
-  if (sendFile === undefined || last === undefined || socket === null || plainDescriptor(socket) < 0) {
+  if (sendFile === undefined || last === undefined || socket === undefined || plainDescriptor(socket) < 0) {
     return false;
   }
   const fd = source.file?.(first, last);
   if (fd === undefined) return false;
-  response.flushHeaders();
+  flushHead();
   await new Promise<void>((resolve, reject) => {
     sendFile(socket, { fd, first, length: last - first + 1, onSent }, (error, bytes) => {
       onBytes(bytes);
@@ -72,18 +87,18 @@ async function sendPart(
       else resolve();
     });
   });
-  response.end();
+  stream.end();
   return true;
 }
 
 async function sendSource(
-  response: ServerResponse,
+  stream: Writable,
   { source, first, last }: SourceBody,
   { onBytes, blocks }: SendOptions,
 ): Promise<void> {
   const room = blocks.room();
   const end = last === undefined ? Number.POSITIVE_INFINITY : last + 1;
-  const gone = goneFrom(response);
+  const gone = goneFrom(stream);
   for (let at = first; at < end; ) {
     const chunk = (await source.read(at, room)).subarray(0, end - at);
     if (chunk.length === 0) {
@@ -91,26 +106,26 @@ async function sendSource(
       throw new Error(`the body ended after ${at} of ${end} bytes`);
     }
     // The buffer is used again, so it must have left for the kernel first.
-    await Promise.race([written(response, chunk), gone]);
-    if (response.destroyed) return;
+    await Promise.race([written(stream, chunk), gone]);
+    if (stream.destroyed) return;
     onBytes(chunk.length);
     at += chunk.length;
   }
   // Not where it broke off: the socket may hold bytes of it still.
   room.giveBack();
-  response.end();
+  stream.end();
 }
 
-function written(response: ServerResponse, chunk: Buffer): Promise<void> {
+function written(stream: Writable, chunk: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    response.write(chunk, (error) => (error ? reject(error) : resolve()));
+    stream.write(chunk, (error) => (error ? reject(error) : resolve()));
   });
 }
 
-function goneFrom(response: ServerResponse): Promise<void> {
+function goneFrom(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
-    if (response.destroyed) resolve();
-    else response.once('close', resolve);
+    if (stream.destroyed) resolve();
+    else stream.once('close', resolve);
   });
 }
 

@@ -55,9 +55,10 @@ export interface Forwarding {
   edgeId: string;
   host: string;
   clientAddress: string;
+  scheme: 'http' | 'https';
 }
 
-export function originHeaders(client: Headers, { edgeId, host, clientAddress }: Forwarding): Headers {
+export function originHeaders(client: Headers, { edgeId, host, clientAddress, scheme }: Forwarding): Headers {
   const via = field(client, 'via');
   const loop = field(client, 'cdn-loop');
   const length = field(client, 'content-length');
@@ -65,7 +66,7 @@ export function originHeaders(client: Headers, { edgeId, host, clientAddress }: 
     ...endToEnd(client).filter(([name]) => !NOT_FROM_CLIENTS.has(name)),
     ['accept-encoding', normalAcceptEncoding(field(client, 'accept-encoding'))],
     ['x-forwarded-for', clientAddress],
-    ['x-forwarded-proto', 'http'],
+    ['x-forwarded-proto', scheme],
     ['x-forwarded-host', host],
     // RFC 9110 7.6.3 and RFC 8586: each hop adds itself.
     ['via', via === undefined ? `1.1 ${edgeId}` : `${via}, 1.1 ${edgeId}`],

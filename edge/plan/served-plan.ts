@@ -1,5 +1,5 @@
 /** A published plan made ready: hosts to domains, rules compiled. Built aside, then swapped in by one assignment. */
-import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
+import type { EdgeDomain, EdgeTls } from '../../contract/plans/edge-plan.ts';
 import { InvalidPlan } from '../../contract/plans/invalid-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import { memo } from '../../lib/memo.ts';
@@ -20,6 +20,7 @@ export interface ServedDomain {
     hostHeader: string | undefined;
   };
   rules: readonly CompiledRule[];
+  tls: EdgeTls | undefined;
 }
 
 export interface ServedPlan {
@@ -48,7 +49,7 @@ export function servePlan(
 const serveDomain = memo<EdgeDomain, ServedDomain>(prepareDomain);
 
 function prepareDomain(domain: EdgeDomain): ServedDomain {
-  const { uid, namespace, name, hostnames, origin, rules } = domain;
+  const { uid, namespace, name, hostnames, origin, rules, tls } = domain;
   const url = URL.parse(origin.url);
   if (!url) {
     const message = `domain ${namespace}/${name}: ${origin.url} is no URL`;
@@ -65,5 +66,6 @@ function prepareDomain(domain: EdgeDomain): ServedDomain {
       hostHeader: origin.hostHeader,
     },
     rules: compileRules(rules),
+    tls,
   };
 }

@@ -65,7 +65,7 @@ async function ask(pipeline: Pipeline, url: string, coding: string, signal: Abor
 }
 
 function requestFor(url: string, coding: string, signal: AbortSignal): ClientRequest {
-  const { host } = new URL(url);
+  const { host, protocol } = new URL(url);
   const headers = { host, 'accept-encoding': coding, 'user-agent': 'weir-prefetch' };
   return {
     method: 'GET',
@@ -73,6 +73,7 @@ function requestFor(url: string, coding: string, signal: AbortSignal): ClientReq
     headers,
     rawHeaders: Object.entries(headers).flat(),
     clientAddress: '127.0.0.1',
+    scheme: protocol === 'https:' ? 'https' : 'http',
     body: undefined,
     gone: () => signal,
   };

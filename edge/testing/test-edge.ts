@@ -20,6 +20,8 @@ import type { Step } from '../steps.ts';
 export interface TestEdgeOptions {
   origin: string;
   rules?: EdgeRule[];
+  /** On its disk when it starts. */
+  secrets?: ReadonlyMap<string, string>;
   domains?: EdgeDomain[];
   state?: string;
   memory?: number;
@@ -47,6 +49,10 @@ export interface TestEdge {
   state: string;
   clock: FakeClock;
   port: number;
+  /** Where it speaks TLS. */
+  tlsPort: number;
+  /** What the operator sends for the plan. */
+  secrets(values: ReadonlyMap<string, string>): void;
   /** A request for `host` (video.example.com), and the whole answer. Rejects when it breaks off. */
   get(
     path: string,
@@ -99,6 +105,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
     agentOptions = given;
     return {
       async load() {
+        if (options.secrets) agentOptions?.onSecrets?.(options.secrets);
         const text = await readFileIfThere(file);
         if (text !== undefined) await take(JSON.parse(text));
       },
@@ -116,6 +123,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       operator: 'https://127.0.0.1:1',
       state,
       listen: [{ host: '127.0.0.1', port: 0 }],
+      listenTls: [{ host: '127.0.0.1', port: 0 }],
       admin: { host: '127.0.0.1', port: 0 },
       memory: options.memory ?? 64 * 2 ** 20,
       disk: options.disk ?? 2 ** 30,
@@ -139,12 +147,15 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
   };
   const domains = options.domains ?? [domainOf(options.origin, { rules: options.rules ?? [] })];
   if (held === undefined && domains.length > 0) await publish(domains);
-  const port = edge.bound[0]?.port ?? 0;
+  const portWhere = (secure: boolean) => edge.bound.find((each) => each.secure === secure)?.port ?? 0;
+  const port = portWhere(false);
   return {
     edge,
     state,
     clock,
     port,
+    tlsPort: portWhere(true),
+    secrets: (values) => agentOptions?.onSecrets?.(values),
     get: (path, { host = 'video.example.com', ...rest } = {}) => fetchFrom(port, path, { host, ...rest }),
     publish,
     reports,

@@ -5,11 +5,13 @@
 import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { UsageRow } from '../../contract/stream/usage.ts';
-import type { ListenAddress } from '../../lib/listen-address.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
 import type { FolderChange } from '../cache/shared-folder.ts';
 import type { Hiding } from '../cache/store.ts';
+import type { ServingAddress } from '../listen/listeners.ts';
 import type { EdgeOptions } from '../options.ts';
+import type { CertificateChanges } from '../tls/certificates.ts';
+import type { TicketKey } from '../tls/ticket-key.ts';
 
 /** What a worker serves: the plan in force, and the domains that linger. */
 export interface Contents {
@@ -22,11 +24,15 @@ export type ToWorker = { number: number } /** First of all. */ & (
   | {
       type: 'start';
       options: EdgeOptions;
-      listen: ListenAddress[];
+      listen: ServingAddress[];
       mark: string;
       health: string | undefined;
       contents?: Contents;
+      certificates: CertificateChanges;
+      ticketKey: TicketKey;
     }
+  | { type: 'certificates'; changes: CertificateChanges }
+  | { type: 'ticketKey'; key: TicketKey }
   | { type: 'prepare'; contents: Contents }
   | { type: 'commit' }
   /** A purge: from the answer on, nothing that it covers is used or stored; until `lift`. */

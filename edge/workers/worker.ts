@@ -4,17 +4,17 @@
  */
 import { join } from 'node:path';
 import { systemClock } from '../../lib/clock.ts';
-import type { ListenAddress } from '../../lib/listen-address.ts';
 import { createLog } from '../../lib/log.ts';
 import { runUntilStopped } from '../../lib/run-until-stopped.ts';
 import { textAnswer } from '../answer/answer.ts';
 import { Fills } from '../cache/fill.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
 import { Store } from '../cache/store.ts';
-import type { Listeners } from '../listen/listeners.ts';
+import type { Listeners, ServingAddress } from '../listen/listeners.ts';
 import { createMetrics } from '../metrics.ts';
 import { type ServedPlan, servePlan } from '../plan/served-plan.ts';
 import { type Served, serve } from '../serve.ts';
+import { Certificates } from '../tls/certificates.ts';
 import { createUsageMeter } from '../usage/meter.ts';
 import type { Contents, Figures, FromWorker, ToWorker } from './messages.ts';
 
@@ -29,6 +29,7 @@ class EdgeWorker {
   readonly #store: Store;
   readonly #fills: Fills;
   readonly #served: Served;
+  readonly #certificates = new Certificates(this.#log);
   readonly #meter = createUsageMeter();
   #listeners: Listeners | undefined;
   #health: string | undefined;
@@ -37,7 +38,8 @@ class EdgeWorker {
   /** Of purges of our own, until the main process has made them everyone's; its own ones count up. */
   #ownPurges = 0;
 
-  constructor({ options, mark, health, contents }: Start) {
+  constructor({ options, mark, health, contents, certificates, ticketKey }: Start) {
+    this.#certificates.apply(certificates);
     this.#health = health;
     if (contents !== undefined) this.#plan = planOf(contents);
     const { node, state, memory: memoryBytes, disk: diskBytes, settings } = options;
@@ -59,6 +61,8 @@ class EdgeWorker {
       state,
       teller: { node, edgeId: `weir-${node}` },
       plans: { current: () => this.#plan },
+      certificates: this.#certificates,
+      ticketKey,
       health: { answer: () => textAnswer(this.#health ? 503 : 200, this.#health ?? 'ok') },
       store: this.#store,
       fills: this.#fills,
@@ -71,7 +75,7 @@ class EdgeWorker {
     systemClock.every(TELL_USAGE_EVERY_MS, () => this.#tellUsage());
   }
 
-  async listen(addresses: readonly ListenAddress[]): Promise<ListenAddress[]> {
+  async listen(addresses: readonly ServingAddress[]): Promise<ServingAddress[]> {
     this.#listeners = await this.#served.listen(addresses, { shared: true });
     return this.#listeners.bound;
   }
@@ -84,6 +88,12 @@ class EdgeWorker {
         return true;
       case 'commit':
         this.#plan = this.#prepared ?? this.#plan;
+        return true;
+      case 'certificates':
+        this.#certificates.apply(message.changes);
+        return true;
+      case 'ticketKey':
+        this.#served.useTicketKey(message.key);
         return true;
       case 'hide':
         this.#fills.detach(message.scopes);

@@ -11,13 +11,15 @@
  */
 import type { UsageRow } from '../../contract/stream/usage.ts';
 import { backoff } from '../../lib/backoff.ts';
-import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
+import { formatListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
 import { tryBind } from '../../lib/try-bind.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
 import type { Hiding, Store } from '../cache/store.ts';
-import type { Listeners } from '../listen/listeners.ts';
+import type { Listeners, ServingAddress } from '../listen/listeners.ts';
 import type { EdgeOptions } from '../options.ts';
+import type { CertificateChanges, Certificates } from '../tls/certificates.ts';
+import type { TicketKey } from '../tls/ticket-key.ts';
 import type { Contents, Figures } from './messages.ts';
 import { type Question, type Told, WorkerProcess } from './worker-process.ts';
 
@@ -26,6 +28,7 @@ export interface WorkersOptions {
   store: Store;
   log: Log;
   health: () => string | undefined;
+  certificates: Pick<Certificates, 'all'>;
   /** A worker served an unsafe method. */
   invalidate: (scopes: readonly PurgeScope[]) => Promise<unknown>;
   onUsage: (rows: readonly UsageRow[]) => void;
@@ -41,7 +44,8 @@ export class Workers {
   readonly #running = new Set<WorkerProcess>();
   readonly #telling: NodeJS.Timeout;
   readonly #restartWait = backoff(RESTART_BASE_MS, RESTART_CAP_MS);
-  #listen: ListenAddress[] = [];
+  #listen: ServingAddress[] = [];
+  #ticketKey: TicketKey = '';
   #contents: Contents | undefined;
   #health: string | undefined;
   #marks = 0;
@@ -57,8 +61,9 @@ export class Workers {
   }
 
   /** Resolves when all of them serve. The first one finds out the ports. */
-  async listen(addresses: readonly ListenAddress[]): Promise<Listeners> {
+  async listen(addresses: readonly ServingAddress[], ticketKey: TicketKey): Promise<Listeners> {
     await refuseTaken(addresses);
+    this.#ticketKey = ticketKey;
     this.#listen = [...addresses];
     this.#health = this.#options.health();
     this.#listen = await this.#startOne();
@@ -83,6 +88,16 @@ export class Workers {
       await Promise.all(begun.map((worker) => worker.ask({ type: 'prepare', contents })));
       await this.#askAll({ type: 'commit' });
     };
+  }
+
+  /** Before the plan that needs them: a worker does as it is told in that order. */
+  useCertificates(changes: CertificateChanges): void {
+    void this.#askAll({ type: 'certificates', changes });
+  }
+
+  useTicketKey(key: TicketKey): void {
+    this.#ticketKey = key;
+    void this.#askAll({ type: 'ticketKey', key });
   }
 
   /** A purge in force in each; says what they alone knew of, and how to end it. */
@@ -120,7 +135,7 @@ export class Workers {
     await Promise.all(ended);
   }
 
-  async #startOne(): Promise<ListenAddress[]> {
+  async #startOne(): Promise<ServingAddress[]> {
     const mark = (++this.#marks % 0x10000).toString(16).padStart(4, '0');
     const worker = new WorkerProcess(mark, (told) => this.#hear(worker, told));
     this.#running.add(worker);
@@ -133,12 +148,14 @@ export class Workers {
       listen: this.#listen,
       mark,
       health: this.#health,
+      certificates: this.#options.certificates.all(),
+      ticketKey: this.#ticketKey,
       ...(contents && { contents }),
     });
     if (bound === undefined) throw new Error('a worker of the edge does not start; its log says why');
     isUp = true;
     this.#restartWait.reset();
-    return bound as ListenAddress[];
+    return bound as ServingAddress[];
   }
 
   #ended(worker: WorkerProcess, wasUp: boolean): void {
@@ -207,7 +224,7 @@ export class Workers {
 }
 
 /** With SO_REUSEPORT another program's workers would be taken for ours. */
-async function refuseTaken(addresses: readonly ListenAddress[]): Promise<void> {
+async function refuseTaken(addresses: readonly ServingAddress[]): Promise<void> {
   for (const address of addresses) {
     const fault = await tryBind(address, 'tcp');
     if (fault !== undefined) throw new Error(`cannot listen on ${formatListenAddress(address)}: ${fault}`);

@@ -1,0 +1,103 @@
+/**
+ * A `tls.Server` for each domain that clients shake hands with. None of them listens: connections are put into the one
+ * whose name the client asked for (termination.ts), so that each domain has its own certificates (one for each type of
+ * key, of which OpenSSL chooses by what the client takes), lowest version and sessions. Node's SNICallback could give
+ * only one certificate, and no version.
+ */
+import { createHash, constants as crypto } from 'node:crypto';
+import { createServer, type Server } from 'node:tls';
+import type { ServedDomain } from '../plan/served-plan.ts';
+import type { Certificate, Certificates } from './certificates.ts';
+import { TICKET_KEY_LIFETIME_S, type TicketKey } from './ticket-key.ts';
+
+export interface DomainServer {
+  uid: string;
+  server: Server;
+  certificates: readonly Certificate[];
+}
+
+export interface TlsServers {
+  /** Nothing where the domain has no certificate here. */
+  of(domain: ServedDomain): DomainServer | undefined;
+  /** From the next handshake on. */
+  useTicketKey(key: TicketKey): void;
+}
+
+/** Some 35 KB each; one that is not among them is made anew in less time than its handshake takes. */
+const MOST_SERVERS = 2_000;
+/** Forward secrecy and authenticated encryption alone: what Mozilla's guidelines call intermediate. */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+/** Nobody renegotiates but those who want to cost us handshakes; TLS 1.3 has none. */
+const OPTIONS = crypto.SSL_OP_NO_RENEGOTIATION;
+
+export function createTlsServers(
+  certificates: Pick<Certificates, 'get'>,
+  {
+    ticketKey,
+    handshakeMs,
+    onMade,
+  }: {
+    ticketKey: TicketKey;
+    handshakeMs: number;
+    /** Before it takes its first connection. */
+    onMade: (server: Server) => void;
+  },
+): TlsServers {
+  /** By domain, the one used last at the end. */
+  const made = new Map<string, DomainServer & { minVersion: string }>();
+  let ticketKeys = Buffer.from(ticketKey, 'base64');
+
+  function make(uid: string, own: readonly Certificate[], minVersion: '1.2' | '1.3'): DomainServer {
+    const server = createServer({
+      key: own.map(({ key }) => key),
+      cert: own.map(({ chain }) => chain),
+      // Node would load the system's CAs for each, and clients show us no certificates.
+      ca: own.map(({ chain }) => chain),
+      minVersion: `TLSv${minVersion}`,
+      ciphers: CIPHERS,
+      secureOptions: OPTIONS,
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: handshakeMs,
+      ticketKeys,
+      sessionTimeout: TICKET_KEY_LIFETIME_S,
+      // A session of one domain is none of another one's. OpenSSL takes 32 characters at most.
+      sessionIdContext: createHash('sha256').update(uid).digest('hex').slice(0, 32),
+    });
+    onMade(server);
+    return { uid, server, certificates: own };
+  }
+
+  return {
+    of({ uid, tls }) {
+      if (tls === undefined) return undefined;
+      const own = tls.certificates.flatMap(({ secret }) => certificates.get(secret) ?? []);
+      if (own.length === 0) return undefined;
+      const known = made.get(uid);
+      made.delete(uid);
+      const isSame =
+        known !== undefined &&
+        known.minVersion === tls.minVersion &&
+        known.certificates.length === own.length &&
+        own.every((certificate, index) => certificate === known.certificates[index]);
+      const current = isSame ? known : { ...make(uid, own, tls.minVersion), minVersion: tls.minVersion };
+      made.set(uid, current);
+      const [oldest] = made.keys();
+      if (made.size > MOST_SERVERS && oldest !== undefined) made.delete(oldest);
+      return current;
+    },
+    useTicketKey(key) {
+      ticketKeys = Buffer.from(key, 'base64');
+      for (const { server } of made.values()) server.setTicketKeys(ticketKeys);
+    },
+  };
+}
