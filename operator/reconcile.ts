@@ -87,6 +87,8 @@ export class Reconciler {
   #accepted: Accepted;
   #admission: Admission | undefined;
   #loaded: Loaded | undefined;
+  /** It waits for its turn. */
+  #newest: Loaded | undefined;
   #publication: Publication;
   #state: DecideState;
   #statuses: Statuses;
@@ -125,8 +127,13 @@ export class Reconciler {
     this.#acceptedWriter = latest(() => this.#writeAccepted());
   }
 
+  /** Resolves when that moment, or a newer one that came before its turn, is worked off. */
   loaded(loaded: Loaded): Promise<void> {
-    return this.#inTurn(() => this.#load(loaded));
+    this.#newest = loaded;
+    return this.#inTurn(async () => {
+      // While accepted forms are written, moments come faster than they go: only the newest counts.
+      if (this.#newest) await this.#load(this.#newest);
+    });
   }
 
   /** Resolves with the epoch to greet an agent with. One that met an operator we know nothing of makes us rise above it. */
@@ -152,7 +159,8 @@ export class Reconciler {
     this.#decide(event);
     if (event.type === 'tick' && this.#acceptedBehind) this.#acceptedWriter.offer();
     if (event.type === 'report' && this.#state !== before) this.#gatherTable();
-    if (this.#state !== before || this.#statusBehind) this.#offerStatuses();
+    const strayed = event.type === 'tick' && this.#stores.status.hasStrayed?.() === true;
+    if (this.#state !== before || this.#statusBehind || strayed) this.#offerStatuses();
   }
 
   /** Of what is published now. */
@@ -240,6 +248,7 @@ export class Reconciler {
 
   async #load(loaded: Loaded): Promise<void> {
     const started = performance.now();
+    this.#newest = undefined;
     this.#loaded = loaded;
     const { quarantined } = this.#state.quarantine;
     const isTaken = (key: string) => formTaken(this.#state, key);
@@ -338,7 +347,10 @@ export class Reconciler {
         this.#outbox.command(effect.node, effect.command);
         break;
       case 'readmit':
-        void this.#inTurn(async () => this.#loaded && this.#load(this.#loaded));
+        void this.#inTurn(async () => {
+          const loaded = this.#newest ?? this.#loaded;
+          if (loaded) await this.#load(loaded);
+        });
         break;
       case 'dismiss':
         this.#outbox.dismiss(effect.node);

@@ -6,7 +6,8 @@
  *       └── 410, an ERROR event, or ten minutes ───────────┘
  *
  * The copy is swapped whole by a list and changed by events; while neither works it stays as it was. Whoever reads it is
- * told that something changed, never what: nothing depends on having seen every step.
+ * told that something changed; what it was only says whether that is worth a look: nothing depends on having seen every
+ * step.
  */
 import { z } from 'zod';
 import { backoff } from '../../lib/backoff.ts';
@@ -44,6 +45,14 @@ export interface ReflectorOptions {
   /** 0 <= n < 1. */
   random?: () => number;
 }
+
+/** What an event did: nothing before is new, nothing after is gone. A list has none: anything may be another. */
+export interface Change {
+  before: ApiObject | undefined;
+  after: ApiObject | undefined;
+}
+
+type OnChange = (change?: Change) => void;
 
 const watchEvent = z.object({
   type: z.enum(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR']),
@@ -84,7 +93,7 @@ export class Reflector {
     return this.#objects;
   }
 
-  start(onChange: () => void): void {
+  start(onChange: OnChange): void {
     this.#running = this.#run(onChange);
   }
 
@@ -94,7 +103,7 @@ export class Reflector {
     await this.#running;
   }
 
-  async #run(onChange: () => void): Promise<void> {
+  async #run(onChange: OnChange): Promise<void> {
     const { clock, metrics, resource } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
@@ -126,7 +135,7 @@ export class Reflector {
     this.#failing = reason;
   }
 
-  async #list(onChange: () => void): Promise<void> {
+  async #list(onChange: OnChange): Promise<void> {
     const { api, path, selection, clock, metrics, resource } = this.#options;
     const reason = this.#relistReason;
     const { objects, version } = await listAll((at, query) => api.get(at, query), path, selection);
@@ -141,7 +150,7 @@ export class Reflector {
     if (changed !== 0) onChange();
   }
 
-  async #watch(onChange: () => void): Promise<void> {
+  async #watch(onChange: OnChange): Promise<void> {
     const { api, path, selection, clock } = this.#options;
     const silence = new AbortController();
     let cancel = () => {};
@@ -173,7 +182,7 @@ export class Reflector {
     }
   }
 
-  #take(event: unknown, onChange: () => void): void {
+  #take(event: unknown, onChange: OnChange): void {
     const { type, object } = readOrRelist(watchEvent, event);
     if (type === 'ERROR') {
       const { code, message } = readOrRelist(errorEvent, object);
@@ -188,10 +197,12 @@ export class Reflector {
     }
     const changed = readOrRelist(apiObject, object);
     const { uid, resourceVersion } = changed.metadata;
-    if (type === 'DELETED') this.#objects?.delete(uid);
-    else this.#objects?.set(uid, this.#keep(changed));
+    const before = this.#objects?.get(uid);
+    const after = type === 'DELETED' ? undefined : this.#keep(changed);
+    if (after) this.#objects?.set(uid, after);
+    else this.#objects?.delete(uid);
     this.#version = resourceVersion;
-    onChange();
+    onChange({ before, after });
   }
 
   #heard(): void {

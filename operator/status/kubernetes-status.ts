@@ -25,7 +25,7 @@ import { announcements } from './announcements.ts';
 import { type Budget, fullBudget, refilled, urgency, withoutDeferred } from './budget.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 import { changedRecords, type StatusStore } from './status-files.ts';
-import { type Copies, foreignFields, Strayed } from './strayed.ts';
+import { foreignFields, Strayed } from './strayed.ts';
 
 export const FIELD_MANAGER = 'weir';
 /** Changes of one object within this are one write. */
@@ -40,27 +40,29 @@ interface KubernetesStatusOptions {
   namespaces?: readonly string[] | undefined;
   /** Throws while another replica may be the leader. */
   mayWrite: () => void;
-  /** What the source's watches show. */
-  copies: Copies;
   clock: Clock;
   log: Log;
 }
 
-export function kubernetesStatus(options: KubernetesStatusOptions): StatusStore {
+export interface ClusterStatus extends StatusStore {
+  /** What the source's watches show. */
+  show(object: ApiObject): void;
+}
+
+export function kubernetesStatus(options: KubernetesStatusOptions): ClusterStatus {
   return new KubernetesStatus(options);
 }
 
-class KubernetesStatus implements StatusStore {
+class KubernetesStatus implements ClusterStatus {
   readonly #options: KubernetesStatusOptions;
   /** By uid: what the API server has, in which version of the object, and when it was told. */
   readonly #written = new Map<string, { digest: string; at: number; version: string }>();
-  readonly #strayed: Strayed;
+  readonly #strayed = new Strayed();
 
   #budget: Budget;
 
   constructor(options: KubernetesStatusOptions) {
     this.#options = options;
-    this.#strayed = new Strayed(options.copies);
     this.#budget = fullBudget(options.clock.now());
   }
 
@@ -82,7 +84,7 @@ class KubernetesStatus implements StatusStore {
     const fresh = changedRecords(before, after).filter(
       (record) => record.uid !== '' && this.#written.get(record.uid)?.digest !== digestOf(record),
     );
-    const strayed = this.#strayed.among(after, (uid) => this.#written.get(uid)?.version);
+    const strayed = this.#strayed.among(after, this.#versionOf);
     const changed = [...new Set([...fresh, ...strayed])];
     const chosen = this.#choose(before, changed);
     for (const [, rows] of [...chosen].sort(([a], [b]) => a - b)) {
@@ -91,7 +93,7 @@ class KubernetesStatus implements StatusStore {
         if (isNew) await this.#announce(before.get(resourceKey(record.ref)), record);
       });
     }
-    for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
+    for (const [key, { uid }] of before) if (!after.has(key)) this.#written.delete(uid);
     const written = new Set([...chosen.values()].flat());
     const deferred = changed.filter((record) => !written.has(record)).map(({ ref }) => resourceKey(ref));
     return withoutDeferred(before, after, deferred);
@@ -122,9 +124,14 @@ class KubernetesStatus implements StatusStore {
     return version !== undefined;
   }
 
-  #forget(uid: string): void {
-    this.#written.delete(uid);
-    this.#strayed.forget(uid);
+  readonly #versionOf = (uid: string) => this.#written.get(uid)?.version;
+
+  show(object: ApiObject): void {
+    this.#strayed.show(object);
+  }
+
+  hasStrayed(): boolean {
+    return this.#strayed.waits(this.#versionOf);
   }
 
   /** News are told once; one that can't be told is in the status all the same. */

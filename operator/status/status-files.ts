@@ -16,6 +16,8 @@ export interface StatusStore {
    * durable then: a status that is to be written later is in it as before.
    */
   save(before: Statuses, after: Statuses): Promise<Statuses>;
+  /** What was written may stand there no more: the next save looks, also where nothing changed. */
+  hasStrayed?(): boolean;
 }
 
 export function statusFiles(state: StateFolder, log: Log): StatusStore {

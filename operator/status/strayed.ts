@@ -1,42 +1,44 @@
 /**
- * Statuses in the cluster that are not what was written: somebody edited one, or it is lost. The copies of the source
+ * Statuses in the cluster that are not what was written: somebody edited one, or it is lost. The watches of the source
  * show them; one that is older than our write shows nothing.
  */
-import type { KindName } from '../../contract/kinds/kind.ts';
 import { contains } from '../../lib/contains.ts';
 import type { ApiObject } from '../kubernetes/objects.ts';
 import type { Statuses, StatusRecord } from './record.ts';
 
-/** The copy of a kind by uid, as the watch shows it. */
-export type Copies = (kind: KindName) => ReadonlyMap<string, ApiObject> | undefined;
-
 export class Strayed {
-  readonly #copies: Copies;
-  /** By uid, the version that was last found in order: it is not compared again. */
-  readonly #looked = new Map<string, string>();
+  /** By uid, the objects whose status was written by whomever. */
+  readonly #shown = new Map<string, ApiObject>();
 
-  constructor(copies: Copies) {
-    this.#copies = copies;
+  show(object: ApiObject): void {
+    this.#shown.set(object.metadata.uid, object);
   }
 
-  /** `versionOf`: the object's version after our last write. Rows that others added to our lists are theirs. */
-  among(statuses: Statuses, versionOf: (uid: string) => string | undefined): StatusRecord[] {
-    return [...statuses.values()].filter(({ ref, uid, status }) => {
-      const shown = this.#copies(ref.kind)?.get(uid);
+  /** Whether there is something to look at. Most of what is shown is the echo of our own writes. */
+  waits(versionOf: VersionOf): boolean {
+    for (const [uid, { metadata }] of this.#shown) {
       const written = versionOf(uid);
-      if (!shown || written === undefined) return false;
-      const { resourceVersion } = shown.metadata;
-      if (this.#looked.get(uid) === resourceVersion || !isNewer(resourceVersion, written)) return false;
-      if (!contains(shown.status, status) || foreignFields(shown.status, status).length > 0) return true;
-      this.#looked.set(uid, resourceVersion);
-      return false;
+      if (written === undefined || !isNewer(metadata.resourceVersion, written)) this.#shown.delete(uid);
+    }
+    return this.#shown.size > 0;
+  }
+
+  /** Rows that others added to our lists are theirs. */
+  among(statuses: Statuses, versionOf: VersionOf): StatusRecord[] {
+    if (!this.waits(versionOf)) return [];
+    return [...statuses.values()].filter(({ uid, status }) => {
+      const object = this.#shown.get(uid);
+      if (!object) return false;
+      const isOurs = contains(object.status, status) && foreignFields(object.status, status).length === 0;
+      // One that is not may have to wait for its turn: it stays until our write is the newest.
+      if (isOurs) this.#shown.delete(uid);
+      return !isOurs;
     });
   }
-
-  forget(uid: string): void {
-    this.#looked.delete(uid);
-  }
 }
+
+/** The object's version after our last write. */
+type VersionOf = (uid: string) => string | undefined;
 
 /** Fields of a status that somebody else made up: it is ours, but for rows that others add to lists. */
 export function foreignFields(shown: unknown, status: object): string[] {

@@ -153,10 +153,8 @@ const kubernetesApiOf = (api: KubernetesApi): KubernetesApi => ({
 });
 
 describe('statuses', () => {
-  /** No watch shows anything. */
-  const copies = () => undefined;
   const store = () =>
-    kubernetesStatus({ api: proxy.api, mayWrite: () => {}, copies, clock: systemClock, log: silentLog });
+    kubernetesStatus({ api: proxy.api, mayWrite: () => {}, clock: systemClock, log: silentLog });
   const record = (uid: string, cname: string, generation = 1): StatusRecord<'CdnDomain'> => ({
     ref: { kind: 'CdnDomain', namespace: 'demo', name: 'video' },
     uid,
@@ -216,7 +214,6 @@ describe('statuses', () => {
     const statuses = kubernetesStatus({
       api,
       mayWrite: () => {},
-      copies,
       clock: systemClock,
       log: silentLog,
     });
@@ -232,7 +229,6 @@ describe('statuses', () => {
     const statuses = kubernetesStatus({
       api: proxy.api,
       mayWrite,
-      copies,
       clock: systemClock,
       log: silentLog,
     });
@@ -254,7 +250,6 @@ describe('statuses', () => {
     const statuses = kubernetesStatus({
       api: proxy.api,
       mayWrite: () => {},
-      copies,
       clock: systemClock,
       log,
     });

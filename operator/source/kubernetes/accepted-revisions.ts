@@ -159,7 +159,11 @@ class AcceptedRevisions implements KeptRevisions {
       // The forms themselves are in memory once already.
       keep: ({ metadata }) => ({ metadata }),
     });
-    reflector.start(() => this.#lookForLosses([...(reflector.objects()?.values() ?? [])].map(pathOf)));
+    reflector.start((change) => {
+      // Ten thousand that we write ourselves are no reason to look through all of them ten thousand times.
+      if (change?.after) this.#shown.add(pathOf(change.after));
+      else this.#lookForLosses([...(reflector.objects()?.values() ?? [])].map(pathOf));
+    });
     return () => reflector.stop();
   }
 

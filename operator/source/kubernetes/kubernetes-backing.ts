@@ -57,21 +57,16 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
   leadership.start();
   const metrics = watchMetrics(options.metrics);
   const { namespaces } = options;
-  const source = kubernetesSource({ api, namespaces, config, metrics, clock, log });
+  const status = kubernetesStatus({ api, namespaces, mayWrite, clock, log });
+  const onShown = status.show.bind(status);
+  const source = kubernetesSource({ api, namespaces, config, onShown, metrics, clock, log });
   const accepted = acceptedRevisions({ api, namespace, namespaces, mayWrite, metrics, clock, log });
   let stopped = false;
   return {
     source,
     stores: {
       accepted,
-      status: kubernetesStatus({
-        api,
-        namespaces,
-        mayWrite,
-        copies: (kind) => source.objects(kind),
-        clock,
-        log,
-      }),
+      status,
       epoch: leadership.epoch,
     },
     secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),

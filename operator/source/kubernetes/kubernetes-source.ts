@@ -10,10 +10,11 @@ import type { Log } from '../../../lib/log.ts';
 import type { KubernetesApi } from '../../kubernetes/api.ts';
 import { type ApiObject, collectionPaths } from '../../kubernetes/objects.ts';
 import { type Copy, reflect } from '../../kubernetes/reflect.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
-import type { Loaded, Source } from '../source.ts';
+import type { Loaded, Source, SourceDocument } from '../source.ts';
 import type { ConfigFile } from './config-file.ts';
-import { toDocument } from './to-document.ts';
+import { isSameManifest, toDocument } from './to-document.ts';
 
 /** A `kubectl apply` of many objects comes as many events: they make few moments. */
 const GATHER_MS = 50;
@@ -29,6 +30,8 @@ interface KubernetesSourceOptions {
   clock: Clock;
   log: Log;
   random?: () => number;
+  /** An object was shown anew: its status may be another. */
+  onShown?: (object: ApiObject) => void;
 }
 
 export interface KubernetesSource extends Source {
@@ -44,6 +47,8 @@ class ReflectedSource implements KubernetesSource {
   readonly #options: KubernetesSourceOptions;
   readonly #copies: { kind: KindDefinition; reflector: Copy }[];
   readonly #configLooks: Latest<void>;
+  /** By uid: the same document of the same manifest, so that what is made of it further on is made once. */
+  #documents = new Map<string, { object: ApiObject; document: SourceDocument }>();
   #onLoaded: (loaded: Loaded) => void = () => {};
   #stopPolling = () => {};
   #cancelGathering: (() => void) | undefined;
@@ -62,7 +67,9 @@ class ReflectedSource implements KubernetesSource {
 
   start(onLoaded: (loaded: Loaded) => void): void {
     this.#onLoaded = onLoaded;
-    for (const { reflector } of this.#copies) reflector.start(() => this.#gather());
+    for (const { reflector } of this.#copies) {
+      reflector.start((change) => this.#changed(reflector, change));
+    }
     this.#stopPolling = this.#options.clock.every(CONFIG_POLL_MS, () => this.#configLooks.offer());
   }
 
@@ -77,6 +84,15 @@ class ReflectedSource implements KubernetesSource {
     this.#cancelGathering?.();
   }
 
+  /** Most events are the echo of the statuses that we write: those make no new moment. */
+  #changed(copy: Copy, change: Change | undefined): void {
+    const { onShown = () => {} } = this.#options;
+    const { before, after } = change ?? {};
+    if (after) onShown(after);
+    else if (!change) for (const object of copy.objects()?.values() ?? []) onShown(object);
+    if (!before || !after || !isSameManifest(before, after)) this.#gather();
+  }
+
   #gather(): void {
     this.#cancelGathering ??= this.#options.clock.after(GATHER_MS, () => {
       this.#cancelGathering = undefined;
@@ -87,21 +103,26 @@ class ReflectedSource implements KubernetesSource {
   /** Nothing before every kind was read once: what is not known yet must not look deleted. */
   #hand(): void {
     const { clock, config } = this.#options;
-    const documents = this.#copies.map(({ kind, reflector }) => {
+    const known = this.#documents;
+    const documents: typeof known = new Map();
+    for (const { kind, reflector } of this.#copies) {
       const objects = reflector.objects();
-      // One that is going away is as good as gone: out of DNS first, whoever else still holds on to it.
-      return (
-        objects &&
-        [...objects.values()]
-          .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-          .map((object) => toDocument(kind.kind, object))
-      );
-    });
-    if (documents.some((rows) => rows === undefined)) return;
+      if (objects === undefined) return;
+      for (const [uid, object] of objects) {
+        // One that is going away is as good as gone: out of DNS first, whoever else still holds on to it.
+        if (object.metadata.deletionTimestamp !== undefined) continue;
+        const row = known.get(uid);
+        const isKnown = row && (row.object === object || isSameManifest(row.object, object));
+        documents.set(uid, { object, document: isKnown ? row.document : toDocument(kind.kind, object) });
+      }
+    }
+    this.#documents = documents;
     this.#onLoaded({
       at: new Date(clock.now()).toISOString(),
       config: config.document(),
-      documents: documents.flatMap((rows) => rows ?? []).sort((a, b) => (a.file < b.file ? -1 : 1)),
+      documents: [...documents.values()]
+        .map(({ document }) => document)
+        .sort((a, b) => (a.file < b.file ? -1 : 1)),
     });
   }
 }
