@@ -70,6 +70,8 @@ interface Memory {
 const GATHER_MS = 50;
 /** When there are more statuses to write than is fit at once, the next go out after this. */
 const WRITE_ON_MS = 500;
+/** After a look at the statuses, this many times what it took are for other things: ten thousand take a while. */
+const REST = 8;
 /** Accepted forms are waited for so long before the plan that has them goes out. */
 const WRITE_FIRST_MS = 500;
 
@@ -82,6 +84,7 @@ export class Reconciler {
   readonly #statusWriter: Latest<void>;
   readonly #acceptedWriter: Latest<void>;
   #cancelGathering: (() => void) | undefined;
+  #restUntil = 0;
   /** A table is on its way. */
   #gathering = false;
   #accepted: Accepted;
@@ -227,7 +230,8 @@ export class Reconciler {
   }
 
   #offerStatuses(): void {
-    this.#cancelGathering ??= this.#clock.after(GATHER_MS, () => this.#writeGathered());
+    const wait = Math.max(GATHER_MS, this.#restUntil - this.#clock.now());
+    this.#cancelGathering ??= this.#clock.after(wait, () => this.#writeGathered());
   }
 
   #writeGathered(): void {
@@ -385,7 +389,9 @@ export class Reconciler {
       build: this.#build,
       now: this.#clock.now(),
     };
+    const began = performance.now();
     const after = statuses(input);
+    this.#restUntil = this.#clock.now() + REST * (performance.now() - began);
     try {
       // What people can ask for is what is durable: a job is Complete once that is written down.
       this.#statuses = await this.#stores.status.save(before, after);

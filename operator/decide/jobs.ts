@@ -7,6 +7,7 @@ import type { CdnDomain, EdgeNode, PurgeJob } from '../../contract/kinds/kinds.t
 import { selects } from '../../contract/kinds/label-selector.ts';
 import type { PurgeJobSpec, PurgeJobStatus } from '../../contract/kinds/purge-job.ts';
 import type { Command, PurgeCommand } from '../../contract/stream/messages.ts';
+import { withEntry } from '../../lib/patched-map.ts';
 import type { JobNode, JobOutcome, JobState } from './state.ts';
 
 /** A command that failed is sent again after 1 s, doubling up to a minute. */
@@ -164,11 +165,12 @@ function completed(job: JobState, now: number): JobState {
     const message = 'every EdgeNode that it was for is gone';
     return { ...job, outcome: { type: 'Failed', reason: 'NoNodeLeft', message, at: now } };
   }
-  if (awaitedNodes(job).length > 0) return job;
+  // A thousand acks ask this: the first that is missing answers it.
+  for (const { acked } of job.nodes.values()) if (!acked) return job;
   const message = `acked by all ${job.nodes.size} nodes`;
   return { ...job, outcome: { type: 'Complete', reason: 'AllNodesAcked', message, at: now } };
 }
 
 function withNode(job: JobState, node: string, row: JobNode): JobState {
-  return { ...job, nodes: new Map(job.nodes).set(node, row) };
+  return { ...job, nodes: withEntry(job.nodes, node, row) };
 }

@@ -154,8 +154,3 @@ export function initialState(restored: Restored): DecideState {
     presumedUntil: undefined,
   };
 }
-
-/** The map with one entry replaced: states are values, the old one stays as it was. */
-export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
-  return new Map(map).set(key, value);
-}

@@ -1,17 +1,10 @@
 /** Small changes of the state that the steps of a decision are made of. Pure; states are values. */
 import { NO_REVISION } from '../../contract/plans/revision.ts';
 import type { Command } from '../../contract/stream/messages.ts';
+import { withEntry } from '../../lib/patched-map.ts';
 import { awaitedNodes, isGating, pendingCommands } from './jobs.ts';
 import { markForRevalidation, revalidationOf } from './nodes.ts';
-import {
-  type DecideState,
-  type Decision,
-  type DnsServerState,
-  type Effect,
-  type JobState,
-  type NodeState,
-  withEntry,
-} from './state.ts';
+import type { DecideState, Decision, DnsServerState, Effect, JobState, NodeState } from './state.ts';
 
 export const quiet = (state: DecideState): Decision => ({ state, effects: [] });
 

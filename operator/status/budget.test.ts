@@ -1,7 +1,7 @@
 /** Who is written first, and how many at once. */
 import { expect, test } from 'vitest';
 import type { Condition } from '../../contract/kinds/conditions.ts';
-import { fullBudget, refilled, urgency, withoutDeferred } from './budget.ts';
+import { fullBudget, LATER, refilled, spend, urgency, withoutDeferred } from './budget.ts';
 import type { StatusRecord } from './record.ts';
 
 const ready = (status: Condition['status']): Condition => ({
@@ -22,24 +22,59 @@ function domain(
   return { ref, uid: `uid-${name}`, generation, firstSeen, status: { conditions: [ready(status)] } };
 }
 
-function node(mustRevalidate: boolean, seq = 1): StatusRecord<'EdgeNode'> {
+function node(
+  mustRevalidate: boolean,
+  seq = 1,
+  isReady: Condition = ready('True'),
+): StatusRecord<'EdgeNode'> {
   const ref = { kind: 'EdgeNode' as const, namespace: '', name: 'a' };
-  const status = { acked: { epoch: 1, seq }, mustRevalidate, conditions: [ready('True')] };
+  const status = { acked: { epoch: 1, seq }, mustRevalidate, conditions: [isReady] };
   return { ref, uid: 'uid-a', generation: 1, firstSeen: '2026-11-22T04:00:00Z', status };
 }
 
+const NOW = Date.parse('2026-11-22T04:01:00Z');
+
 test('what must survive goes first, then what follows a change of spec, then what turned, then the rest', () => {
-  expect(urgency(node(true), node(false))).toBe(0);
-  expect(urgency(domain('a', 2), domain('a', 1))).toBe(2);
-  expect(urgency(domain('a'), undefined)).toBe(2);
-  expect(urgency(domain('a', 1, 'False'), domain('a'))).toBe(3);
-  expect(urgency(node(false, 2), node(false, 1))).toBe(4);
+  expect(urgency(node(true), node(false), NOW)).toBe(0);
+  expect(urgency(domain('a', 2), domain('a', 1), NOW)).toBe(2);
+  expect(urgency(domain('a'), undefined, NOW)).toBe(2);
+  expect(urgency(domain('a', 1, 'False'), domain('a'), NOW)).toBe(3);
+  expect(urgency(node(false, 1, ready('False')), node(false), NOW)).toBe(3);
+  expect(urgency(node(false, 2), node(false, 1), NOW)).toBe(5);
+});
+
+test('a node that a plan is on its way to is told of when it stays behind', () => {
+  const behind = node(false, 1, { ...ready('False'), reason: 'Behind' });
+  expect(urgency(behind, node(false), NOW - 58_000)).toBe(LATER);
+  expect(urgency(behind, node(false), NOW)).toBe(4);
+  // It has it: that is no news either.
+  expect(urgency(node(false, 2), behind, NOW)).toBe(5);
+  // That something else is the matter with it now is.
+  const gone = node(false, 1, { ...ready('False'), type: 'Connected', reason: 'NotConnected' });
+  expect(urgency(gone, behind, NOW - 58_000)).toBe(3);
 });
 
 test('a quiet time saves up some, and no more', () => {
-  const spent = { ...fullBudget(0), left: 0 };
-  expect(refilled(spent, 1_000).left).toBe(20);
-  expect(refilled(spent, 60_000).left).toBe(fullBudget(0).left);
+  const spent = { news: 0, revisions: 0, at: 0 };
+  expect(refilled(spent, 1_000)).toEqual({ news: 20, revisions: 3, at: 1_000 });
+  expect(refilled(spent, 60_000)).toEqual(fullBudget(60_000));
+});
+
+test('mere revisions are paid from a purse of their own', () => {
+  const rows = [domain('a'), domain('b'), domain('c')];
+  const budget = { news: 2.5, revisions: 1, at: 0 };
+  const { chosen, left } = spend(
+    budget,
+    new Map([
+      [5, rows],
+      [3, rows],
+    ]),
+  );
+  expect([...chosen]).toEqual([
+    [3, rows.slice(0, 2)],
+    [5, rows.slice(0, 1)],
+  ]);
+  expect(left).toEqual({ news: 0.5, revisions: 0, at: 0 });
 });
 
 test('what waits stays as it was', () => {

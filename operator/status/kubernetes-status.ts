@@ -5,6 +5,7 @@
 import type { KindName } from '../../contract/kinds/kind.ts';
 import { API_VERSION } from '../../contract/kinds/kind.ts';
 import { KINDS } from '../../contract/kinds/kinds.ts';
+import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { inParallel } from '../../lib/in-parallel.ts';
@@ -22,7 +23,7 @@ import {
   refOfObject,
 } from '../kubernetes/objects.ts';
 import { announcements } from './announcements.ts';
-import { type Budget, fullBudget, refilled, urgency, withoutDeferred } from './budget.ts';
+import { type Budget, fullBudget, LATER, refilled, spend, urgency, withoutDeferred } from './budget.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 import { changedRecords, type StatusStore } from './status-files.ts';
 import { foreignFields, Strayed } from './strayed.ts';
@@ -55,6 +56,8 @@ export function kubernetesStatus(options: KubernetesStatusOptions): ClusterStatu
 
 class KubernetesStatus implements ClusterStatus {
   readonly #options: KubernetesStatusOptions;
+  /** By uid, the newest version of an object that was shown: mostly one that can be written over at once. */
+  readonly #versions = new Map<string, string>();
   /** By uid: what the API server has, in which version of the object, and when it was told. */
   readonly #written = new Map<string, { digest: string; at: number; version: string }>();
   readonly #strayed = new Strayed();
@@ -87,13 +90,13 @@ class KubernetesStatus implements ClusterStatus {
     const strayed = this.#strayed.among(after, this.#versionOf);
     const changed = [...new Set([...fresh, ...strayed])];
     const chosen = this.#choose(before, changed);
-    for (const [, rows] of [...chosen].sort(([a], [b]) => a - b)) {
+    for (const rows of chosen.values()) {
       await inParallel(rows, WRITES_AT_ONCE, async (record) => {
         const isNew = await this.#write(record);
         if (isNew) await this.#announce(before.get(resourceKey(record.ref)), record);
       });
     }
-    for (const [key, { uid }] of before) if (!after.has(key)) this.#written.delete(uid);
+    for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
     const written = new Set([...chosen.values()].flat());
     const deferred = changed.filter((record) => !written.has(record)).map(({ ref }) => resourceKey(ref));
     return withoutDeferred(before, after, deferred);
@@ -103,14 +106,12 @@ class KubernetesStatus implements ClusterStatus {
   #choose(before: Statuses, changed: readonly StatusRecord[]): Map<number, StatusRecord[]> {
     const now = this.#options.clock.now();
     const due = changed.filter(({ uid }) => (this.#written.get(uid)?.at ?? 0) + GATHER_MS <= now);
-    const byUrgency = Map.groupBy(due, (record) => urgency(record, before.get(resourceKey(record.ref))));
-    this.#budget = refilled(this.#budget, now);
-    const order = [...byUrgency].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows);
-    const chosen = new Set(order.slice(0, Math.floor(this.#budget.left)));
-    this.#budget = { ...this.#budget, left: this.#budget.left - chosen.size };
-    return new Map(
-      [...byUrgency].map(([level, rows]) => [level, rows.filter((row) => chosen.has(row))] as const),
-    );
+    const levelOf = (record: StatusRecord) => urgency(record, before.get(resourceKey(record.ref)), now);
+    const byUrgency = Map.groupBy(due, levelOf);
+    byUrgency.delete(LATER);
+    const { chosen, left } = spend(refilled(this.#budget, now), byUrgency);
+    this.#budget = left;
+    return chosen;
   }
 
   /** False when the object is gone, or another of its name is there now: the source will say so. */
@@ -121,12 +122,19 @@ class KubernetesStatus implements ClusterStatus {
     });
     const at = this.#options.clock.now();
     this.#written.set(record.uid, { digest: digestOf(record), at, version: version ?? '' });
+    if (version !== undefined) this.#versions.set(record.uid, version);
     return version !== undefined;
+  }
+
+  #forget(uid: string): void {
+    this.#written.delete(uid);
+    this.#versions.delete(uid);
   }
 
   readonly #versionOf = (uid: string) => this.#written.get(uid)?.version;
 
   show(object: ApiObject): void {
+    this.#versions.set(object.metadata.uid, object.metadata.resourceVersion);
     this.#strayed.show(object);
   }
 
@@ -159,9 +167,8 @@ class KubernetesStatus implements ClusterStatus {
     const path = `${objectPath(ref)}/status`;
     for (let tries = 1; ; tries++) {
       mayWrite();
-      const { metadata } = apiObject.parse(await api.get(objectPath(ref)));
-      if (metadata.uid !== uid) return undefined;
-      const { resourceVersion } = metadata;
+      const resourceVersion = await this.#versionOfNow(ref, uid, tries);
+      if (resourceVersion === undefined) return undefined;
       const place = { name, resourceVersion, ...(namespace !== '' && { namespace }) };
       try {
         const body = { apiVersion: API_VERSION, kind, metadata: place, status };
@@ -175,6 +182,14 @@ class KubernetesStatus implements ClusterStatus {
         if (!hasStatus(error, 409) || tries === MAX_TRIES) throw error;
       }
     }
+  }
+
+  /** Nothing where another object of that name is there. Guarded by what was shown; asked for where that is too old. */
+  async #versionOfNow(ref: ObjectRef, uid: string, tries: number): Promise<string | undefined> {
+    const shown = this.#versions.get(uid);
+    if (shown !== undefined && tries === 1) return shown;
+    const { metadata } = apiObject.parse(await this.#options.api.get(objectPath(ref)));
+    return metadata.uid === uid ? metadata.resourceVersion : undefined;
   }
 
   #readRecord(kind: KindName, object: ApiObject): StatusRecord | undefined {

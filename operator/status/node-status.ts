@@ -8,6 +8,9 @@ import { fails, holds, ready, unknown, type Verdict } from './verdict.ts';
 /** What a spec may have; a dns-server may still tell of those that it had before. */
 const MOST_ADDRESSES = 8;
 
+/** The reason of an UpToDate that is on its way, and of what follows from that. */
+export const BEHIND = 'Behind';
+
 /** The views that a connected dns-server has of a node. */
 type Views = DnsServerState['health'];
 
@@ -88,7 +91,7 @@ function upToDateVerdict(node: NodeState | undefined, published: Revision | unde
   }
   if (!published || !node?.acked) return fails('UpToDate', 'NoPlan', 'acked no plan yet');
   if (compareRevisions(node.acked, published) < 0)
-    return fails('UpToDate', 'Behind', 'has not acked the newest plan yet');
+    return fails('UpToDate', BEHIND, 'has not acked the newest plan yet');
   return holds('UpToDate', 'UpToDate', 'serves the newest plan');
 }
 
