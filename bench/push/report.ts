@@ -13,6 +13,8 @@ export interface Round {
 
 export const print = (line: string) => process.stdout.write(`${line}\n`);
 
+export const lastAck = (seen: readonly Seen[]) => Math.max(...seen.map(({ acked }) => acked));
+
 /** Milliseconds by stage: one for each round, or for each agent of each round. */
 type Stages = Map<string, number[]>;
 
@@ -21,7 +23,7 @@ export function fold(rounds: readonly Round[]): Stages {
   const add = (name: string, ...values: number[]) =>
     stages.set(name, [...(stages.get(name) ?? []), ...values]);
   for (const { at, seen, published } of rounds) {
-    add('to the last ack', Math.max(...seen.map(({ acked }) => acked)) - at);
+    add('to the last ack', lastAck(seen) - at);
     add('to an ack', ...seen.map(({ acked }) => acked - at));
     if (published) {
       const { admit, write, compile } = published.took;

@@ -18,17 +18,27 @@ export interface HeldPlan {
   run: string;
 }
 
+export interface PlanLine {
+  line: Buffer;
+  /** It may be large. */
+  isWhole: boolean;
+}
+
 export class PlanLines {
   /** By digest, oldest first. Plans of both roles: a digest says which. */
   readonly #known = new Map<string, PublishedPlan>();
   readonly #lines = new WeakMap<PublishedPlan, Map<string, Buffer>>();
 
-  lineFor(plan: PublishedPlan, held: HeldPlan | undefined, contract: ContractVersion): Buffer {
+  lineFor(plan: PublishedPlan, held: HeldPlan | undefined, contract: ContractVersion): PlanLine {
     this.#remember(plan);
     const base = held && contract >= 2 ? this.#known.get(held.digest) : undefined;
-    if (!held || !base) return this.#line(plan, 'whole', () => ({ type: 'plan', published: plan }));
+    if (!held || !base) {
+      const line = this.#line(plan, 'whole', () => ({ type: 'plan', published: plan }));
+      return { line, isWhole: true };
+    }
     const sameRun = held.run === plan.run;
-    return this.#line(plan, `${base.digest} ${sameRun}`, () => deltaMessage(base, plan, sameRun));
+    const line = this.#line(plan, `${base.digest} ${sameRun}`, () => deltaMessage(base, plan, sameRun));
+    return { line, isWhole: false };
   }
 
   #remember(plan: PublishedPlan): void {

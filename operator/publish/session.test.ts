@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { PublishedEdgePlan } from '../../contract/plans/published-plan.ts';
 import { type ContractVersion, streamMessage } from '../../contract/stream/messages.ts';
+import { FakeClock } from '../../lib/clock.ts';
 import { PlanLines } from './plan-lines.ts';
 import { Session } from './session.ts';
+import { WholePlans } from './whole-plans.ts';
 
 const at = (seq: number) => ({ epoch: 1, seq });
 const plan = (seq: number): PublishedEdgePlan => ({
@@ -22,7 +24,8 @@ function session(held: number, contract: ContractVersion = 1) {
   };
   const agent = { held: at(held), digest: plan(held).digest, run: 'run-1', contract };
   const wire = { write, end: () => {} };
-  return { session: new Session({ role: 'edge', node: 'a' }, agent, new PlanLines(), wire), sent };
+  const plansOut = { lines: new PlanLines(), wholePlans: new WholePlans(new FakeClock()) };
+  return { session: new Session({ role: 'edge', node: 'a' }, agent, plansOut, wire), sent };
 }
 
 describe('a session', () => {

@@ -10,6 +10,7 @@ import type { ContractVersion, StreamMessage } from '../../contract/stream/messa
 import { ndjsonLine } from '../../lib/ndjson.ts';
 import type { AgentIdentity, Verdict } from '../relay/relay.ts';
 import type { HeldPlan, PlanLines } from './plan-lines.ts';
+import type { WholePlans } from './whole-plans.ts';
 
 /** What an agent says of itself when it connects. */
 export interface Introduction {
@@ -21,7 +22,8 @@ export interface Introduction {
 }
 
 export interface SessionWire {
-  write(line: string | Uint8Array): void;
+  /** `sent`: it has left this process, or never will. */
+  write(line: string | Uint8Array, sent?: () => void): void;
   end(): void;
 }
 
@@ -36,6 +38,8 @@ export class Session {
   readonly contract: ContractVersion;
   readonly #wire: SessionWire;
   readonly #lines: PlanLines;
+  readonly #wholePlans: WholePlans;
+  #leaveQueue = () => {};
   #held: Revision;
   #run: string;
   #content: HeldPlan | undefined;
@@ -46,13 +50,19 @@ export class Session {
   /** Of the table that was sent last. */
   #table: Revision | undefined;
 
-  constructor(identity: AgentIdentity, agent: Introduction, lines: PlanLines, wire: SessionWire) {
+  constructor(
+    identity: AgentIdentity,
+    agent: Introduction,
+    { lines, wholePlans }: { lines: PlanLines; wholePlans: WholePlans },
+    wire: SessionWire,
+  ) {
     this.identity = identity;
     this.contract = agent.contract;
     this.#held = agent.held;
     this.#run = agent.run;
     this.#content = { digest: agent.digest, run: agent.run };
     this.#lines = lines;
+    this.#wholePlans = wholePlans;
     this.#wire = wire;
   }
 
@@ -122,8 +132,28 @@ export class Session {
     this.#wire.end();
   }
 
+  /** The connection is gone. */
+  closed(): void {
+    this.#leaveQueue();
+  }
+
   #sendPlan(plan: PublishedPlan): void {
     this.#unacked = plan;
-    this.#wire.write(this.#lines.lineFor(plan, this.#content, this.contract));
+    const { line, isWhole } = this.#lineFor(plan);
+    if (!isWhole) {
+      this.#wire.write(line);
+      return;
+    }
+    this.#leaveQueue();
+    this.#leaveQueue = this.#wholePlans.enter(line.length, (sent) => {
+      const newest = this.#waiting ?? plan;
+      this.#waiting = undefined;
+      this.#unacked = newest;
+      this.#wire.write(this.#lineFor(newest).line, sent);
+    });
+  }
+
+  #lineFor(plan: PublishedPlan) {
+    return this.#lines.lineFor(plan, this.#content, this.contract);
   }
 }

@@ -21,6 +21,7 @@ import { changedRows } from './changed-rows.ts';
 import { PlanLines } from './plan-lines.ts';
 import { Refusal } from './refusal.ts';
 import { type ChangedRows, type Introduction, Session, type SessionWire } from './session.ts';
+import { WholePlans } from './whole-plans.ts';
 
 /** An agent that no leader greets within this is sent away, to try again. */
 const GREET_WITHIN_MS = 5_000;
@@ -47,12 +48,13 @@ export class Sessions implements Downlink {
   readonly #newest = new Map<string, string>();
   readonly #plans = new Map<Role, PublishedPlan>();
   readonly #secrets = new Map<Role, readonly AgentSecret[]>();
-  readonly #lines = new PlanLines();
+  readonly #plansOut: { lines: PlanLines; wholePlans: WholePlans };
   #table: NodeTable | undefined;
   #uplink: Uplink = turnAway(this, () => new Refusal(503, 'the operator is starting'));
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#plansOut = { lines: new PlanLines(), wholePlans: new WholePlans(clock) };
   }
 
   /** From now on this is the way to the leader; it is told of every stream that is open. */
@@ -84,7 +86,7 @@ export class Sessions implements Downlink {
   open(caller: Caller, speaks: Pick<Introduction, 'digest' | 'contract'>, wire: Wire): string {
     const id = randomUUID();
     const { role, node } = caller;
-    const session = new Session({ role, node }, { ...caller, ...speaks }, this.#lines, wire);
+    const session = new Session({ role, node }, { ...caller, ...speaks }, this.#plansOut, wire);
     const stopWaiting = this.#clock.after(GREET_WITHIN_MS, () =>
       this.refuse(id, new Refusal(503, 'no leader answers')),
     );
@@ -190,6 +192,7 @@ export class Sessions implements Downlink {
     const stream = this.#streams.get(id);
     if (!stream) return undefined;
     stream.stopWaiting();
+    stream.session.closed();
     this.#streams.delete(id);
     const { role, node } = stream.session.identity;
     if (this.#newest.get(`${role}/${node}`) === id) this.#newest.delete(`${role}/${node}`);

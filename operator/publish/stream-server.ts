@@ -217,11 +217,11 @@ export class StreamServer {
           this.#tellBundle(stream);
         },
         refuse: (refusal) => this.#fail(request, response, refusal),
-        write: (line) => {
+        write: (line, sent = () => {}) => {
           // Ended here, and not yet closed by the agent.
           if (response.writableEnded) return;
           if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
-          else response.write(line);
+          else response.write(line, () => sent());
         },
         end: () => void response.end(),
       },

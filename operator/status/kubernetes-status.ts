@@ -84,14 +84,14 @@ class KubernetesStatus implements ClusterStatus {
 
   /** Writes what the budget allows, the most urgent first, and no object twice within a second. */
   async save(before: Statuses, after: Statuses): Promise<Statuses> {
-    const fresh = changedRecords(before, after).filter(
-      (record) => record.uid !== '' && this.#written.get(record.uid)?.digest !== digestOf(record),
-    );
+    const fresh = changedRecords(before, after).filter(({ uid }) => uid !== '');
     const strayed = this.#strayed.among(after, this.#versionOf);
     const changed = [...new Set([...fresh, ...strayed])];
     const chosen = this.#choose(before, changed);
     for (const rows of chosen.values()) {
       await inParallel(rows, WRITES_AT_ONCE, async (record) => {
+        const isThere = this.#written.get(record.uid)?.digest === digestOf(record);
+        if (isThere && !strayed.includes(record)) return;
         const isNew = await this.#write(record);
         if (isNew) await this.#announce(before.get(resourceKey(record.ref)), record);
       });

@@ -7,6 +7,7 @@ import { KINDS, type Resource, type StatusOf } from '../../contract/kinds/kinds.
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { memo } from '../../lib/memo.ts';
 import { type Admission, isKind, refOf, resourceKey } from '../admit/snapshot.ts';
 import type { DecideState, NodeState } from '../decide/state.ts';
 import type { Publication } from '../publish/publication.ts';
@@ -36,20 +37,27 @@ export function statuses(input: StatusInput): Statuses {
   const cnames = new Map(routed.map(({ uid, cname }) => [uid, cname] as const));
   const around = { ...input, cnames, fleet: fleetOf(input.state), health: healthOf(input.state) };
   const records = new Map<string, StatusRecord>();
+  const settled = settledUnder(input);
   for (const [key, { resource, current }] of admission.accepted.resources) {
+    const old = before.get(key);
+    if (old && settled.get(key) === old) {
+      records.set(key, old);
+      continue;
+    }
     const own = problems.get(key) ?? [];
     // A file that no longer parses says nothing of this resource in particular.
     const faults = current ? [] : own.length > 0 ? own : unreadable(admission.problems);
     const acceptance = accepted(faults, true, admission.contested?.get(key));
     // People compare what was observed with the generation of the manifest that they see, refused or not.
     const generation = admission.observed?.get(key)?.generation ?? resource.metadata.generation;
-    const old = before.get(key);
     const looks = looksAt(resource, { key, generation, acceptance }, around);
     const fresh = () => {
       const status = statusFor(resource, generation, acceptance, around);
       return record(resource, generation, status, old);
     };
-    records.set(key, unlessSeen(resource, old, looks, fresh));
+    const row = unlessSeen(resource, old, looks, fresh);
+    records.set(key, row);
+    if (row === old && isSettled(row)) settled.set(key, row);
   }
   for (const [key, own] of problems) {
     const ref = own[0]?.ref;
@@ -83,6 +91,31 @@ function looksAt(
     return [...own, state.nodes.get(name), publication.edge?.revision, health.textOf(name)];
   }
   return undefined;
+}
+
+/**
+ * Ten thousand domains that every node and dns-server has: while manifests and plans stay as they are, no report changes
+ * what is said of those.
+ */
+const settledRecords = new WeakMap<
+  Publication,
+  { admission: Admission; records: Map<string, StatusRecord> }
+>();
+
+function settledUnder({ admission, publication }: StatusInput): Map<string, StatusRecord> {
+  const known = settledRecords.get(publication);
+  if (known?.admission === admission) return known.records;
+  const records = new Map<string, StatusRecord>();
+  settledRecords.set(publication, { admission, records });
+  return records;
+}
+
+/** What a domain once came to for this generation stands: see domain-status.ts. */
+function isSettled(row: StatusRecord): boolean {
+  const { cname, conditions = [] } = statusOf(row, 'CdnDomain') ?? {};
+  const programmed = conditions.find(({ type }) => type === 'Programmed');
+  const stands = programmed?.status === 'True' && programmed.observedGeneration === row.generation;
+  return stands && cname !== undefined;
 }
 
 interface Made {
@@ -248,5 +281,7 @@ function record(
 }
 
 function unlessEqual(fresh: StatusRecord, old: StatusRecord | undefined): StatusRecord {
-  return old && canonicalJson(fresh) === canonicalJson(old) ? old : fresh;
+  return old && textOf(fresh) === textOf(old) ? old : fresh;
 }
+
+const textOf = memo<StatusRecord, string>(canonicalJson);
