@@ -22,8 +22,8 @@ export function decide(state: DecideState, event: DecideEvent, now: number): Dec
   const { voters } = votes;
   const nodes = followHealth(decision.state.nodes, votes, now);
   const next = { ...decision.state, nodes };
-  const rows = rowsOf(nodes, votes, now);
-  if (JSON.stringify({ rows, voters }) === JSON.stringify({ rows: state.rows, voters: state.voters })) {
+  const rows = rowsOf(nodes, votes, { now, before: state.rows });
+  if (rows === state.rows && voters.join() === state.voters.join()) {
     return nodes === decision.state.nodes ? decision : { ...decision, state: next };
   }
   return {

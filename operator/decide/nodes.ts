@@ -2,7 +2,7 @@
 import type { EdgeNodeStatus } from '../../contract/kinds/edge-node.ts';
 import type { EdgeNode } from '../../contract/kinds/kinds.ts';
 import type { ForcedState, NodeRow } from '../../contract/plans/node-table.ts';
-import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
+import { compareRevisions, NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import type { Command } from '../../contract/stream/messages.ts';
 import { bitsPerSecond } from '../../lib/bandwidth.ts';
 import { isGating } from './jobs.ts';
@@ -154,23 +154,44 @@ export function revalidationOf({ revalidation }: NodeState): Command[] {
  * has none before it connects: was it answering, or kept out? Its dns-servers know, and keep the row that they have.
  * Nor has one that is about to connect: what was written down of it may be older than what they know.
  */
-export function rowsOf(nodes: ReadonlyMap<string, NodeState>, votes: Votes, now: number): NodeRow[] {
-  return [...nodes]
+export function rowsOf(
+  nodes: ReadonlyMap<string, NodeState>,
+  votes: Votes,
+  { now, before }: { now: number; before: readonly NodeRow[] },
+): readonly NodeRow[] {
+  const rows = [...nodes]
     .filter(([, { known, heard, presumed, gates }]) => known && (heard || (!presumed && gates.size === 0)))
-    .map(([node, state]) => {
-      const { acked = NO_REVISION, gates, forced } = state;
-      const weight = weightOf(state, now);
-      const admitted = gates.size === 0;
-      const down = votes.downOf(node) ?? [];
-      return {
-        node,
-        acked,
-        admitted,
-        reason: admitted ? 'Admitted' : 'CatchingUp',
-        ...(weight < 1 && { weight }),
-        ...(forced && { forced }),
-        ...(down.length > 0 && { down }),
-      };
-    })
+    .map(([node, state]) => rowOf(node, state, votes, now))
     .sort((a, b) => (a.node < b.node ? -1 : 1));
+  // The very same where nothing changed: each is compared, digested and sent by what it is.
+  const old = new Map(before.map((row) => [row.node, row] as const));
+  const kept = rows.map((row) => sameAs(old.get(row.node), row) ?? row);
+  const isSame = kept.length === before.length && kept.every((row, at) => row === before[at]);
+  return isSame ? before : kept;
+}
+
+function rowOf(node: string, state: NodeState, votes: Votes, now: number): NodeRow {
+  const { acked = NO_REVISION, gates, forced } = state;
+  const weight = weightOf(state, now);
+  const admitted = gates.size === 0;
+  const down = votes.downOf(node) ?? [];
+  return {
+    node,
+    acked,
+    admitted,
+    reason: admitted ? 'Admitted' : 'CatchingUp',
+    ...(weight < 1 && { weight }),
+    ...(forced && { forced }),
+    ...(down.length > 0 && { down }),
+  };
+}
+
+function sameAs(old: NodeRow | undefined, row: NodeRow): NodeRow | undefined {
+  const isSame =
+    old &&
+    compareRevisions(old.acked, row.acked) === 0 &&
+    old.admitted === row.admitted &&
+    old.weight === row.weight &&
+    JSON.stringify([old.forced, old.down]) === JSON.stringify([row.forced, row.down]);
+  return isSame ? old : undefined;
 }
