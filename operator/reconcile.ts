@@ -69,7 +69,7 @@ interface Memory {
 /** What happens within this is one table, and one look at the statuses. */
 const GATHER_MS = 50;
 /** When there are more statuses to write than is fit at once, the next go out after this. */
-const WRITE_ON_MS = 1_000;
+const WRITE_ON_MS = 500;
 /** After a look at the statuses, this many times what it took are for other things: ten thousand take a while. */
 const REST = 8;
 /** Accepted forms are waited for so long before the plan that has them goes out. */

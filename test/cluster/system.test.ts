@@ -161,6 +161,8 @@ describe('a CdnDomain with a mistake', () => {
   });
 
   test('against another is not accepted, says why for its own generation, and leaves the other alone', async () => {
+    // Its last change may have reached the edges, and not yet its status.
+    await wait('cdn/video', 'Ready');
     await cluster.kubectl(['create', '-f', '-'], [other('rival', { hostname: 'video.example.com' })]);
     await vi.waitFor(async () => {
       expect(await conditionOf('Accepted', 'cdn', 'rival', '-n', 'demo')).toMatchObject({
