@@ -31,6 +31,8 @@ export async function listenUdp(
   socket.on('error', (error) => log.error({ err: error }, 'UDP socket'));
   const readSource = type === 'udp6' ? parseIp : ipv4Reader();
   socket.on('message', (message, { address, port: from }) => {
+    // Forged, and nowhere to be answered: sending to it would throw, and end the process.
+    if (from === 0) return;
     const source = readSource(address);
     const response = source && handle(message, source, 'udp');
     // With no callback an error of sending is told to nobody: a client that is gone is no fault of ours.
