@@ -16,8 +16,15 @@ const REDIS_TESTS = 'operator/relay/redis/**';
 const withRedis = process.env.CI !== undefined || ['redis-server', 'openssl'].every(isInstalled);
 if (!withRedis) console.log(`${REDIS_TESTS} does not run: it needs redis-server and openssl`);
 
+/** Servers of others that the same questions are put to. */
+const PEER_TESTS = 'test/dns/peers/**';
+const withPeers = ['nsd', 'knotd'].every(isInstalled);
+if (!withPeers) console.log(`${PEER_TESTS} does not run: it needs nsd and knotd`);
+
 function isInstalled(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+  // Debian has servers in /usr/sbin, which is not on everybody's PATH.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
+  return folders.some((folder) => existsSync(join(folder, program)));
 }
 
 export default defineConfig({
@@ -29,6 +36,7 @@ export default defineConfig({
       ...(withCluster ? [] : [CLUSTER_TESTS]),
       ...(withE2e ? [] : [E2E_TESTS]),
       ...(withRedis ? [] : [REDIS_TESTS]),
+      ...(withPeers ? [] : [PEER_TESTS]),
     ],
     // A process for each file: tests open sockets, start children and read process-wide metrics.
     pool: 'forks',

@@ -85,6 +85,8 @@ function follow(asked: Asked): DomainAnswer | undefined {
     const next =
       found.kind === 'Alias' ? writeDname(asked, at, found.dname) : writeCname(asked, at, found.entry);
     if (next === undefined || zoneOf(view.plan.zones, next.key) !== zone) return undefined;
+    // The CNAME that a DNAME means is all that was asked for, as one that stands there would be.
+    if (query.type === TYPE.CNAME) return undefined;
     at = next;
   }
   return undefined;

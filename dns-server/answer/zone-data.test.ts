@@ -229,6 +229,15 @@ describe('DNAME (RFC 6672)', () => {
     expect(seen(`old.${ZONE}`, 'A')).toMatchObject({ answers: [], authorities: [SOA] });
   });
 
+  test('ends with the CNAME where that is asked for', () => {
+    for (const name of ['a.old', 'nope.old'])
+      expect(seen(`${name}.${ZONE}`, 'CNAME')).toMatchObject({
+        rcode: 'NOERROR',
+        answers: [expect.stringMatching(/DNAME/), expect.stringMatching(/CNAME/)],
+        authorities: [],
+      });
+  });
+
   test('to a name that would be too long is YXDOMAIN', () => {
     const label = 'x'.repeat(60);
     const long = answering(planWithRecords([`s DNAME ${label}.${label}.${label}.example.org.`]));

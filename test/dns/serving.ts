@@ -51,6 +51,8 @@ export async function serve(plan: RoutingPlan, batch: BatchMode): Promise<Servin
     },
     { log: silentLog },
   );
+  const { host, port } = server.admin;
+  if (!(await fetch(`http://${host}:${port}/readyz`)).ok) throw new Error('the plan is not in force');
   return {
     at: boundOf(server),
     counters: () => countersOf(server.admin),
