@@ -51,6 +51,8 @@ export interface AgentOptions<R extends Role> {
   merge?: (held: PlanOf[R], newer: PlanOf[R]) => PlanOf[R];
   /** A new node table, already merged with the rows held and durable. */
   onTable?: (table: NodeTable) => void;
+  /** Secrets never touch the disk: after a restart there are none until the operator was reached. */
+  secretsInMemory?: boolean;
   /** All secrets that it is to hold, by name: those on disk at first, then whenever they are others. Must not throw. */
   onSecrets?: (values: ReadonlyMap<string, string>) => void;
   /** Applies a command durably, once per uid, and says what it did. */

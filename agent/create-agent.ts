@@ -183,6 +183,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
       run,
       dispatcher,
       bundle: this.#keeper.bundle(),
+      secrets: await this.#secrets.digest(),
       silenceMs,
       signal,
     })) {
@@ -213,7 +214,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
         this.#offerRows(message.base, message.table);
         break;
       case 'secrets':
-        this.#secrets.offer(message.secrets);
+        this.#secrets.offer(message, () => this.#hangUp());
         break;
       case 'command':
         // A prefetch takes its time, and a purge must not wait behind it.
@@ -232,6 +233,8 @@ class StreamingAgent<R extends Role> implements Agent<R> {
 
   async #takePlan(offer: PlanOffer): Promise<void> {
     const revision = 'delta' in offer ? offer.delta.revision : revisionOf(offer.published);
+    // Those that came before it may be its certificates.
+    await this.#secrets.idle();
     try {
       await this.#putInForce(offer);
       this.report({ type: 'ack', revision: this.#held?.revision ?? NO_REVISION });

@@ -3,7 +3,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type AgentSecret, secretDigest } from '../contract/stream/agent-secret.ts';
+import { type AgentSecret, secretDigest, secretSetDigest } from '../contract/stream/agent-secret.ts';
+import type { SecretsMessage } from '../contract/stream/messages.ts';
 import { countingLog } from '../lib/testing/counting-log.ts';
 import { HeldSecrets } from './held-secrets.ts';
 
@@ -15,16 +16,27 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const secret = (name: string, value: string): AgentSecret => ({ name, digest: secretDigest(value), value });
 
-async function start() {
+/** All that it is to hold. */
+const all = (...set: AgentSecret[]): SecretsMessage => ({
+  type: 'secrets',
+  set,
+  gone: [],
+  digest: secretSetDigest(set),
+});
+
+async function start(options: { secretsInMemory?: boolean } = {}) {
   const { log, lines } = countingLog();
   const seen: Record<string, string>[] = [];
-  const held = new HeldSecrets({ folder, log, onSecrets: (values) => seen.push(Object.fromEntries(values)) });
+  let mismatches = 0;
+  const onSecrets = (values: ReadonlyMap<string, string>) => void seen.push(Object.fromEntries(values));
+  const held = new HeldSecrets({ folder, log, onSecrets, ...options });
   await held.load();
-  const take = async (...secrets: AgentSecret[]) => {
-    held.offer(secrets);
+  const tell = async (message: SecretsMessage) => {
+    held.offer(message, () => mismatches++);
     await held.idle();
   };
-  return { seen, take, lines };
+  const take = (...secrets: AgentSecret[]) => tell(all(...secrets));
+  return { seen, take, tell, lines, digest: () => held.digest(), mismatches: () => mismatches };
 }
 
 test('are in force, of mode 0600, and loaded by the next start before anything is asked of the network', async () => {
@@ -49,10 +61,10 @@ test('those that are not among them go; the same again is no change', async () =
 });
 
 test('one that differs from its digest: all that was held stays, and no value is told', async () => {
-  const { seen, take, lines } = await start();
+  const { seen, take, lines, mismatches } = await start();
   await take(secret('a', '1'));
   await take(secret('a', '2'), { ...secret('b', 'SECRET'), digest: secretDigest('other') });
-  expect(seen).toEqual([{ a: '1' }]);
+  expect([seen, mismatches()]).toEqual([[{ a: '1' }], 1]);
   expect(lines.some(({ names }) => String(names) === 'b')).toBe(true);
   expect(JSON.stringify(lines)).not.toContain('SECRET');
 });
@@ -64,4 +76,35 @@ test('a disk that takes nothing: in force until a restart', async () => {
   await take(secret('a', '1'));
   expect(seen).toEqual([{ a: '1' }]);
   expect(lines.map(({ msg }) => msg)).toContain('secrets are not written; they are in force until a restart');
+});
+
+test('a change is what is new and what goes, in several parts; what does not fit what is held changes nothing', async () => {
+  const { seen, take, tell, digest, mismatches } = await start();
+  const [a, b, c] = [secret('a', '1'), secret('b', '2'), secret('c', '3')];
+  await take(a, b);
+  const base = await digest();
+  expect(base).toBe(secretSetDigest([b, a]));
+  await tell({ type: 'secrets', base, set: [c], gone: [] });
+  expect(seen).toHaveLength(1);
+  await tell({ type: 'secrets', base, set: [], gone: ['a'], digest: secretSetDigest([b, c]) });
+  expect(seen.at(-1)).toEqual({ b: '2', c: '3' });
+  expect(await digest()).toBe(secretSetDigest([b, c]));
+  await tell({ type: 'secrets', base, set: [], gone: [], digest: base });
+  expect([seen.length, mismatches()]).toEqual([2, 1]);
+});
+
+test('a stream that ends in the middle of a change: the next one begins anew', async () => {
+  const { seen, take, tell, digest } = await start();
+  await tell({ type: 'secrets', set: [secret('a', '1')], gone: [] });
+  expect(await digest()).toBe(secretSetDigest([]));
+  await take(secret('b', '2'));
+  expect(seen).toEqual([{ b: '2' }]);
+});
+
+test('in memory alone: nothing on disk, and what lay there from before is gone', async () => {
+  await (await start()).take(secret('a', '1'));
+  const { seen, take } = await start({ secretsInMemory: true });
+  await take(secret('b', '2'));
+  expect(seen).toEqual([{ b: '2' }]);
+  await expect(readdir(join(folder, 'secrets'))).rejects.toThrow('ENOENT');
 });

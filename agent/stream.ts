@@ -27,6 +27,8 @@ interface StreamOptions {
   dispatcher: Dispatcher;
   /** Digest of the CAs that we trust. */
   bundle: string | undefined;
+  /** Digest of the secrets that we hold. */
+  secrets: string;
   silenceMs: number;
   signal: AbortSignal;
 }
@@ -43,6 +45,7 @@ export async function* openStream(options: StreamOptions): AsyncGenerator<Stream
       seen: options.seen,
       run: options.run,
       contract: CONTRACT_VERSIONS.join(','),
+      secrets: options.secrets,
       ...(options.bundle !== undefined && { bundle: options.bundle }),
     },
     dispatcher: options.dispatcher,

@@ -11,6 +11,7 @@
  *     status/<plural>/<namespace>/<name>.yaml        uid, generation, first seen, conditions
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600
+ *     vault/                           certificates in force with their keys, ACME accounts and orders: mode 0600
  *     rollovers/<zone>                 a rollover that `weir dnssec rollover` asked for
  *     dns-server/                      plan.json and table.json (changes since in *.journal), health.json, geo-tables.bin, credential/
  *     edges/<node>/                    plan.json (changes since in plan.json.journal), lingering.json, credential/, cache/ (bodies; index.db: objects, applied uids)
@@ -49,6 +50,7 @@ export function stateFolder(root: string) {
     secrets: join(root, 'secrets'),
     cookieSecret: join(root, 'secrets', COOKIE_SECRET_FILE),
     zoneKeys: (zone: string) => join(root, 'secrets', `${zone}${ZONE_KEYS_SUFFIX}`),
+    vault: join(root, 'vault'),
     rollovers: join(root, 'rollovers'),
     rollover: (zone: string) => join(root, 'rollovers', zone),
     dnsServer: join(root, 'dns-server'),

@@ -8,11 +8,11 @@
  *         this replica leads:      sessions <──> switchboard <──> reconciler (lead.ts)
  *         another does:            sessions <──> Redis <──> that one's switchboard
  *                                  or, without Redis, they are answered with that one's address
- *     backing's secrets ──> sessions, whoever leads
+ *     backing's secrets and vault of certificates ──> sessions, whoever leads
  */
 import { Registry } from 'prom-client';
 import { stateFolder } from '../contract/state-folder.ts';
-import { role } from '../contract/stream/messages.ts';
+import type { AgentSecret } from '../contract/stream/agent-secret.ts';
 import { startAdminServer } from '../lib/admin-server.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -20,6 +20,7 @@ import { formatListenAddress, type ListenAddress } from '../lib/listen-address.t
 import { createLog, type Log } from '../lib/log.ts';
 import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
 import type { Backing } from './backing.ts';
+import { certificateSecrets } from './certificates/vault.ts';
 import { type Leader, lead } from './lead.ts';
 import { type OperatorOptions, readOptions } from './options.ts';
 import { loadBook } from './publish/load-book.ts';
@@ -113,7 +114,12 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const address = await server.start();
   const admin = options.admin && (await startAdminServer({ listen: options.admin, metrics, notReady }));
   const stopSecrets = backing.secrets.follow((values) => {
-    for (const to of role.options) sessions.secrets(to, secretsFor(to, values));
+    sessions.secrets(secretsFor('dns-server', values));
+  });
+  let certificates: ReadonlyMap<string, AgentSecret> = new Map();
+  const stopVault = backing.vault.follow((values) => {
+    certificates = certificateSecrets(values, certificates);
+    sessions.certificates(certificates);
   });
 
   const takeTheLead = async () => {
@@ -150,6 +156,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       admin?.close();
       admin?.closeAllConnections();
       await stopSecrets();
+      await stopVault();
       await trust.stop();
       relay?.stop();
       await leader?.stop();

@@ -19,6 +19,8 @@ import { type Latest, latest } from '../lib/latest.ts';
 import type { Log } from '../lib/log.ts';
 import { admit } from './admit/admit.ts';
 import { type Accepted, type Admission, refOf, resourceKey } from './admit/snapshot.ts';
+import { CertificateBook } from './certificates/book.ts';
+import type { Vault } from './certificates/vault.ts';
 import { compile } from './compile/compile.ts';
 import { decide } from './decide/decide.ts';
 import { formTaken } from './decide/quarantine.ts';
@@ -49,6 +51,7 @@ export interface Stores {
   accepted: AcceptedStore;
   status: StatusStore;
   epoch: EpochStore;
+  vault: Vault;
 }
 
 interface ReconcilerOptions {
@@ -64,6 +67,7 @@ interface Memory {
   accepted: Accepted;
   statuses: Statuses;
   epoch: number;
+  certificates: CertificateBook;
 }
 
 /** What happens within this is one table, and one look at the statuses. */
@@ -76,6 +80,7 @@ const REST = 8;
 const WRITE_FIRST_MS = 500;
 
 export class Reconciler {
+  readonly certificates: CertificateBook;
   readonly #build: string;
   readonly #stores: Stores;
   readonly #outbox: Outbox;
@@ -105,13 +110,14 @@ export class Reconciler {
 
   /** Reads what must survive, and takes the next epoch: written down before the first plan goes out. */
   static async open(options: ReconcilerOptions): Promise<Reconciler> {
-    const { accepted, status, epoch } = options.stores;
+    const { accepted, status, epoch, vault } = options.stores;
     const next = (await epoch.read()) + 1;
     await epoch.write(next);
     return new Reconciler(options, {
       accepted: await accepted.load(),
       statuses: await status.load(),
       epoch: next,
+      certificates: await CertificateBook.open(vault, options.log),
     });
   }
 
@@ -122,6 +128,7 @@ export class Reconciler {
     this.#clock = clock;
     this.#log = log;
     this.#accepted = memory.accepted;
+    this.certificates = memory.certificates;
     this.#statuses = memory.statuses;
     this.#publication = startPublication(memory.epoch, restoredSince(memory.statuses), randomUUID());
     this.#state = initialState(restoredStatuses(memory.statuses, build));
@@ -150,6 +157,14 @@ export class Reconciler {
     });
   }
 
+  /** Looks again at what was read last: something else came that plans are made of. */
+  reload(): Promise<void> {
+    return this.#inTurn(async () => {
+      const loaded = this.#newest ?? this.#loaded;
+      if (loaded) await this.#load(loaded);
+    });
+  }
+
   /** Another leads, or led, with this epoch, as it was found out elsewhere than from agents. */
   outranked(epoch: number): Promise<void> {
     return this.#inTurn(async () => {
@@ -161,6 +176,7 @@ export class Reconciler {
     const before = this.#state;
     this.#decide(event);
     if (event.type === 'tick' && this.#acceptedBehind) this.#acceptedWriter.offer();
+    if (event.type === 'tick') this.certificates.retry();
     if (event.type === 'report' && this.#state !== before) this.#gatherTable();
     const strayed = event.type === 'tick' && this.#stores.status.hasStrayed?.() === true;
     if (this.#state !== before || this.#statusBehind || strayed) this.#offerStatuses();
@@ -215,6 +231,7 @@ export class Reconciler {
   async idle(): Promise<void> {
     await this.#queue;
     await this.#acceptedWriter.idle();
+    await this.certificates.idle();
     if (this.#cancelGathering) this.#writeGathered();
     await this.#statusWriter.idle();
   }
@@ -261,12 +278,14 @@ export class Reconciler {
     this.#accepted = admission.accepted;
     this.#admission = admission;
     const admitted = performance.now();
-    await this.#acceptedFirst();
+    this.certificates.settle(admission.accepted.resources.values(), loaded.secrets, this.#clock.now());
+    await this.#writtenFirst();
     if (admission.config) {
       // Nodes and jobs first: a plan must not go out before a node that it names is known here.
       this.#decide({ type: 'snapshot', snapshot: admission.snapshot });
       const written = performance.now();
-      const next = publish(this.#publication, compile(admission.snapshot, admission.config));
+      const { holdings } = this.certificates;
+      const next = publish(this.#publication, compile(admission.snapshot, admission.config, holdings));
       const compiled = performance.now();
       this.#publish(next, {
         admit: Math.round(admitted - started),
@@ -282,13 +301,13 @@ export class Reconciler {
    * What goes into plans is written down before, so that no crash forgets it; but ten thousand new domains take an API
    * server many seconds, and agents do not wait for all of those.
    */
-  async #acceptedFirst(): Promise<void> {
+  async #writtenFirst(): Promise<void> {
     this.#acceptedWriter.offer();
     let cancel = () => {};
     const enough = new Promise<void>((resolve) => {
       cancel = this.#clock.after(WRITE_FIRST_MS, resolve);
     });
-    await Promise.race([this.#acceptedWriter.idle(), enough]);
+    await Promise.race([Promise.all([this.#acceptedWriter.idle(), this.certificates.idle()]), enough]);
     cancel();
   }
 
@@ -351,10 +370,7 @@ export class Reconciler {
         this.#outbox.command(effect.node, effect.command);
         break;
       case 'readmit':
-        void this.#inTurn(async () => {
-          const loaded = this.#newest ?? this.#loaded;
-          if (loaded) await this.#load(loaded);
-        });
+        void this.reload();
         break;
       case 'dismiss':
         this.#outbox.dismiss(effect.node);
@@ -385,6 +401,7 @@ export class Reconciler {
       admission,
       publication: this.#publication,
       state: this.#state,
+      holdings: this.certificates.holdings,
       before,
       build: this.#build,
       now: this.#clock.now(),

@@ -79,7 +79,7 @@ export async function resourcesOnDisk(state: StateFolder): Promise<ResourceView[
   ]);
   const admission = {
     config: accepted.config,
-    snapshot: { domains: [], nodes: [], jobs: [] },
+    snapshot: { domains: [], nodes: [], jobs: [], certificates: [] },
     problems: [],
     accepted,
     quarantined: new Map(),

@@ -5,6 +5,7 @@ import type { KindDefinition } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
 import { dnsLabel, duration, hostname, httpUrl, moment, textLike, withRules } from './scalars.ts';
 import { quarantined, readyColumn, reasonColumn, statusSchema } from './status.ts';
+import { tls } from './tls.ts';
 
 const origin = z.strictObject({
   name: dnsLabel.describe('The name by which status and logs speak of this origin.'),
@@ -252,6 +253,7 @@ const spec = withRules(
       .optional()
       .describe('How answers are stored and for how long.'),
     routing: routing.prefault({}).describe('How DNS chooses edges for a client.'),
+    tls: tls.optional().describe('Serve it over HTTPS too; without this a TLS handshake for it is refused.'),
   }),
   [
     {
@@ -283,7 +285,7 @@ export const cdnDomain = {
     'A hostname that Weir serves: where its content comes from, how it is cached, and how clients are routed to edges.',
   spec,
   status,
-  conditionTypes: ['Accepted', 'Programmed', 'Ready', 'Stalled'],
+  conditionTypes: ['Accepted', 'Programmed', 'CertificateReady', 'Ready', 'Stalled'],
   columns: [
     { name: 'Hostname', jsonPath: '.spec.hostname', description: 'The name that clients ask for.' },
     { name: 'CNAME', jsonPath: '.status.cname', description: 'What to point a CNAME at.' },

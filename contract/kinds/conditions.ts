@@ -28,6 +28,9 @@ export const CONDITION_MEANINGS: Record<string, string> = {
   Accepted:
     'The manifest is valid and in conflict with no other; else its last accepted form stays in force.',
   Programmed: 'Every connected node that should have it said that it serves it, and there is at least one.',
+  CertificateReady:
+    'The certificate that `tls` names is in force and covers all hostnames; also where there is no `tls`.',
+  Issued: 'The certificate in force is the one that is given, or was ordered for this spec.',
   Connected: 'The edge holds its stream to the operator.',
   Healthy: 'The dns-servers’ probes of its addresses succeed.',
   UpToDate: 'It serves the newest edge plan.',

@@ -15,7 +15,7 @@ export interface PrinterColumn {
 }
 
 export interface KindDefinition {
-  kind: 'CdnDomain' | 'EdgeNode' | 'PurgeJob';
+  kind: 'CdnDomain' | 'EdgeNode' | 'PurgeJob' | 'Certificate';
   plural: string;
   singular: string;
   shortNames: string[];

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { API_VERSION } from './kind.ts';
-import { KINDS } from './kinds.ts';
+import { KIND_NAMES, KINDS } from './kinds.ts';
 
-const kind = z.enum(['CdnDomain', 'EdgeNode', 'PurgeJob']);
+const kind = z.enum(KIND_NAMES);
 const row = z.strictObject({
   name: z.string(),
   kind: kind.default('CdnDomain'),

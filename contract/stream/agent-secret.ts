@@ -20,7 +20,15 @@ export const agentSecret = z.strictObject({
   value: z.string().max(2 ** 20),
 });
 
+export const secretName = name;
+
 export type AgentSecret = z.infer<typeof agentSecret>;
+
+/** Of all that an agent holds: which secrets, and with which values. Both sides work it out, and compare. */
+export function secretSetDigest(secrets: Iterable<Pick<AgentSecret, 'name' | 'digest'>>): string {
+  const lines = [...secrets].map(({ name: own, digest }) => `${own} ${digest}\n`);
+  return secretDigest(lines.sort().join(''));
+}
 
 export function secretDigest(value: string): string {
   return createHash('sha256').update(value).digest('hex');

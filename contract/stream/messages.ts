@@ -1,7 +1,7 @@
 /**
  * The stream between operator and agents.
  *
- *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&digest=…&seen=3&run=x&contract=2,1&bundle=x
+ *     GET /v1/stream?role=edge&node=zz-1&epoch=3&seq=57&digest=…&seen=3&run=x&contract=2,1&bundle=x&secrets=x
  *                                newline-delimited JSON, until one side ends it:
  *       hello                    always first: the contract version that the operator chose
  *       plan | delta | table | rows | secrets | command | trust | heartbeat …
@@ -12,6 +12,7 @@
  * `seen` is the highest epoch that it met in plans and tables, `run` the operator's run that published its plan: one
  * that lost its memory finds itself below what it never published, and goes above that.
  * `bundle` is the digest of the CAs that the agent trusts; one that sends none is never told of others.
+ * `secrets` is the digest of those that the agent holds: where it is that of what it is to hold, none are sent.
  * At most one plan is un-acked per agent; a newer one replaces the one that waits.
  */
 import { z } from 'zod';
@@ -19,7 +20,7 @@ import { nodeTable } from '../plans/node-table.ts';
 import { planDelta } from '../plans/plan-delta.ts';
 import { publishedEdgePlan, publishedRoutingPlan } from '../plans/published-plan.ts';
 import { revision } from '../plans/revision.ts';
-import { agentSecret } from './agent-secret.ts';
+import { agentSecret, secretName } from './agent-secret.ts';
 import { planResource } from './plan-resource.ts';
 import { usageBatch } from './usage.ts';
 
@@ -102,11 +103,18 @@ const deltaMessage = z.strictObject({ type: z.literal('delta'), delta: planDelta
 /** Since contract 2: the rows that changed since the table of version `base`, which came down this stream. */
 const rowsMessage = z.strictObject({ type: z.literal('rows'), base: revision, table: nodeTable });
 
-/** Since contract 2: all the secrets that the agent is to hold; those that are not among them go. */
+/**
+ * Since contract 2: what makes the secrets that the agent is to hold of those with the digest `base`, or of none. Several
+ * in a row are one change; the last one has the digest of what comes out (agent-secret.ts).
+ */
 const secretsMessage = z.strictObject({
   type: z.literal('secrets'),
-  secrets: z.array(agentSecret).max(10_000),
+  base: z.string().length(64).optional(),
+  set: z.array(agentSecret).max(1_000),
+  gone: z.array(secretName).max(100_000),
+  digest: z.string().length(64).optional(),
 });
+export type SecretsMessage = z.infer<typeof secretsMessage>;
 
 export const streamMessage = z.discriminatedUnion('type', [
   hello,

@@ -122,7 +122,7 @@ describe('settings', () => {
   test('that were never accepted let nothing in: it could not be checked against them', () => {
     const wrong = nodeManifest('bj-1', { region: 'cn-nroth' });
     const before = admitAll({ 'weir.yaml': typo, 'a.yaml': video + wrong });
-    expect(before.snapshot).toEqual({ domains: [], nodes: [], jobs: [] });
+    expect(before.snapshot).toEqual({ domains: [], nodes: [], jobs: [], certificates: [] });
     const after = admitAll({ 'weir.yaml': typo, 'a.yaml': video + wrong }, { 'a.yaml': video + wrong });
     expect(hostnames(after)).toEqual({ video: 'video.example.com' });
     expect(after.snapshot.nodes).toEqual([]);

@@ -7,7 +7,7 @@
  * Bad input never breaks what works: a refused resource stays in force as it was, everything else goes on.
  */
 import { type WeirConfig, weirConfig } from '../../contract/config/weir-config.ts';
-import type { CdnDomain, EdgeNode, Resource } from '../../contract/kinds/kinds.ts';
+import type { CdnDomain, Certificate, EdgeNode, Resource } from '../../contract/kinds/kinds.ts';
 import { formatRef } from '../../contract/kinds/metadata.ts';
 import { partDigest } from '../../contract/plans/published-plan.ts';
 import type { Problem } from '../../contract/problem.ts';
@@ -239,7 +239,12 @@ const nodeFaults = memoWith((resource: EdgeNode, config: WeirConfig) =>
   CHECKS.EdgeNode.flatMap((check) => check(resource, { config, domain: () => undefined })),
 );
 
+const certificateFaults = memoWith((resource: Certificate, config: WeirConfig) =>
+  CHECKS.Certificate.flatMap((check) => check(resource, { config, domain: () => undefined })),
+);
+
 function faultsOf(resource: Resource, around: Surroundings): Fault[] {
+  if (isKind(resource, 'Certificate')) return certificateFaults(resource, around.config);
   if (isKind(resource, 'CdnDomain')) return domainFaults(resource, around.config);
   if (isKind(resource, 'EdgeNode')) return nodeFaults(resource, around.config);
   return isKind(resource, 'PurgeJob') ? CHECKS.PurgeJob.flatMap((check) => check(resource, around)) : [];
@@ -327,6 +332,7 @@ function snapshotOf(resources: Accepted['resources']) {
     domains: sorted.filter((resource) => isKind(resource, 'CdnDomain')),
     nodes: sorted.filter((resource) => isKind(resource, 'EdgeNode')),
     jobs: sorted.filter((resource) => isKind(resource, 'PurgeJob')),
+    certificates: sorted.filter((resource) => isKind(resource, 'Certificate')),
   };
 }
 

@@ -30,6 +30,7 @@ const SCHEMAS = {
   CdnDomain: manifestSchema(KINDS.CdnDomain),
   EdgeNode: manifestSchema(KINDS.EdgeNode),
   PurgeJob: manifestSchema(KINDS.PurgeJob),
+  Certificate: manifestSchema(KINDS.Certificate),
 };
 
 /** A document that did not change is read once: a source hands over the same one. */

@@ -2,7 +2,7 @@
 import { allowedFor, mayClaim } from '../../contract/config/hostname-rules.ts';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { KindName } from '../../contract/kinds/kind.ts';
-import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
+import type { CdnDomain, Certificate, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
 import { durationMs } from '../../lib/duration.ts';
 import { hostnamesOf } from './hostnames.ts';
 import { intervalStarts } from './shifts.ts';
@@ -23,22 +23,36 @@ export const CHECKS: { [K in KindName]: ((resource: Resource<K>, around: Surroun
   CdnDomain: [hostnamesAllowed, zoneExists, cnameFits, overriddenRegionsExist, shiftsFit, minTtlFits],
   EdgeNode: [regionExists],
   PurgeJob: [domainExists, urlsBelongToDomain],
+  Certificate: [certificateAllowed],
 };
 
 function hostnamesAllowed({ metadata: { namespace }, spec }: CdnDomain, { config }: Surroundings): Fault[] {
-  const { hostnames: rules } = config;
+  return notAllowed(config, namespace, [
+    { path: ['spec', 'hostname'], name: spec.hostname },
+    ...(spec.aliases ?? []).map((name, index) => ({ path: ['spec', 'aliases', index], name })),
+  ]);
+}
+
+/** A certificate speaks for its names: nobody gets one for those of another tenant. */
+function certificateAllowed({ metadata, spec }: Certificate, { config }: Surroundings): Fault[] {
+  const names = spec.hostnames.map((name, index) => ({ path: ['spec', 'hostnames', index], name }));
+  return notAllowed(config, metadata.namespace, names);
+}
+
+function notAllowed(
+  { hostnames: rules }: WeirConfig,
+  namespace: string,
+  names: readonly { path: PropertyKey[]; name: string }[],
+): Fault[] {
   if (!rules) return [];
   const allowed = allowedFor(rules, namespace);
   const message =
     allowed.length === 0
       ? `weir.yaml allows namespace ${namespace} no hostnames`
       : `weir.yaml allows namespace ${namespace} ${allowed.slice(0, SHOWN).join(', ')}`;
-  const faults = (path: PropertyKey[], name: string): Fault[] =>
-    mayClaim(rules, namespace, name) ? [] : [{ path, reason: 'NotAllowed', message }];
-  return [
-    ...faults(['spec', 'hostname'], spec.hostname),
-    ...(spec.aliases ?? []).flatMap((alias, index) => faults(['spec', 'aliases', index], alias)),
-  ];
+  return names.flatMap(({ path, name }): Fault[] =>
+    mayClaim(rules, namespace, name) ? [] : [{ path, reason: 'NotAllowed', message }],
+  );
 }
 
 /** So many patterns tell what is meant. */

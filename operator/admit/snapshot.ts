@@ -1,7 +1,7 @@
 /** What admit hands on: everything that is in force at one moment, sorted, whatever source it came from. */
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { KindName } from '../../contract/kinds/kind.ts';
-import type { CdnDomain, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
+import type { CdnDomain, Certificate, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
 import type { Quarantined } from '../decide/quarantine.ts';
@@ -11,6 +11,7 @@ export interface Snapshot {
   domains: CdnDomain[];
   nodes: EdgeNode[];
   jobs: PurgeJob[];
+  certificates: Certificate[];
 }
 
 /** A resource in its last accepted form, and which file gave it: a file that no longer parses keeps what it gave. */

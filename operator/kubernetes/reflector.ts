@@ -42,6 +42,8 @@ export interface ReflectorOptions {
   metrics: WatchMetrics;
   clock: Clock;
   log: Log;
+  /** It can't be read, for a new reason: `failure` says which. */
+  onFailing?: () => void;
   /** 0 <= n < 1. */
   random?: () => number;
 }
@@ -74,6 +76,7 @@ export class Reflector {
   #relistAt = 0;
   #lastHeard: number | undefined;
   #failing = '';
+  #failure: unknown;
   #cancelWait = () => {};
   #running: Promise<void> = Promise.resolve();
 
@@ -91,6 +94,11 @@ export class Reflector {
   /** All objects by uid, as they are now; nothing before the first list. */
   objects(): ReadonlyMap<string, ApiObject> | undefined {
     return this.#objects;
+  }
+
+  /** Why it can't be read now, if it can't. */
+  failure(): unknown {
+    return this.#failure;
   }
 
   start(onChange: OnChange): void {
@@ -130,6 +138,8 @@ export class Reflector {
     if (this.#stop.signal.aborted) return;
     if (hasStatus(error, 410) || error instanceof RelistError) this.#relist('Expired');
     const reason = error instanceof Error ? error.message : String(error);
+    this.#failure = error;
+    if (reason !== this.#failing) this.#options.onFailing?.();
     if (reason !== this.#failing)
       log.warn({ resource, err: error }, 'the Kubernetes API does not answer; what it gave stays');
     this.#failing = reason;
@@ -208,6 +218,7 @@ export class Reflector {
   #heard(): void {
     const { log, resource, clock } = this.#options;
     this.#lastHeard = clock.now();
+    this.#failure = undefined;
     if (this.#failing !== '') log.info({ resource }, 'the Kubernetes API answers again');
     this.#failing = '';
   }

@@ -5,6 +5,7 @@
  */
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import type { ContractVersion } from '../../contract/stream/messages.ts';
+import { planFor } from '../../contract/stream/versions.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
 import { planDelta } from './plan-diff.ts';
 
@@ -33,7 +34,8 @@ export class PlanLines {
     this.#remember(plan);
     const base = held && contract >= 2 ? this.#known.get(held.digest) : undefined;
     if (!held || !base) {
-      const line = this.#line(plan, 'whole', () => ({ type: 'plan', published: plan }));
+      const published = () => planFor(contract, plan);
+      const line = this.#line(plan, `whole ${contract}`, () => ({ type: 'plan', published: published() }));
       return { line, isWhole: true };
     }
     const sameRun = held.run === plan.run;

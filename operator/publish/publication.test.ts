@@ -12,7 +12,10 @@ const config = weirConfig.parse(exampleConfig);
 const start = (epoch = 3) => startPublication(epoch, new Map(), 'run-1');
 
 function compiled(domains: readonly string[], nodes: readonly string[] = ['la-1']): Compiled {
-  return compile({ domains: domains.map(domain), nodes: nodes.map((name) => node(name)), jobs: [] }, config);
+  return compile(
+    { domains: domains.map(domain), nodes: nodes.map((name) => node(name)), jobs: [], certificates: [] },
+    config,
+  );
 }
 
 /** An origin's URL concerns edges alone. */

@@ -4,6 +4,7 @@ import type { PublishedEdgePlan } from '../../contract/plans/published-plan.ts';
 import { type ContractVersion, streamMessage } from '../../contract/stream/messages.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { PlanLines } from './plan-lines.ts';
+import { SecretLines } from './secret-lines.ts';
 import { Session } from './session.ts';
 import { WholePlans } from './whole-plans.ts';
 
@@ -24,8 +25,12 @@ function session(held: number, contract: ContractVersion = 1) {
   };
   const agent = { held: at(held), digest: plan(held).digest, run: 'run-1', contract };
   const wire = { write, end: () => {} };
-  const plansOut = { lines: new PlanLines(), wholePlans: new WholePlans(new FakeClock()) };
-  return { session: new Session({ role: 'edge', node: 'a' }, agent, plansOut, wire), sent };
+  const out = {
+    plans: new PlanLines(),
+    secrets: new SecretLines(),
+    wholePlans: new WholePlans(new FakeClock()),
+  };
+  return { session: new Session({ role: 'edge', node: 'a' }, agent, out, wire), sent };
 }
 
 describe('a session', () => {

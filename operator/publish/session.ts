@@ -5,11 +5,11 @@
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
-import type { AgentSecret } from '../../contract/stream/agent-secret.ts';
 import type { ContractVersion, StreamMessage } from '../../contract/stream/messages.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
 import type { AgentIdentity, Verdict } from '../relay/relay.ts';
 import type { HeldPlan, PlanLines } from './plan-lines.ts';
+import { NO_SECRETS, type SecretLines, type SecretSet } from './secret-lines.ts';
 import type { WholePlans } from './whole-plans.ts';
 
 /** What an agent says of itself when it connects. */
@@ -19,6 +19,8 @@ export interface Introduction {
   digest: string;
   run: string;
   contract: ContractVersion;
+  /** The digest of the secrets that it holds. */
+  secrets?: string | undefined;
 }
 
 export interface SessionWire {
@@ -33,12 +35,18 @@ export interface ChangedRows {
   line: string;
 }
 
+/** What many sessions send alike. */
+export interface Lines {
+  plans: PlanLines;
+  secrets: SecretLines;
+  wholePlans: WholePlans;
+}
+
 export class Session {
   readonly identity: AgentIdentity;
   readonly contract: ContractVersion;
   readonly #wire: SessionWire;
-  readonly #lines: PlanLines;
-  readonly #wholePlans: WholePlans;
+  readonly #lines: Lines;
   #leaveQueue = () => {};
   #held: Revision;
   #run: string;
@@ -47,22 +55,20 @@ export class Session {
   /** Refused for a fault of the agent's machine, which may pass. */
   #refused: PublishedPlan | undefined;
   #waiting: PublishedPlan | undefined;
+  /** What the agent holds of secrets once it has read all that was sent. */
+  #secretsHeld: string;
+  #secrets: SecretSet | undefined;
   /** Of the table that was sent last. */
   #table: Revision | undefined;
 
-  constructor(
-    identity: AgentIdentity,
-    agent: Introduction,
-    { lines, wholePlans }: { lines: PlanLines; wholePlans: WholePlans },
-    wire: SessionWire,
-  ) {
+  constructor(identity: AgentIdentity, agent: Introduction, lines: Lines, wire: SessionWire) {
     this.identity = identity;
     this.contract = agent.contract;
     this.#held = agent.held;
     this.#run = agent.run;
     this.#content = { digest: agent.digest, run: agent.run };
     this.#lines = lines;
-    this.#wholePlans = wholePlans;
+    this.#secretsHeld = agent.secrets ?? NO_SECRETS.digest;
     this.#wire = wire;
   }
 
@@ -99,8 +105,12 @@ export class Session {
   }
 
   /** One that speaks contract 1 reads them from a folder. */
-  sendSecrets(secrets: readonly AgentSecret[]): void {
-    if (this.contract >= 2) this.send({ type: 'secrets', secrets: [...secrets] });
+  offerSecrets(set: SecretSet): void {
+    if (this.contract < 2) return;
+    const lines = this.#lines.secrets.linesFor(set, this.#secretsHeld, this.#secrets);
+    for (const line of lines) this.#wire.write(line);
+    this.#secretsHeld = set.digest;
+    this.#secrets = set;
   }
 
   /** The agent's verdict on the plan that was sent last; the one that waits goes out. */
@@ -145,7 +155,7 @@ export class Session {
       return;
     }
     this.#leaveQueue();
-    this.#leaveQueue = this.#wholePlans.enter(line.length, (sent) => {
+    this.#leaveQueue = this.#lines.wholePlans.enter(line.length, (sent) => {
       const newest = this.#waiting ?? plan;
       this.#waiting = undefined;
       this.#unacked = newest;
@@ -154,6 +164,6 @@ export class Session {
   }
 
   #lineFor(plan: PublishedPlan) {
-    return this.#lines.lineFor(plan, this.#content, this.contract);
+    return this.#lines.plans.lineFor(plan, this.#content, this.contract);
   }
 }

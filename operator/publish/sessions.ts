@@ -4,7 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { NodeTable } from '../../contract/plans/node-table.ts';
-import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
+import type {
+  PublishedEdgePlan,
+  PublishedPlan,
+  PublishedRoutingPlan,
+} from '../../contract/plans/published-plan.ts';
 import type { AgentSecret } from '../../contract/stream/agent-secret.ts';
 import type { Command, Report, Role } from '../../contract/stream/messages.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -18,13 +22,18 @@ import {
   type Verdict,
 } from '../relay/relay.ts';
 import { changedRows } from './changed-rows.ts';
+import { EdgeCertificates } from './edge-certificates.ts';
+import type { SecretsByName } from './edge-secrets.ts';
 import { PlanLines } from './plan-lines.ts';
 import { Refusal } from './refusal.ts';
-import { type ChangedRows, type Introduction, Session, type SessionWire } from './session.ts';
+import { SecretLines, type SecretSet, secretSet } from './secret-lines.ts';
+import { type ChangedRows, type Introduction, type Lines, Session, type SessionWire } from './session.ts';
 import { WholePlans } from './whole-plans.ts';
 
 /** An agent that no leader greets within this is sent away, to try again. */
 const GREET_WITHIN_MS = 5_000;
+/** What the leader wrote is seen by each replica within a second. */
+const HOLD_BACK_MS = 5_000;
 
 /** One agent's connection. */
 export interface Wire extends SessionWire {
@@ -47,14 +56,19 @@ export class Sessions implements Downlink {
   /** By agent: of two, the elder is about to end. */
   readonly #newest = new Map<string, string>();
   readonly #plans = new Map<Role, PublishedPlan>();
-  readonly #secrets = new Map<Role, readonly AgentSecret[]>();
-  readonly #plansOut: { lines: PlanLines; wholePlans: WholePlans };
+  readonly #out: Lines;
+  /** Of dns-servers. */
+  #secrets: SecretSet | undefined;
+  readonly #certificates = new EdgeCertificates();
+  /** Edges wait for certificates that the newest plan names, but not for ever. */
+  #holdsBack = false;
+  #stopHolding = () => {};
   #table: NodeTable | undefined;
   #uplink: Uplink = turnAway(this, () => new Refusal(503, 'the operator is starting'));
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#plansOut = { lines: new PlanLines(), wholePlans: new WholePlans(clock) };
+    this.#out = { plans: new PlanLines(), secrets: new SecretLines(), wholePlans: new WholePlans(clock) };
   }
 
   /** From now on this is the way to the leader; it is told of every stream that is open. */
@@ -83,10 +97,10 @@ export class Sessions implements Downlink {
   }
 
   /** Returns the name of the session, to close it by. */
-  open(caller: Caller, speaks: Pick<Introduction, 'digest' | 'contract'>, wire: Wire): string {
+  open(caller: Caller, speaks: Pick<Introduction, 'digest' | 'contract' | 'secrets'>, wire: Wire): string {
     const id = randomUUID();
     const { role, node } = caller;
-    const session = new Session({ role, node }, { ...caller, ...speaks }, this.#plansOut, wire);
+    const session = new Session({ role, node }, { ...caller, ...speaks }, this.#out, wire);
     const stopWaiting = this.#clock.after(GREET_WITHIN_MS, () =>
       this.refuse(id, new Refusal(503, 'no leader answers')),
     );
@@ -116,6 +130,7 @@ export class Sessions implements Downlink {
       session.send({ type: 'heartbeat' });
       session.retry();
     }
+    if (this.#certificates.expire(this.#clock.now())) this.#offerCertificates();
   }
 
   /** Of this replica, not of the agents: the leader is not told that they went away. */
@@ -126,9 +141,46 @@ export class Sessions implements Downlink {
 
   plan(role: Role, plan: PublishedPlan): void {
     this.#plans.set(role, plan);
-    for (const { session, stage } of this.#streams.values()) {
-      if (stage === 'settled' && session.identity.role === role) session.offer(plan);
+    const now = this.#clock.now();
+    // Which of the two it is, its role says.
+    if (role === 'edge') this.#certificates.plan(plan as PublishedEdgePlan, now);
+    else this.#certificates.routing(plan as PublishedRoutingPlan, now);
+    if (role === 'dns-server') this.#offerPlan(role, plan);
+    this.#offerToEdges(role === 'edge');
+  }
+
+  /** Certificates before the plan that names them; a plan that names some that are not here yet waits a little. */
+  #offerToEdges(isNewPlan: boolean): void {
+    this.#offerCertificates();
+    const isComplete = this.#certificates.isComplete();
+    if (isNewPlan || isComplete) {
+      this.#stopHolding();
+      this.#holdsBack = !isComplete;
+      this.#stopHolding = isComplete ? () => {} : this.#clock.after(HOLD_BACK_MS, () => this.#letGo());
     }
+    const plan = this.#plans.get('edge');
+    if (plan && !this.#holdsBack) this.#offerPlan('edge', plan);
+  }
+
+  /** What is missing comes when it comes: all else in the plan must not wait for it. */
+  #letGo(): void {
+    this.#holdsBack = false;
+    const plan = this.#plans.get('edge');
+    if (plan) this.#offerPlan('edge', plan);
+  }
+
+  #offerPlan(role: Role, plan: PublishedPlan): void {
+    for (const session of this.#settled(role)) session.offer(plan);
+  }
+
+  #offerCertificates(): void {
+    for (const session of this.#settled('edge'))
+      session.offerSecrets(this.#certificates.setFor(session.identity.node));
+  }
+
+  *#settled(role: Role): Generator<Session> {
+    for (const { session, stage } of this.#streams.values())
+      if (stage === 'settled' && session.identity.role === role) yield session;
   }
 
   /** What changed since the last one to those that have that, all of it to the others. */
@@ -140,12 +192,16 @@ export class Sessions implements Downlink {
     }
   }
 
-  /** Also to every agent of that role whose stream opens later. Each replica reads them itself: no link carries them. */
-  secrets(role: Role, secrets: readonly AgentSecret[]): void {
-    this.#secrets.set(role, secrets);
-    for (const { session, stage } of this.#streams.values()) {
-      if (stage === 'settled' && session.identity.role === role) session.sendSecrets(secrets);
-    }
+  /** Also to every dns-server whose stream opens later. Each replica reads them itself: no link carries them. */
+  secrets(secrets: readonly AgentSecret[]): void {
+    this.#secrets = secretSet(secrets);
+    for (const session of this.#settled('dns-server')) session.offerSecrets(this.#secrets);
+  }
+
+  /** Those in force, by name: each edge gets those of its domains. */
+  certificates(values: SecretsByName): void {
+    this.#certificates.values(values, this.#clock.now());
+    this.#offerToEdges(false);
   }
 
   greet(id: string, epoch: number): void {
@@ -172,11 +228,11 @@ export class Sessions implements Downlink {
     stream.stage = 'settled';
     const { session } = stream;
     const { role } = session.identity;
-    const secrets = this.#secrets.get(role);
     // Before the plan that needs them.
-    if (secrets) session.sendSecrets(secrets);
+    const secrets = role === 'edge' ? this.#certificates.setFor(session.identity.node) : this.#secrets;
+    if (secrets) session.offerSecrets(secrets);
     if (role === 'dns-server' && this.#table) session.offerTable(this.#table);
-    const plan = this.#plans.get(role);
+    const plan = role === 'edge' && this.#holdsBack ? undefined : this.#plans.get(role);
     if (plan) session.offer(plan);
   }
 

@@ -236,7 +236,7 @@ describe('secrets', () => {
   const untilSecrets = async ({ next }: { next: () => Promise<unknown> }) => {
     for (;;) {
       const message = streamMessage.parse(await next());
-      if (message.type === 'secrets') return message.secrets;
+      if (message.type === 'secrets') return message.set;
     }
   };
 

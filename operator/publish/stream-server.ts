@@ -76,6 +76,8 @@ const streamQuery = z.object({
   contract: z.string().transform((text) => text.split(',').map(Number)),
   /** Digest of the CAs that the agent trusts; one that names none is not told of others. */
   bundle: z.string().max(64).optional(),
+  /** Digest of the secrets that the agent holds. */
+  secrets: z.string().max(64).optional(),
 });
 
 /** One that was let in. */
@@ -195,7 +197,7 @@ export class StreamServer {
   #openStream(url: URL, request: IncomingMessage, response: ServerResponse): void {
     const query = streamQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) throw new Refusal(400, z.prettifyError(query.error));
-    const { role: agentRole, node, epoch, seq, digest, seen, run, contract, bundle } = query.data;
+    const { role: agentRole, node, epoch, seq, digest, seen, run, contract, bundle, secrets } = query.data;
     const agent = this.#agent(request, { role: agentRole, node });
     const spoken = CONTRACT_VERSIONS.find((version) => contract.includes(version));
     if (spoken === undefined) {
@@ -208,7 +210,7 @@ export class StreamServer {
     const stream = { agent, told: bundle, response };
     const session = this.#options.sessions.open(
       caller,
-      { digest, contract: spoken },
+      { digest, contract: spoken, secrets },
       {
         greet: (greeting) => {
           response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });

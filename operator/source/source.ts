@@ -3,6 +3,8 @@
  * was. A source that cannot be read gives nothing new: what was there before stays.
  */
 
+import type { FindSecret } from './secrets.ts';
+
 /** What tells one object from another of the same name, and one form of it from the next. */
 export interface ServerIdentity {
   uid: string;
@@ -33,6 +35,8 @@ export interface Loaded {
   config: SourceDocument | undefined;
   /** Sorted by file, then by place in the file. */
   documents: SourceDocument[];
+  /** Where `secretRef`s lead; nowhere where it is missing. */
+  secrets?: FindSecret;
 }
 
 export interface Source {

@@ -1,14 +1,14 @@
 /** An accepted form as it is written down, whatever into; read back, it is checked like any input. Pure. */
 import { z } from 'zod';
 import type { KindName } from '../../contract/kinds/kind.ts';
-import { KINDS, type Resource, type SpecOf } from '../../contract/kinds/kinds.ts';
+import { KIND_NAMES, KINDS, type Resource, type SpecOf } from '../../contract/kinds/kinds.ts';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
 import { memo } from '../../lib/memo.ts';
 import type { AcceptedResource } from '../admit/snapshot.ts';
 
 const labels = z.record(z.string(), z.string());
 const storedResource = z.strictObject({
-  kind: z.enum(['CdnDomain', 'EdgeNode', 'PurgeJob']),
+  kind: z.enum(KIND_NAMES),
   metadata: z.strictObject({
     name: z.string(),
     namespace: z.string(),

@@ -1,5 +1,6 @@
-/** CdnDomain: Accepted, Programmed, Ready, and the CNAME once every connected dns-server answers for it. Pure. */
+/** CdnDomain: Accepted, Programmed, CertificateReady, Ready, and the CNAME once every connected dns-server answers for it. Pure. */
 import type { CdnDomainStatus } from '../../contract/kinds/cdn-domain.ts';
+import type { Judgement } from '../certificates/holdings.ts';
 import { fails, holds, ready, type Verdict } from './verdict.ts';
 
 interface DomainInput {
@@ -9,6 +10,8 @@ interface DomainInput {
   fleet: { programmed: Verdict; routed: Verdict } | undefined;
   /** The name that it has in the routing plan. */
   cname: string | undefined;
+  /** How it fares with its certificate. */
+  certificate: Judgement;
   before: CdnDomainStatus | undefined;
 }
 
@@ -20,8 +23,12 @@ export function domainVerdicts(input: DomainInput): { verdicts: Verdict[]; cname
     cname === undefined
       ? fails('Routed', 'DnsNotReady', fleet?.routed.message || 'no plan has it yet')
       : holds('Routed', 'Routed', '');
-  const inAnswers = ready([acceptance, programmed, routed], `serving as ${cname ?? before?.cname ?? ''}`);
-  return { verdicts: [acceptance, programmed, inAnswers], cname };
+  const certificate: Verdict = { type: 'CertificateReady', ...input.certificate };
+  const inAnswers = ready(
+    [acceptance, programmed, routed, certificate],
+    `serving as ${cname ?? before?.cname ?? ''}`,
+  );
+  return { verdicts: [acceptance, programmed, certificate, inAnswers], cname };
 }
 
 /**

@@ -26,7 +26,7 @@ export function restoredStatuses(records: Statuses, build: string): Restored {
     if (node) nodes.set(record.ref.name, node);
     const { ref } = record;
     const refused = node?.quarantined ?? statusOf(record, 'CdnDomain')?.quarantined;
-    if (refused?.build === build && ref.kind !== 'PurgeJob') {
+    if (refused?.build === build && (ref.kind === 'CdnDomain' || ref.kind === 'EdgeNode')) {
       const { spec, by, message } = refused;
       quarantined.set(key, { ref: { ...ref, kind: ref.kind }, spec, by, message, plans: undefined });
     }

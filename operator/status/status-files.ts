@@ -45,7 +45,7 @@ export function statusFiles(state: StateFolder, log: Log): StatusStore {
  * the end of the job that it missed, or a crash between the two would forget it.
  */
 export function changedRecords(before: Statuses, after: Statuses): StatusRecord[] {
-  const order = ['EdgeNode', 'CdnDomain', 'PurgeJob'];
+  const order = ['EdgeNode', 'Certificate', 'CdnDomain', 'PurgeJob'];
   return [...after]
     .filter(([key, record]) => before.get(key) !== record)
     .map(([, record]) => record)

@@ -9,8 +9,10 @@ import type { Problem } from '../../contract/problem.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { memo } from '../../lib/memo.ts';
 import { type Admission, isKind, refOf, resourceKey } from '../admit/snapshot.ts';
+import { certificateHolder, type Holdings, judgeDomain, NO_HOLDINGS } from '../certificates/holdings.ts';
 import type { DecideState, NodeState } from '../decide/state.ts';
 import type { Publication } from '../publish/publication.ts';
+import { certificateFacts, certificateVerdicts } from './certificate-status.ts';
 import { domainVerdicts } from './domain-status.ts';
 import { type Fleet, fleetOf } from './fleet.ts';
 import { jobCounts, jobVerdicts, refusedJobVerdicts } from './job-status.ts';
@@ -22,6 +24,8 @@ export interface StatusInput {
   admission: Admission;
   publication: Publication;
   state: DecideState;
+  /** Certificates in force. */
+  holdings?: Holdings;
   before: Statuses;
   /** Ours, to be written down beside what it put aside. */
   build?: string;
@@ -77,12 +81,20 @@ interface Around extends StatusInput {
 function looksAt(
   resource: Resource,
   { key, generation, acceptance }: { key: string; generation: number; acceptance: Verdict },
-  { admission, publication, cnames, fleet, state, health }: Around,
+  { admission, publication, cnames, fleet, state, health, holdings = NO_HOLDINGS, now }: Around,
 ): readonly unknown[] | undefined {
   const { uid, name } = resource.metadata;
-  const own = [resource, generation, acceptance.reason, acceptance.message, admission.quarantined.get(key)];
+  const own: unknown[] = [
+    resource,
+    generation,
+    acceptance.reason,
+    acceptance.message,
+    admission.quarantined.get(key),
+  ];
   if (isKind(resource, 'CdnDomain')) {
     const history = publication.history.get(uid);
+    const { status, reason, message } = judgeDomain(resource, holdings, now);
+    own.push(status, reason, message);
     if (!history) return [...own, history];
     const [programmed, routed] = [fleet.programmed(history.changed), fleet.routed(history.routed)];
     return [...own, history, cnames.get(uid), programmed.reason, programmed.message, routed.message];
@@ -169,7 +181,7 @@ function statusFor(
   input: Around,
 ): StatusOf[KindName] {
   const { uid, name } = resource.metadata;
-  const { publication, state, admission, before, now, cnames, fleet, health } = input;
+  const { publication, state, admission, before, now, cnames, fleet, health, holdings = NO_HOLDINGS } = input;
   const old = before.get(resourceKey(refOf(resource)));
   const conditions = (verdicts: Verdict[]) =>
     toConditions(old?.status.conditions, verdicts, generation, new Date(now).toISOString());
@@ -184,6 +196,7 @@ function statusFor(
         routed: fleet.routed(history.routed),
       },
       cname: cnames.get(uid),
+      certificate: judgeDomain(resource, holdings, now),
       before: statusOf(old, 'CdnDomain'),
     });
     const since = history?.since;
@@ -211,6 +224,14 @@ function statusFor(
       ...forcedStatus(node),
       ...quarantinedStatus(resourceKey(refOf(resource)), input),
       conditions: conditions(nodeVerdicts({ node, acceptance, schedulable, published, views })),
+    };
+  }
+  if (isKind(resource, 'Certificate')) {
+    const holding = holdings.get(certificateHolder(resource.metadata.namespace, name));
+    return {
+      observedGeneration: generation,
+      ...certificateFacts(holding),
+      conditions: conditions(certificateVerdicts(acceptance, holding, now)),
     };
   }
   const job = state.jobs.get(uid);

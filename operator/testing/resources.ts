@@ -44,6 +44,7 @@ export function snapshot(
     domains: [domain('video')],
     nodes: nodes.map((row) => (typeof row === 'string' ? node(row) : row)),
     jobs: jobs.map((row) => (typeof row === 'string' ? job(row) : row)),
+    certificates: [],
   };
 }
 

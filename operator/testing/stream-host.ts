@@ -93,7 +93,7 @@ export async function startStreamHost(options: StreamHostOptions = {}): Promise<
     clock,
     seen,
     reports,
-    secrets: (secrets) => sessions.secrets('dns-server', secrets),
+    secrets: (secrets) => sessions.secrets(secrets),
     publish: (plan) => switchboard.plan('edge', plan),
     async stop() {
       await server.stop();

@@ -3,7 +3,7 @@
  * today to an operator from before. A failure here means that the two can't be replaced one after the other: give the
  * contract a new version, and say in contract/stream/versions.ts what the peers of the one before get instead.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +14,7 @@ import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
+import { testCa } from '../../operator/testing/certificates.ts';
 import { domainManifest, jobManifest, nodeManifest, SETTINGS } from '../../operator/testing/manifests.ts';
 import { placeOf } from '../../operator/testing/trust.ts';
 import { OldAgent } from './old-agent.ts';
@@ -61,6 +62,18 @@ describe('agents from before, beside one of today', () => {
       log: silentLog,
     });
     endings.push(() => operator.stop());
+  });
+
+  test('get a domain that is served over TLS as they know it, and no key', async () => {
+    const edge = await connectOld('edge', 'a');
+    const issued = await (await testCa()).issue({ names: ['video.example.com'] });
+    for (const ending of ['crt', 'key'] as const) await write(`video-tls.${ending}`, issued[`tls.${ending}`]);
+    await write('video.yaml', domainManifest('video', { tls: { secretRef: { name: 'video-tls' } } }));
+    const secured = async () => (await readdir(stateFolder(join(base, 'state')).vault)).length;
+    await until(async () => expect(await secured()).toBe(1));
+    await write('www.yaml', domainManifest('www'));
+    await until(() => expect(edge.held?.plan.domains.map(({ name }) => name)).toEqual(['video', 'www']));
+    expect(Object.keys(edge.held?.plan.domains[0] ?? {})).not.toContain('tls');
   });
 
   test('get whole plans and whole tables, and what they say is understood', async () => {

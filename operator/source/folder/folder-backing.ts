@@ -6,6 +6,7 @@ import { removeFile } from '../../../lib/atomic-file.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Backing } from '../../backing.ts';
+import { vaultFolder } from '../../certificates/vault-folder.ts';
 import { epochFile } from '../../publish/epoch-file.ts';
 import { secretFolder } from '../../secrets/secret-folder.ts';
 import { statusFiles } from '../../status/status-files.ts';
@@ -26,14 +27,17 @@ export async function folderBacking(options: FolderBackingOptions): Promise<Back
   const { folder, clock, log } = options;
   const state = stateFolder(options.state);
   await mkdir(state.jobs, { recursive: true });
+  const vault = vaultFolder(state);
   return {
     source: folderSource({ folder, jobs: state.jobs, clock, log }),
     stores: {
       accepted: acceptedFiles(state, log),
       status: statusFiles(state, log),
       epoch: epochFile(state.epoch),
+      vault,
     },
     secrets: secretFolder(state, clock, log),
+    vault,
     trust: {
       ca: guardedFile(state.ca, caState),
       tokens: guardedFile(state.joinTokens, joinTokenRecords),

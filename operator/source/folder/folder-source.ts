@@ -9,8 +9,9 @@ import type { Clock } from '../../../lib/clock.ts';
 import { type Latest, latest } from '../../../lib/latest.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Loaded, Source, SourceDocument } from '../source.ts';
+import { folderSecrets, isSecret } from './folder-secrets.ts';
 import { parseDocuments } from './parse-documents.ts';
-import { type ManifestFile, readFolder } from './read-folder.ts';
+import { isManifest, type ManifestFile, readFolder } from './read-folder.ts';
 import { judge, NOTHING_SEEN, type Settling } from './settling.ts';
 import { type FolderWatch, watchFolders } from './watch-folders.ts';
 
@@ -106,11 +107,13 @@ async function readRoots(folder: string, jobs: string): Promise<ManifestFile[]> 
 }
 
 function toLoaded(files: readonly ManifestFile[], at: string): Loaded {
-  const documents = files.flatMap(parseDocuments);
+  const all = files.filter(isManifest).flatMap(parseDocuments);
+  const [secrets, documents] = [all.filter(isSecret), all.filter((document) => !isSecret(document))];
   const config = configDocument(files, documents);
   return {
     at,
     config,
+    secrets: folderSecrets(files, secrets),
     documents: documents
       .filter((document) => document !== config)
       .map((document) => (document.file.startsWith(OWN_JOBS) ? { ...document, ownJob: true } : document)),

@@ -1,4 +1,4 @@
-/** Reads a folder of manifests: every .yaml, .yml and .json file at any depth, in order of path. */
+/** Reads a folder of manifests: every .yaml, .yml and .json file at any depth, in order of path; certificates, too. */
 import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
@@ -11,6 +11,10 @@ export interface ManifestFile {
 }
 
 const MANIFEST = /\.(ya?ml|json)$/;
+/** A certificate and its key. */
+const PEM = /\.(crt|key)$/;
+
+export const isManifest = ({ path }: ManifestFile): boolean => MANIFEST.test(path);
 
 /**
  * Throws when the root or anything below it cannot be read: half a folder must not look like a deletion. Names that
@@ -42,7 +46,7 @@ async function expand(folder: string, entry: Dirent): Promise<string[]> {
   const path = join(folder, entry.name);
   const target = entry.isSymbolicLink() ? await statIfThere(path) : entry;
   if (target?.isDirectory()) return listManifests(path);
-  return target?.isFile() && MANIFEST.test(entry.name) ? [path] : [];
+  return target?.isFile() && (MANIFEST.test(entry.name) || PEM.test(entry.name)) ? [path] : [];
 }
 
 /** Nothing for a file that went away between listing and reading: the next round sees the folder without it. */

@@ -6,6 +6,7 @@ import { backoff } from '../../../lib/backoff.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Backing } from '../../backing.ts';
+import { VaultSecrets } from '../../certificates/vault-secrets.ts';
 import { hasStatus, type KubernetesApi, kubernetesApi } from '../../kubernetes/api.ts';
 import { loadCredentials } from '../../kubernetes/credentials.ts';
 import { Leadership } from '../../kubernetes/leadership.ts';
@@ -61,6 +62,7 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
   const onShown = status.show.bind(status);
   const source = kubernetesSource({ api, namespaces, config, onShown, metrics, clock, log });
   const accepted = acceptedRevisions({ api, namespace, namespaces, mayWrite, metrics, clock, log });
+  const vault = new VaultSecrets({ api, namespace, mayWrite, metrics, clock, log });
   let stopped = false;
   return {
     source,
@@ -68,7 +70,9 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
       accepted,
       status,
       epoch: leadership.epoch,
+      vault,
     },
+    vault,
     secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),
     trust: {
       ca: guardedSecret({ api, namespace, name: 'weir-ca' }, caState),

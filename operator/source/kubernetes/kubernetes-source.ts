@@ -14,6 +14,7 @@ import type { Change } from '../../kubernetes/reflector.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
 import type { Loaded, Source, SourceDocument } from '../source.ts';
 import type { ConfigFile } from './config-file.ts';
+import { NamedSecrets, secretsNamedBy } from './named-secrets.ts';
 import { isSameManifest, toDocument } from './to-document.ts';
 
 /** A `kubectl apply` of many objects comes as many events: they make few moments. */
@@ -49,6 +50,7 @@ class ReflectedSource implements KubernetesSource {
   readonly #configLooks: Latest<void>;
   /** By uid: the same document of the same manifest, so that what is made of it further on is made once. */
   #documents = new Map<string, { object: ApiObject; document: SourceDocument }>();
+  readonly #secrets: NamedSecrets;
   #onLoaded: (loaded: Loaded) => void = () => {};
   #stopPolling = () => {};
   #cancelGathering: (() => void) | undefined;
@@ -60,6 +62,7 @@ class ReflectedSource implements KubernetesSource {
       const paths = collectionPaths(kind, options.namespaces);
       return { kind, reflector: reflect(paths, { ...options, resource: plural }) };
     });
+    this.#secrets = new NamedSecrets(options, () => this.#gather());
     this.#configLooks = latest(async () => {
       if (await options.config.look()) this.#gather();
     });
@@ -79,7 +82,7 @@ class ReflectedSource implements KubernetesSource {
 
   async stop(): Promise<void> {
     this.#stopPolling();
-    await Promise.all(this.#copies.map(({ reflector }) => reflector.stop()));
+    await Promise.all([...this.#copies.map(({ reflector }) => reflector.stop()), this.#secrets.stop()]);
     await this.#configLooks.idle();
     this.#cancelGathering?.();
   }
@@ -91,6 +94,11 @@ class ReflectedSource implements KubernetesSource {
     if (after) onShown(after);
     else if (!change) for (const object of copy.objects()?.values() ?? []) onShown(object);
     if (!before || !after || !isSameManifest(before, after)) this.#gather();
+  }
+
+  #secretsNamed(): Set<string> {
+    const kinds = (['CdnDomain', 'Certificate'] as const).map((kind) => this.objects(kind));
+    return new Set(kinds.flatMap((objects) => [...(objects?.values() ?? [])].flatMap(secretsNamedBy)));
   }
 
   #gather(): void {
@@ -117,9 +125,14 @@ class ReflectedSource implements KubernetesSource {
       }
     }
     this.#documents = documents;
+    if (!this.#secrets.follow(this.#secretsNamed())) {
+      this.#gather();
+      return;
+    }
     this.#onLoaded({
       at: new Date(clock.now()).toISOString(),
       config: config.document(),
+      secrets: (namespace, name) => this.#secrets.find(namespace, name),
       documents: [...documents.values()]
         .map(({ document }) => document)
         .sort((a, b) => (a.file < b.file ? -1 : 1)),

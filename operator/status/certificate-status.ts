@@ -1,0 +1,24 @@
+/** Certificate: Accepted, Issued, Ready, and what is known of the one in force. Pure. */
+import type { CertificateStatus } from '../../contract/kinds/certificate.ts';
+import { dateOf, type Holding, judgeDate } from '../certificates/holdings.ts';
+import { ready, type Verdict } from './verdict.ts';
+
+export function certificateVerdicts(
+  acceptance: Verdict,
+  holding: Holding | undefined,
+  now: number,
+): Verdict[] {
+  const issued: Verdict = { type: 'Issued', ...(holding?.offered ?? NOT_SEEN) };
+  const dated = holding?.inForce ? judgeDate(holding.inForce, holding.offered, now) : issued;
+  return [acceptance, issued, ready([acceptance, { ...dated, type: 'Issued' }], dated.message)];
+}
+
+const NOT_SEEN = { status: 'Unknown', reason: 'InProgress', message: 'not looked at yet' } as const;
+
+export function certificateFacts(
+  holding: Holding | undefined,
+): Pick<CertificateStatus, 'digest' | 'serialNumber' | 'notAfter'> {
+  if (!holding?.inForce) return {};
+  const { digest, serialNumber, notAfter } = holding.inForce;
+  return { digest, serialNumber, notAfter: dateOf(notAfter) };
+}
