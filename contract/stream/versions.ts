@@ -11,8 +11,9 @@ export function planFor(contract: ContractVersion, published: PublishedPlan): Pu
   return { revision: published.revision, run: published.run, plan, digest: planDigest(plan) };
 }
 
-function withoutTls({ tls: _, ...domain }: EdgeDomain): EdgeDomain {
-  return domain;
+function withoutTls(domain: EdgeDomain): EdgeDomain {
+  const { tls: _, ...rest } = domain;
+  return rest;
 }
 
 const isEdgePlan = (plan: PublishedPlan['plan']): plan is EdgePlan => !('zones' in plan);
