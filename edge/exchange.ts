@@ -25,6 +25,8 @@ export interface ClientRequest {
   body: Readable | undefined;
   /** Aborts when the client has gone. */
   gone(): AbortSignal;
+  /** Asked for to be stored, by no client. */
+  prefetch?: true;
   /** Passes on an interim answer (RFC 9110 15.2). Absent: nobody would hear it. */
   interim?: (status: number, headers: Headers) => void;
 }

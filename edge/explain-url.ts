@@ -80,7 +80,7 @@ function explain(
   const variants = store.lookup(key);
   const chosen = selectVariant(variants, exchange);
   const now = clock.now();
-  const fwd = whyForward(exchange, variants, chosen, (object) => store.mustRevalidate(object), now);
+  const fwd = whyForward(exchange, variants, chosen, (object) => store.purges.mustRevalidate(object), now);
   return {
     ...found,
     key: { path: key.path, query: key.query, mode: key.mode },
@@ -93,7 +93,7 @@ function explain(
       freshSeconds: Math.floor(freshLeftMs(object, rule.rule.ttl, now) / 1_000),
       selection: object.selection,
       tags: object.tags,
-      mustRevalidate: store.mustRevalidate(object),
+      mustRevalidate: store.purges.mustRevalidate(object),
       headers: object.headers,
     })),
   };
@@ -111,7 +111,7 @@ function staleUse(
   { terms, rule }: Exchange,
   chosen: StoredObject | undefined,
 ): string {
-  if (chosen === undefined || store.mustRevalidate(chosen)) return '';
+  if (chosen === undefined || store.purges.mustRevalidate(chosen)) return '';
   const may = (use: typeof mayUseOnError) => use(terms, chosen, rule.rule, clock.now());
   if (may(mayUseWhileRevalidating)) return '; used meanwhile (stale-while-revalidate)';
   return may(mayUseOnError) ? '; used if the origin fails (stale-if-error)' : '';

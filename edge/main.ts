@@ -40,6 +40,7 @@ import { createMetrics } from './metrics.ts';
 import { type EdgeOptions, readOptions } from './options.ts';
 import type { OriginTimeouts } from './origin/origin.ts';
 import { createPlans } from './plan/plans.ts';
+import { diskQuotas } from './plan/quotas.ts';
 import { createPrefetches } from './prefetch/prefetch.ts';
 import { serve } from './serve.ts';
 import { STEPS, type Step } from './steps.ts';
@@ -90,7 +91,18 @@ export async function startEdge(
   await mkdir(folder, { recursive: true });
   const letGo = isShared ? holdFolder(folder) : undefined;
   const share = isShared ? 'owner' : undefined;
-  const store = new Store({ folder, memoryBytes, diskBytes, clock, log, metrics, share });
+  const { admission, quotas } = settings.edge.disk;
+  const store = new Store({
+    folder,
+    // With workers no client is served from here.
+    memoryBytes: isShared ? Math.min(memoryBytes, 2 ** 20) : memoryBytes,
+    diskBytes,
+    admission,
+    clock,
+    log,
+    metrics,
+    share,
+  });
   metrics.followStore(() => store.stats());
   const fills = new Fills(store, clock, log);
   const certificates = new Certificates(log);
@@ -114,6 +126,7 @@ export async function startEdge(
     workers,
     onChange(plan) {
       metrics.showPlan(plan);
+      store.limitDomains(diskQuotas(quotas, plan, diskBytes));
       dropping.keepOnly(plan.byUid);
     },
   });

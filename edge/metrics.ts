@@ -65,6 +65,10 @@ export function createMetrics() {
     storedBytes: gauge('stored_bytes', 'Bytes stored, by tier.', ['tier']),
     storedObjects: gauge('stored_objects', 'Objects stored on disk, and keys in memory.', ['tier']),
     evictions: counter('evictions_total', 'Objects that had to make room, by tier.', ['tier']),
+    domainStoredBytes: gauge('domain_stored_bytes', 'Bytes on disk, by domain.', ['domain']),
+    domainEvictions: counter('domain_evictions_total', 'Objects on disk that had to make room, by domain.', [
+      'domain',
+    ]),
     commands: counter('commands_total', 'Commands applied.', ['type']),
     purgedObjects: counter('purged_objects_total', 'Objects that purges dropped.', []),
     prefetches: counter('prefetched_urls_total', 'URLs of prefetches, by what came of them.', ['outcome']),
@@ -73,6 +77,7 @@ export function createMetrics() {
     domains: gauge('domains', 'Domains that are served, those that linger included.', []),
   };
   let timed: ReadonlySet<string> = new Set();
+  let plan: ServedPlan | undefined;
   /** Those with a series for each domain. */
   const byDomain: readonly ByDomain[] = [
     metrics.requests,
@@ -81,12 +86,22 @@ export function createMetrics() {
     metrics.originRequests,
     metrics.answerSeconds,
     metrics.originSeconds,
+    metrics.domainEvictions,
   ];
+  const timedAs = (domain: string) => (domain === '' || timed.has(domain) ? domain : OTHER);
+  const ofUid = (uid: string) => timedAs(plan?.byUid.get(uid)?.label ?? OTHER);
   return {
     ...metrics,
     /** Whose name a histogram has this domain under. */
-    timedAs: (domain: string) => (domain === '' || timed.has(domain) ? domain : OTHER),
-    showPlan({ revision, byUid }: ServedPlan): void {
+    timedAs,
+    /** An object of a domain had to make room on disk. */
+    evicted(uid: string): void {
+      metrics.evictions.inc({ tier: 'disk' });
+      metrics.domainEvictions.inc({ domain: ofUid(uid) });
+    },
+    showPlan(next: ServedPlan): void {
+      const { revision, byUid } = next;
+      plan = next;
       const labels = [...byUid.values()].map(({ label }) => label).sort();
       timed = new Set(labels.slice(0, MOST_TIMED));
       const kept = new Set(['', OTHER, ...labels]);
@@ -99,9 +114,18 @@ export function createMetrics() {
     followStore(stats: () => Partial<StoreStats>): void {
       Object.assign(metrics.storedBytes, {
         collect() {
-          for (const [tier, { objects, bytes }] of Object.entries(stats())) {
+          const { byDomain: _, ...tiers } = stats();
+          for (const [tier, { objects, bytes }] of Object.entries(tiers)) {
             metrics.storedObjects.set({ tier }, objects);
             metrics.storedBytes.set({ tier }, bytes);
+          }
+        },
+      });
+      Object.assign(metrics.domainStoredBytes, {
+        collect() {
+          metrics.domainStoredBytes.reset();
+          for (const [uid, { bytes }] of stats().byDomain ?? []) {
+            metrics.domainStoredBytes.inc({ domain: ofUid(uid) }, bytes);
           }
         },
       });

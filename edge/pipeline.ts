@@ -124,13 +124,21 @@ async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = fa
   const stored = selectVariant(variants, exchange);
 
   // Freshness.
-  const fwd = whyForward(exchange, variants, stored, (object) => store.mustRevalidate(object), clock.now());
+  const fwd = whyForward(
+    exchange,
+    variants,
+    stored,
+    (object) => store.purges.mustRevalidate(object),
+    clock.now(),
+  );
   try {
     if (stored !== undefined && fwd === undefined) return await serving.stored(exchange, stored);
     const forward = fwd ?? 'uri-miss';
     // What must be confirmed because a purge may have been missed is not used stale.
     const lent =
-      forward === 'stale' && stored !== undefined && !store.mustRevalidate(stored) ? stored : undefined;
+      forward === 'stale' && stored !== undefined && !store.purges.mustRevalidate(stored)
+        ? stored
+        : undefined;
     const may = (use: typeof mayUseOnError) =>
       lent !== undefined && use(exchange.terms, lent, rule.rule, clock.now());
     const usableOnError = may(mayUseOnError);

@@ -26,10 +26,10 @@ export function createAskHead(parts: {
   const { store, serving, passing, clock } = parts;
 
   return async function askHead(exchange, { stale, fwd }) {
-    const { generation } = store;
+    const { generation } = store.purges;
     const response = await passing.ask(exchange);
     // One that was purged or marked meanwhile must not come back.
-    const known = generation === store.generation ? stale : undefined;
+    const known = generation === store.purges.generation ? stale : undefined;
     const speaks = response.status === 200 && known !== undefined && isForAll(exchange);
     const confirmed = speaks ? confirm(exchange, known, response) : undefined;
     if (speaks)

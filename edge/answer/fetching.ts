@@ -2,7 +2,7 @@
  * A request that the store cannot answer: joins the fetch that is under way for it, or starts one, and takes what comes
  * of it.
  */
-import type { Fill, Fills, Outcome } from '../cache/fill.ts';
+import { FIRST_REQUEST, type Fill, type Fills, type Outcome } from '../cache/fill.ts';
 import type { HitForMiss } from '../cache/hit-for-miss.ts';
 import type { CacheKey } from '../cache/key.ts';
 import { parseRange } from '../cache/range.ts';
@@ -88,6 +88,7 @@ export function createFetching(parts: FetchingParts): Fetching {
   /** Nothing when what it brings is not for this request. */
   async function join(exchange: Exchange, { fwd }: Wanted, fill: Fill): Promise<Answer | undefined> {
     if (fill.waiting >= waitersPerObject) return tooManyWait(exchange);
+    fill.joined++;
     fill.waiting++;
     const outcome = await fill.outcome.finally(() => fill.waiting--);
     if (outcome.kind === 'failed') throw outcome.failure;
@@ -122,6 +123,7 @@ export function createFetching(parts: FetchingParts): Fetching {
       ttl: rule.rule.ttl,
       heuristicTtl: rule.rule.heuristicTtl,
       failsOnError: usableOnError,
+      admitted: exchange.request.prefetch ?? false,
       stale,
       fetch: (conditions, signal) =>
         origin.fetch({
@@ -139,6 +141,8 @@ export function createFetching(parts: FetchingParts): Fetching {
   }
 
   function remember(joinId: string, outcome: Outcome): void {
+    // The next one is to be stored.
+    if (outcome.kind === 'unshareable' && outcome.reason === FIRST_REQUEST) return;
     if (outcome.kind === 'unshareable' || (outcome.kind === 'filling' && !outcome.fresh))
       hitForMiss.mark(joinId);
     else if (outcome.kind !== 'failed') hitForMiss.clear(joinId);

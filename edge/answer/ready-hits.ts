@@ -105,7 +105,7 @@ export function createReadyHits({
     // What a request may vary on is not looked at here.
     if (object === undefined || entry.variants.length > 1) return undefined;
     if (object.selection.length > 0 || object.status !== 200) return undefined;
-    if (whyForward(exchange, entry.variants, object, (each) => store.mustRevalidate(each), now))
+    if (whyForward(exchange, entry.variants, object, (each) => store.purges.mustRevalidate(each), now))
       return undefined;
     const headFor = (request: Exchange['request']) =>
       headText(
@@ -118,7 +118,7 @@ export function createReadyHits({
     return {
       object,
       entry,
-      generation: store.generation,
+      generation: store.purges.generation,
       from: now,
       until: now + Math.min(1_000 - (ageMs(object, now) % 1_000), left % 1_000 || 1_000),
       bytes: entry.bodies.get(object.id),
@@ -131,7 +131,10 @@ export function createReadyHits({
     const now = clock.now();
     const { made } = place;
     const holds =
-      made?.entry === entry && made.generation === store.generation && now >= made.from && now < made.until;
+      made?.entry === entry &&
+      made.generation === store.purges.generation &&
+      now >= made.from &&
+      now < made.until;
     if (!holds) place.made = make(place, entry, now);
     return place.made;
   }
@@ -153,7 +156,7 @@ export function createReadyHits({
     const { first, last } = range ?? { first: 0, last: object.size - 1 };
     const body = bodyOf(made, { first, last });
     if (body === undefined) return undefined;
-    store.used(object.id);
+    store.used(object);
     if (range === undefined || partial === undefined) return { ...whole, body };
     const length = last - first + 1;
     const [before, behind] = partial;

@@ -22,17 +22,18 @@ const SLICE = 200;
 export interface Cursor {
   path: string;
   query: string;
+  slice: number;
   id: string;
 }
 
 export interface Slice {
   /** What was taken out, or marked. */
-  rows: { id: string; size: number }[];
+  rows: { id: string; domain: string; size: number }[];
   /** Nothing once all is done. */
   next: Cursor | undefined;
 }
 
-const START: Cursor = { path: '', query: '', id: '' };
+const START: Cursor = { path: '', query: '', slice: -1, id: '' };
 
 type FindByPath = (domain: string, path: string) => StoredObject[];
 
@@ -49,15 +50,15 @@ export function purgeStatements(db: DatabaseSync, ofPath: FindByPath) {
   const unmarked = (condition: string) =>
     `id IN (SELECT id FROM objects WHERE ${condition} AND generation < ? AND (stale_at IS NULL OR stale_at > ?) LIMIT ${SLICE})`;
   const drops = statementsFor(
-    (condition) => `DELETE FROM objects WHERE ${pick(condition)} RETURNING id, size`,
+    (condition) => `DELETE FROM objects WHERE ${pick(condition)} RETURNING id, domain, size`,
   );
   const marks = statementsFor(
-    (condition) => `UPDATE objects SET stale_at = ? WHERE ${unmarked(condition)} RETURNING id, size`,
+    (condition) => `UPDATE objects SET stale_at = ? WHERE ${unmarked(condition)} RETURNING id, domain, size`,
   );
   const statements = {
     page: db.prepare(
-      `SELECT id, path, query FROM objects WHERE domain = ? AND (path, query, id) > (?, ?, ?)
-       ORDER BY path, query, id LIMIT ${SLICE}`,
+      `SELECT id, path, query, slice FROM objects WHERE domain = ? AND (path, query, slice, id) > (?, ?, ?, ?)
+       ORDER BY path, query, slice, id LIMIT ${SLICE}`,
     ),
     bans: db.prepare('SELECT * FROM bans ORDER BY number'),
     add: db.prepare('INSERT INTO bans (scope, generation, stale_at) VALUES (?, ?, ?) RETURNING number'),
@@ -79,7 +80,7 @@ export function purgeStatements(db: DatabaseSync, ofPath: FindByPath) {
       staleAt === undefined
         ? drops[by].all(...values, generation)
         : marks[by].all(staleAt, ...values, generation, staleAt);
-    return found.map((row) => ({ id: String(row.id), size: Number(row.size) }));
+    return found.map((row) => ({ id: String(row.id), domain: String(row.domain), size: Number(row.size) }));
   }
 
   /** What is left after a slice of what a condition selects shows by whether it was full. */
@@ -88,8 +89,8 @@ export function purgeStatements(db: DatabaseSync, ofPath: FindByPath) {
     return { rows, next: rows.length < SLICE ? undefined : START };
   }
 
-  function matching({ scope, ...ban }: NewBan, { path, query, id }: Cursor): Slice {
-    const page = statements.page.all(scope.domain, path, query, id) as unknown as Cursor[];
+  function matching({ scope, ...ban }: NewBan, { path, query, slice, id }: Cursor): Slice {
+    const page = statements.page.all(scope.domain, path, query, slice, id) as unknown as Cursor[];
     const rows = page
       .filter((row) => covers(scope, { key: { ...NO_KEY, ...row, domain: scope.domain }, tags: [] }))
       .flatMap((row) => take('id', [row.id], { scope, ...ban }));

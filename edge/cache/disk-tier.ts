@@ -10,6 +10,7 @@ import type { EdgeMetrics } from '../metrics.ts';
 import { type BodyFiles, bodyFiles } from './body-files.ts';
 import type { ByteSource } from './byte-source.ts';
 import { type DiskIndex, type DroppedRow, openDiskIndex } from './disk-index.ts';
+import { DiskRoom, type Excess, type Stored } from './disk-room.ts';
 import type { CacheKey } from './key.ts';
 import { OpenBodies, type OpenBody } from './open-bodies.ts';
 import type { FolderChange, FolderShare } from './shared-folder.ts';
@@ -49,16 +50,14 @@ export class DiskTier {
   /** Objects whose row is not written yet. */
   readonly #unrecorded = new Map<string, { object: StoredObject; at: number }>();
   #recording: NodeJS.Timeout | undefined;
+  /** Rows that could not be taken out of the index: not there for whoever asks, and tried again. */
+  readonly #condemned = new Set<string>();
   readonly #share: FolderShare | undefined;
   /** To be told: keys with something new, and objects whose files are gone. */
   readonly #changedKeys: string[] = [];
   readonly #gone: string[] = [];
-  #fillingElsewhere = 0;
   readonly #stopNotingUses: () => void;
-  /** Bytes in files of objects that are still being fetched, by id: they take room as well. */
-  readonly #filling = new Map<string, number>();
-  #totals: { objects: number; bytes: number };
-  #fillingBytes = 0;
+  readonly #room: DiskRoom;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: DiskTierOptions) {
@@ -69,8 +68,10 @@ export class DiskTier {
     this.index = openDiskIndex(folder, log, share === 'owner' ? 'owner' : share ? 'sharer' : 'alone');
     this.#files = bodyFiles(join(folder, 'objects'));
     this.#bodies = new OpenBodies(this.#files.open, (error) => this.failed('read', error));
-    this.#totals = this.#share ? { objects: 0, bytes: 0 } : this.index.totals();
+    this.#room = new DiskRoom(options.diskBytes);
+    if (this.#share === undefined) for (const row of this.index.totals()) this.#room.add(row.domain, row);
     this.#stopNotingUses = clock.every(TOUCH_EVERY_MS, () => {
+      this.#dropCondemned();
       this.#noteUses();
       this.#tell();
     });
@@ -78,15 +79,30 @@ export class DiskTier {
   }
 
   /** Of all that an eviction may take, rows that wait to be written included. */
-  get totals(): { objects: number; bytes: number } {
-    return this.#totals;
+  get totals(): Stored {
+    return this.#room.total;
+  }
+
+  get byDomain(): ReadonlyMap<string, Stored> {
+    return this.#room.byDomain;
   }
 
   /** Of what a process that is killed now leaves to the next. */
-  get recorded(): { objects: number; bytes: number } {
+  get recorded(): Stored {
     const waiting = [...this.#unrecorded.values()].reduce((sum, { object }) => sum + object.size, 0);
-    const { objects, bytes } = this.#totals;
+    const { objects, bytes } = this.#room.total;
     return { objects: objects - this.#unrecorded.size, bytes: bytes - waiting };
+  }
+
+  /** Bodies of a domain that are larger cannot be stored. */
+  largest(domain: string): number {
+    return this.#room.largest(domain);
+  }
+
+  /** Bytes that each of these domains may take; the others share what there is. */
+  limitDomains(quotas: ReadonlyMap<string, number>): void {
+    this.#room.limitDomains(quotas);
+    this.#makeRoom();
   }
 
   /** Removes files that a crash left. In the background; `isWriting` names those that are about to get a row. */
@@ -104,7 +120,8 @@ export class DiskTier {
   }
 
   find(key: CacheKey): StoredObject[] {
-    const rows = this.#try('read', () => this.index.find(key)) ?? [];
+    const found = this.#try('read', () => this.index.find(key)) ?? [];
+    const rows = found.filter(({ id }) => !this.#condemned.has(id));
     for (const { object } of this.#unrecorded.values()) if (object.key.id === key.id) rows.push(object);
     return rows;
   }
@@ -115,21 +132,15 @@ export class DiskTier {
 
   /** Bytes were written to a file whose object is not recorded yet. */
   grew(id: string, bytes: number): void {
-    this.#filling.set(id, (this.#filling.get(id) ?? 0) + bytes);
-    this.#fillingBytes += bytes;
+    this.#room.grew(id, bytes);
     this.#makeRoom();
-  }
-
-  #grown(id: string): void {
-    this.#fillingBytes -= this.#filling.get(id) ?? 0;
-    this.#filling.delete(id);
   }
 
   /** Makes an object whose body is in its file known. */
   record(object: StoredObject): void {
-    this.#grown(object.id);
+    this.#room.grown(object.id);
     this.#unrecorded.set(object.id, { object, at: this.#options.clock.now() });
-    this.#totals = { objects: this.#totals.objects + 1, bytes: this.#totals.bytes + object.size };
+    this.#room.add(object.key.domain, { objects: 1, bytes: object.size });
     this.#makeRoom();
     if (this.#unrecorded.size >= RECORD_AT_ONCE) this.flush();
     else this.#recording ??= setTimeout(() => this.flush(), RECORD_AFTER_MS);
@@ -148,7 +159,7 @@ export class DiskTier {
         return true;
       }),
     );
-    if (done === undefined) this.forget(rows.map(({ object }) => object));
+    if (done === undefined) this.forget(rows.map(({ object }) => rowOf(object)));
     for (const { object } of rows) this.#changedKeys.push(object.key.id);
     this.#tell();
   }
@@ -157,22 +168,21 @@ export class DiskTier {
   #tell(): void {
     if (this.#options.share === undefined) this.#changedKeys.length = 0;
     if (this.#share === undefined) return;
-    const { objects, bytes } = this.#totals;
-    this.#totals = { objects: 0, bytes: 0 };
-    this.#share.tell({ ...this.takeChanged(), objects, bytes, filling: this.#fillingBytes });
+    const { fillingBytes: filling } = this.#room;
+    this.#share.tell({ ...this.takeChanged(), stored: this.#room.take(), filling });
   }
 
   /** What another process of this edge did to the folder. */
-  changedElsewhere({ gone, objects, bytes }: Omit<FolderChange, 'keys' | 'filling'>): void {
+  changedElsewhere({ gone, stored }: Omit<FolderChange, 'keys' | 'filling'>): void {
     for (const id of gone) this.#bodies.forget(id);
     if (this.#share !== undefined) return;
-    this.#totals = { objects: this.#totals.objects + objects, bytes: this.#totals.bytes + bytes };
+    for (const [domain, change] of stored) this.#room.add(domain, change);
     this.#makeRoom();
   }
 
   /** Bytes in files that other processes are filling. */
   fillingElsewhere(bytes: number): void {
-    this.#fillingElsewhere = bytes;
+    this.#room.fillingElsewhere = bytes;
     this.#makeRoom();
   }
 
@@ -234,23 +244,36 @@ export class DiskTier {
     const waiting = this.#unrecorded.get(id);
     if (waiting !== undefined) {
       this.#unrecorded.delete(id);
-      this.forget([waiting.object]);
+      this.forget([rowOf(waiting.object)]);
       return;
     }
-    this.forget(this.#try('write', () => this.index.drop(id)) ?? []);
+    const rows = this.#try('write', () => this.index.drop(id));
+    if (rows === undefined) this.#condemned.add(id);
+    else this.forget(rows);
+  }
+
+  #dropCondemned(): void {
+    if (this.#condemned.size === 0) return;
+    const ids = [...this.#condemned];
+    const rows = this.#try('write', () =>
+      this.index.transaction(() => ids.flatMap((id) => this.index.drop(id))),
+    );
+    if (rows === undefined) return;
+    for (const id of ids) this.#condemned.delete(id);
+    this.forget(rows);
   }
 
   /** Removes the files of rows that are gone. */
   forget(rows: readonly DroppedRow[]): void {
-    for (const { id, size } of rows) {
-      this.#totals = { objects: this.#totals.objects - 1, bytes: this.#totals.bytes - size };
+    for (const { id, domain, size } of rows) {
+      this.#room.add(domain, { objects: -1, bytes: -size });
       this.discard(id);
     }
   }
 
   /** Removes a file that no row names. */
   discard(id: string): void {
-    this.#grown(id);
+    this.#room.grown(id);
     this.#bodies.forget(id);
     if (this.#options.share !== undefined) this.#gone.push(id);
     this.later(this.#files.remove(id));
@@ -277,6 +300,7 @@ export class DiskTier {
     await Promise.allSettled(this.#background);
     this.#bodies.close();
     this.flush();
+    this.#dropCondemned();
     this.#tell();
     this.#noteUses();
     this.index.close();
@@ -292,23 +316,20 @@ export class DiskTier {
 
   #makeRoom(): void {
     if (this.#share !== undefined) return;
-    if (this.#excess() > 0) this.flush();
-    while (this.#excess() > 0) {
-      const rows = this.#try('write', () => this.index.transaction(() => this.#takeOutOldest())) ?? [];
+    if (this.#room.excess() !== undefined) this.flush();
+    for (let excess = this.#room.excess(); excess !== undefined; excess = this.#room.excess()) {
+      const over = excess;
+      const rows = this.#try('write', () => this.index.transaction(() => this.#takeOutOldest(over))) ?? [];
       if (rows.length === 0) return;
-      this.#options.metrics.evictions.inc({ tier: 'disk' }, rows.length);
+      for (const { domain } of rows) this.#options.metrics.evicted(domain);
       this.forget(rows);
     }
   }
 
-  #excess(): number {
-    return this.#totals.bytes + this.#fillingBytes + this.#fillingElsewhere - this.#options.diskBytes;
-  }
-
-  #takeOutOldest(): DroppedRow[] {
+  #takeOutOldest({ domain, bytes }: Excess): DroppedRow[] {
     const rows: DroppedRow[] = [];
-    let excess = this.#excess();
-    for (const { id, size } of this.index.oldest(EVICT_AT_ONCE)) {
+    let excess = bytes;
+    for (const { id, size } of this.index.oldest(EVICT_AT_ONCE, domain)) {
       if (excess <= 0) break;
       rows.push(...this.index.drop(id));
       excess -= size;
@@ -324,4 +345,8 @@ export class DiskTier {
       return undefined;
     }
   }
+}
+
+function rowOf({ id, key, size }: StoredObject): DroppedRow {
+  return { id, domain: key.domain, size };
 }

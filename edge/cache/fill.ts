@@ -21,7 +21,7 @@ import { continues, furtherRange } from './resume.ts';
 import { FAILURES } from './stale.ts';
 import type { Store } from './store.ts';
 import { asStored, confirmedBy } from './stored-head.ts';
-import type { StoredObject } from './stored-object.ts';
+import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
 import { type FieldOf, selectionOf } from './vary.ts';
 
 export interface FillRequest {
@@ -40,6 +40,8 @@ export interface FillRequest {
   failsOnError: boolean;
   /** To be confirmed, if the origin can. */
   stale: StoredObject | undefined;
+  /** It is to be on the disk whoever else asks for it: a prefetch. */
+  admitted: boolean;
   fetch: (conditions: Headers, signal: AbortSignal) => Promise<OriginResponse>;
   onBytes: (bytes: number) => void;
 }
@@ -57,7 +59,8 @@ export interface Fill {
   key: CacheKey;
   generation: number;
   outcome: Promise<Outcome>;
-  /** Requests that joined it, and wait for its outcome. */
+  /** Requests that joined it, and of these the ones that wait for its outcome. */
+  joined: number;
   waiting: number;
   /** Of the answer, once its head has come. */
   tags: readonly string[] | undefined;
@@ -87,8 +90,9 @@ export class Fills {
     const head = Promise.withResolvers<Outcome>();
     const fill: Fill = {
       key: request.key,
-      generation: this.#store.generation,
+      generation: this.#store.purges.generation,
       outcome: head.promise,
+      joined: 0,
       waiting: 0,
       tags: undefined,
       detached: false,
@@ -142,12 +146,16 @@ export class Fills {
     const asked = await this.#ask(fill, request, abort.signal);
     if (!('body' in asked)) return tell({ kind: 'confirmed', object: asked });
     const response = { ...asked, heuristicMs: heuristicMs(asked, request.heuristicTtl) };
-    const reason = whyNotStored(request.terms, response, request.ttl) ?? this.#tooLarge(response);
+    const admitted = this.#store.admits(request.key) || request.admitted;
+    const reason =
+      whyNotStored(request.terms, response, request.ttl) ??
+      this.#tooLarge(request, response) ??
+      (admitted || fill.joined > 0 ? undefined : firstOfMany(response));
     if (reason !== undefined) {
       this.#unjoin(fill, request.joinId);
       return tell({ kind: 'unshareable', response, reason });
     }
-    await this.#fill(fill, request, response, tell, abort);
+    await this.#fill(fill, { ...request, admitted }, response, tell, abort);
   }
 
   /** An answer, or the stored object that the origin confirmed. */
@@ -177,10 +185,8 @@ export class Fills {
     return object;
   }
 
-  #tooLarge({ headers }: OriginResponse): string | undefined {
-    return Number(field(headers, 'content-length') ?? 0) > this.#store.maxObjectBytes
-      ? 'too-large'
-      : undefined;
+  #tooLarge({ key }: FillRequest, response: OriginResponse): string | undefined {
+    return lengthOf(response) > this.#store.largest(key.domain) ? 'too-large' : undefined;
   }
 
   async #fill(
@@ -190,7 +196,7 @@ export class Fills {
     tell: (outcome: Outcome) => void,
     abort: AbortController,
   ): Promise<void> {
-    const { id, body } = this.#store.beginBody(() => {
+    const { id, body } = this.#store.beginBody(request.key, () => {
       fill.detached = true;
       this.#unjoin(fill, request.joinId);
     });
@@ -208,7 +214,10 @@ export class Fills {
     });
     const filled = await this.#pump(request, response, body, abort.signal);
     if (filled === undefined || fill.detached) this.#store.discard(id);
-    else this.#store.put({ ...object, size: filled.size, checksums: filled.checksums }, filled.kept);
+    else {
+      const whole = { ...object, size: filled.size, checksums: filled.checksums };
+      this.#store.put(whole, filled.kept, request.admitted || fill.joined > 0);
+    }
     // What is stored is found in the store from here on.
     this.#unjoin(fill, request.joinId);
     await body.release();
@@ -292,4 +301,16 @@ export class Fills {
     }
     return undefined;
   }
+}
+
+/** In Cache-Status: it is not stored before it is asked for again. */
+export const FIRST_REQUEST = 'first-request';
+
+/** One that does not fit into memory would have to be written to wait for its second request. */
+function firstOfMany(response: OriginResponse): string | undefined {
+  return lengthOf(response) > BLOCK_BYTES ? FIRST_REQUEST : undefined;
+}
+
+function lengthOf({ headers }: OriginResponse): number {
+  return Number(field(headers, 'content-length') ?? 0);
 }

@@ -12,6 +12,8 @@ export interface CacheKey {
   query: string;
   /** The rule's query setting as text, so that a purge knows which other queries this entry answers. */
   mode: string;
+  /** Which slice, where the answer is stored in slices (slices.ts). */
+  slice?: number;
   /** All of the above as one string. */
   id: string;
 }
@@ -19,7 +21,18 @@ export interface CacheKey {
 export function cacheKey(domain: string, path: string, query: string, rule: QueryKey): CacheKey {
   const mode = queryModeText(rule);
   const counted = countedQuery(query, rule);
-  return { domain, path, query: counted, mode, id: `${domain} ${mode} ${path}${counted}` };
+  return keyOf({ domain, path, query: counted, mode });
+}
+
+/** Its parts hold no spaces, so that no two keys are spelled alike. */
+export function keyOf(parts: Omit<CacheKey, 'id'>): CacheKey {
+  const { domain, path, query, mode, slice } = parts;
+  return { ...parts, id: `${domain} ${mode} ${path}${query}${slice === undefined ? '' : ` ${slice}`}` };
+}
+
+/** The key of a slice of what lies below `key`. */
+export function sliceKey({ domain, path, query, mode }: CacheKey, slice: number): CacheKey {
+  return keyOf({ domain, path, query, mode, slice });
 }
 
 /** The parameters that are part of the key, in the order they came. */

@@ -18,11 +18,19 @@ export class MemoryTier {
   readonly #eviction: Eviction;
   readonly #limit: number;
   readonly #onEvict: (objects: number) => void;
+  readonly #onGone: (id: string) => void;
   #bytes = 0;
 
-  constructor(limit: number, onEvict: (objects: number) => void = () => {}, eviction: Eviction = s3Fifo()) {
+  /** `onEvict` hears of objects that had to make room, `onGone` of each that is not here any more. */
+  constructor(
+    limit: number,
+    onEvict: (objects: number) => void = () => {},
+    onGone: (id: string) => void = () => {},
+    eviction: Eviction = s3Fifo(),
+  ) {
     this.#limit = limit;
     this.#onEvict = onEvict;
+    this.#onGone = onGone;
     this.#eviction = eviction;
   }
 
@@ -48,7 +56,9 @@ export class MemoryTier {
       this.delete(key);
       return;
     }
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
+    const before = this.#entries.get(key);
+    for (const { id } of before?.variants ?? []) if (!ids.has(id)) this.#onGone(id);
+    this.#bytes -= before?.bytes ?? 0;
     const entry: HotEntry = { variants, bodies: new Map(kept), bytes: 0 };
     entry.bytes = weight(entry);
     this.#entries.set(key, entry);
@@ -63,6 +73,7 @@ export class MemoryTier {
     this.#entries.delete(key);
     this.#bytes -= entry.bytes;
     this.#eviction.removed(key);
+    for (const { id } of entry.variants) this.#onGone(id);
   }
 
   /** Removes the objects that match, and gives their ids. */

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Stored } from './disk-room.ts';
 
 /** What a process has done to the folder since it last told. */
 export interface FolderChange {
@@ -11,9 +12,8 @@ export interface FolderChange {
   keys: string[];
   /** Ids of objects whose files are gone. */
   gone: string[];
-  /** More or fewer rows, and bytes below them. */
-  objects: number;
-  bytes: number;
+  /** By domain, more or fewer rows, and bytes below them. */
+  stored: [domain: string, Stored][];
   /** Bytes in files without a row yet, all in all. */
   filling: number;
 }

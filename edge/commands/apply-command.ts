@@ -6,7 +6,8 @@ import type { Command, PurgeCommand } from '../../contract/stream/messages.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Fills } from '../cache/fill.ts';
 import { scopesOf } from '../cache/purge-scope.ts';
-import type { CommandResult, Store } from '../cache/store.ts';
+import type { CommandResult } from '../cache/purges.ts';
+import type { Store } from '../cache/store.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Plans } from '../plan/plans.ts';
 import type { Prefetches } from '../prefetch/prefetch.ts';
@@ -29,7 +30,7 @@ export interface CommandParts {
 export async function applyCommand(command: Command, parts: CommandParts): Promise<CommandResult> {
   // No word of it: it comes each minute.
   if (command.type === 'usageTaken') return { objects: await parts.usage.taken(command.ids), durationMs: 0 };
-  const before = parts.store.applied(command.uid);
+  const before = parts.store.purges.applied(command.uid);
   if (before !== undefined) return before;
   const result = await apply(command, parts);
   const type = command.type === 'purge' && command.soft ? 'softPurge' : command.type;
@@ -49,7 +50,7 @@ async function apply(
       return await revalidateAll(command.uid, parts);
     case 'prefetch': {
       const result = await parts.prefetches.run(command);
-      parts.store.remember(command.uid, result);
+      parts.store.purges.remember(command.uid, result);
       return result;
     }
   }
@@ -73,7 +74,7 @@ async function purge(
 
 async function revalidateAll(uid: string, { store, fills, workers }: CommandParts): Promise<CommandResult> {
   fills.closeToJoins();
-  const result = store.revalidateAll(uid);
-  await workers?.revalidate(store.revalidateBelow);
+  const result = store.purges.revalidateAll(uid);
+  await workers?.revalidate(store.purges.revalidateBelow);
   return result;
 }

@@ -7,7 +7,8 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Fills } from '../cache/fill.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
-import type { CommandResult, PurgeOptions, Store } from '../cache/store.ts';
+import type { CommandResult, PurgeOptions } from '../cache/purges.ts';
+import type { Store } from '../cache/store.ts';
 import type { Workers } from '../workers/workers.ts';
 
 export interface Dropping {
@@ -31,7 +32,7 @@ export interface DroppingParts {
 export function createDropping({ store, fills, workers, clock, log }: DroppingParts): Dropping {
   const dropHere = (scopes: readonly PurgeScope[], options?: PurgeOptions) => {
     fills.detach(scopes);
-    return store.purge(scopes, options);
+    return store.purges.purge(scopes, options);
   };
   const drop = workers ? dropEverywhere(workers) : dropHere;
 
@@ -42,7 +43,7 @@ export function createDropping({ store, fills, workers, clock, log }: DroppingPa
     return async (scopes, options) => {
       const begin = begun.then(async () => {
         const staleAt = options?.soft ? clock.now() : undefined;
-        const hidden = await others.hide(scopes, { generation: store.generation + 1, staleAt });
+        const hidden = await others.hide(scopes, { generation: store.purges.generation + 1, staleAt });
         return { hidden, dropped: dropHere(scopes, options) };
       });
       begun = begin.catch(() => {});

@@ -73,6 +73,7 @@ function requestFor(url: string, coding: string, signal: AbortSignal): ClientReq
     headers,
     rawHeaders: Object.entries(headers).flat(),
     clientAddress: '127.0.0.1',
+    prefetch: true,
     scheme: protocol === 'https:' ? 'https' : 'http',
     body: undefined,
     gone: () => signal,

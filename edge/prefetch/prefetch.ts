@@ -6,7 +6,7 @@ import type { PrefetchCommand } from '../../contract/stream/messages.ts';
 import { backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import type { CommandResult } from '../cache/store.ts';
+import type { CommandResult } from '../cache/purges.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Plans } from '../plan/plans.ts';

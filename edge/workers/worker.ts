@@ -12,6 +12,7 @@ import type { PurgeScope } from '../cache/purge-scope.ts';
 import { Store } from '../cache/store.ts';
 import type { Listeners, ServingAddress } from '../listen/listeners.ts';
 import { createMetrics } from '../metrics.ts';
+import { diskQuotas } from '../plan/quotas.ts';
 import { type ServedPlan, servePlan } from '../plan/served-plan.ts';
 import { type Served, serve } from '../serve.ts';
 import { Certificates } from '../tls/certificates.ts';
@@ -35,24 +36,29 @@ class EdgeWorker {
   #health: string | undefined;
   #plan: ServedPlan | undefined;
   #prepared: ServedPlan | undefined;
+  readonly #limitDomains: (plan: ServedPlan) => void;
   /** Of purges of our own, until the main process has made them everyone's; its own ones count up. */
   #ownPurges = 0;
 
   constructor({ options, mark, health, contents, certificates, ticketKey }: Start) {
     this.#certificates.apply(certificates);
     this.#health = health;
-    if (contents !== undefined) this.#plan = planOf(contents);
     const { node, state, memory: memoryBytes, disk: diskBytes, settings } = options;
     const [log, metrics, clock] = [this.#log, this.#metrics, systemClock];
     this.#store = new Store({
       folder: join(state, 'cache'),
-      memoryBytes,
+      // Together they hold what the edge may.
+      memoryBytes: Math.floor(memoryBytes / settings.edge.workers),
       diskBytes,
+      admission: settings.edge.disk.admission,
       clock,
       log,
       metrics,
       share: { mark, tell: (change) => tell({ type: 'changed', change }) },
     });
+    this.#limitDomains = (plan) =>
+      this.#store.limitDomains(diskQuotas(settings.edge.disk.quotas, plan, diskBytes));
+    if (contents !== undefined) this.#use(planOf(contents));
     // The main process tells what is on the disk.
     metrics.followStore(() => ({ memory: this.#store.stats().memory }));
     this.#fills = new Fills(this.#store, clock, log);
@@ -75,6 +81,11 @@ class EdgeWorker {
     systemClock.every(TELL_USAGE_EVERY_MS, () => this.#tellUsage());
   }
 
+  #use(plan: ServedPlan | undefined): void {
+    this.#plan = plan;
+    if (plan !== undefined) this.#limitDomains(plan);
+  }
+
   async listen(addresses: readonly ServingAddress[]): Promise<ServingAddress[]> {
     this.#listeners = await this.#served.listen(addresses, { shared: true });
     return this.#listeners.bound;
@@ -87,7 +98,7 @@ class EdgeWorker {
         this.#prepared = planOf(message.contents);
         return true;
       case 'commit':
-        this.#plan = this.#prepared ?? this.#plan;
+        this.#use(this.#prepared ?? this.#plan);
         return true;
       case 'certificates':
         this.#certificates.apply(message.changes);
@@ -97,12 +108,12 @@ class EdgeWorker {
         return true;
       case 'hide':
         this.#fills.detach(message.scopes);
-        return this.#store.hide(message.purge, message.scopes, message.hiding);
+        return this.#store.purges.hide(message.purge, message.scopes, message.hiding);
       case 'lift':
-        return this.#store.lift(message.purge);
+        return this.#store.purges.lift(message.purge);
       case 'revalidate':
         this.#fills.closeToJoins();
-        return this.#store.mustRevalidateBelow(message.below);
+        return this.#store.purges.mustRevalidateBelow(message.below);
       case 'changed':
         return this.#store.changedElsewhere(message.change);
       case 'health':
@@ -142,7 +153,10 @@ class EdgeWorker {
     const purge = -++this.#ownPurges;
     this.#fills.detach(scopes);
     // Between this generation and the next one, which the main process gives.
-    this.#store.hide(purge, scopes, { generation: this.#store.generation + 0.5, staleAt: undefined });
+    this.#store.purges.hide(purge, scopes, {
+      generation: this.#store.purges.generation + 0.5,
+      staleAt: undefined,
+    });
     tell({ type: 'invalidate', scopes, purge });
   }
 }

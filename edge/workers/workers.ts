@@ -15,7 +15,8 @@ import { formatListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
 import { tryBind } from '../../lib/try-bind.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
-import type { Hiding, Store } from '../cache/store.ts';
+import type { Hiding } from '../cache/purges.ts';
+import type { Store } from '../cache/store.ts';
 import type { Listeners, ServingAddress } from '../listen/listeners.ts';
 import type { EdgeOptions } from '../options.ts';
 import type { CertificateChanges, Certificates } from '../tls/certificates.ts';
@@ -42,7 +43,7 @@ const RESTART_CAP_MS = 10_000;
 export class Workers {
   readonly #options: WorkersOptions;
   readonly #running = new Set<WorkerProcess>();
-  readonly #telling: NodeJS.Timeout;
+  #telling: NodeJS.Timeout | undefined;
   readonly #restartWait = backoff(RESTART_BASE_MS, RESTART_CAP_MS);
   #listen: ServingAddress[] = [];
   #ticketKey: TicketKey = '';
@@ -57,7 +58,6 @@ export class Workers {
 
   constructor(options: WorkersOptions) {
     this.#options = options;
-    this.#telling = setInterval(() => this.#tellOn(), TELL_EVERY_MS).unref();
   }
 
   /** Resolves when all of them serve. The first one finds out the ports. */
@@ -66,6 +66,7 @@ export class Workers {
     this.#ticketKey = ticketKey;
     this.#listen = [...addresses];
     this.#health = this.#options.health();
+    this.#telling = setInterval(() => this.#tellOn(), TELL_EVERY_MS).unref();
     this.#listen = await this.#startOne();
     await Promise.all(
       Array.from({ length: this.#options.options.settings.edge.workers - 1 }, () => this.#startOne()),
@@ -199,7 +200,7 @@ export class Workers {
     store.fillingElsewhere(this.#filling());
     if (change.keys.length + change.gone.length === 0) return;
     for (const other of this.#running)
-      if (other !== worker) void other.ask({ type: 'changed', change: { ...change, objects: 0, bytes: 0 } });
+      if (other !== worker) void other.ask({ type: 'changed', change: { ...change, stored: [] } });
   }
 
   #filling(): number {
@@ -214,7 +215,7 @@ export class Workers {
     }
     const changed = this.#options.store.takeChanged();
     if (changed.keys.length + changed.gone.length > 0) {
-      void this.#askAll({ type: 'changed', change: { ...changed, objects: 0, bytes: 0 } });
+      void this.#askAll({ type: 'changed', change: { ...changed, stored: [] } });
     }
   }
 
