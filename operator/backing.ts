@@ -6,6 +6,7 @@ import type { Vault } from './certificates/vault.ts';
 import type { Stores } from './reconcile.ts';
 import type { AgentSecrets } from './secrets/agent-secrets.ts';
 import type { Source } from './source/source.ts';
+import type { Announcement } from './status/announcements.ts';
 import type { ReviewToken } from './trust/token-review.ts';
 import type { TrustStores } from './trust/trust.ts';
 
@@ -21,6 +22,8 @@ export interface Backing {
   tellAuthorities?(pem: string): void;
   /** Removes a finished job that outlived its time; with `uid` no other of its name. */
   expire(ref: ObjectRef, uid: string): void;
+  /** Tells people what concerns no resource in particular. */
+  announce?(news: Announcement): void;
   /** What only the leader sees to there: EdgeNodes of Kubernetes nodes, forms that were deleted. Ends by what it returns. */
   lead?(inForce: InForce): () => Promise<void>;
   /** Where one of several replicas leads. */

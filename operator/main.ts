@@ -31,6 +31,7 @@ import { readOrMakeToken } from './publish/token-file.ts';
 import { usageBook } from './publish/usage-book.ts';
 import type { Reconciler } from './reconcile.ts';
 import { redisAccess } from './relay/redis/access.ts';
+import { redisNews } from './relay/redis/news.ts';
 import { redisRelay } from './relay/redis/redis-relay.ts';
 import { turnAway } from './relay/relay.ts';
 import type { Switchboard } from './relay/switchboard.ts';
@@ -131,6 +132,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
         switchboard,
         epoch: () => reconciler.epoch,
         onOutranked: (epoch) => void outranked(reconciler, epoch, log),
+        onTrouble: (reason) => backing.announce?.(redisNews(reason)),
       });
     };
     const onLoaded = (policy: ToldPolicy | undefined) => {

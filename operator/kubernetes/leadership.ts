@@ -11,10 +11,12 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { EpochStore } from '../publish/epoch-file.ts';
 import { hasStatus, type KubernetesApi } from './api.ts';
+import type { Regarding } from './events.ts';
 
 const LEASE_S = 15;
 const RENEW_WITHIN_MS = 10_000;
 const RETRY_MS = 2_000;
+const API_VERSION = 'coordination.k8s.io/v1';
 const NAME = 'weir-operator';
 const EPOCH = `${GROUP}/epoch`;
 const ADDRESS = `${GROUP}/address`;
@@ -31,7 +33,10 @@ interface LeadershipOptions {
 }
 
 const lease = z.looseObject({
-  metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).optional() }),
+  metadata: z.looseObject({
+    uid: z.string().optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  }),
   spec: z
     .looseObject({
       holderIdentity: z.string().optional(),
@@ -81,6 +86,13 @@ export class Leadership {
   /** Who leads, as far as it is known. */
   holder(): string {
     return this.#lease?.spec.holderIdentity ?? '';
+  }
+
+  /** The Lease as Events speak of it; nothing before it was read. */
+  regarding(): Regarding | undefined {
+    const uid = this.#lease?.metadata.uid;
+    if (uid === undefined) return undefined;
+    return { apiVersion: API_VERSION, kind: 'Lease', name: NAME, namespace: this.#options.namespace, uid };
   }
 
   /** And the URL where agents reach it, if it has one. */
@@ -180,7 +192,7 @@ export class Leadership {
     const now = new Date(clock.now()).toISOString().replace('Z', '000Z');
     const passed = before?.spec.holderIdentity !== spec.holderIdentity && spec.holderIdentity !== '';
     const body = {
-      apiVersion: 'coordination.k8s.io/v1',
+      apiVersion: API_VERSION,
       kind: 'Lease',
       metadata: { ...(before?.metadata ?? { name: NAME, namespace }), annotations },
       spec: {

@@ -196,6 +196,11 @@ class Fleet {
 
 const jobStatus = async (name: string) =>
   JSON.parse(await cluster.kubectl(['get', 'purge', name, '-n', 'demo', '-o', 'json'])).status;
+const eventsOfLease = async (): Promise<string[]> => {
+  const told = ['get', 'events', '-n', 'weir-system', '--field-selector=involvedObject.kind=Lease'];
+  const { items } = JSON.parse(await cluster.kubectl([...told, '--sort-by=eventTime', '-o', 'json']));
+  return items.map(({ type, reason }: Record<string, string>) => `${type} ${reason}`);
+};
 const createJob = (name: string) =>
   cluster.kubectl(['create', '-f', '-'], [purgeJob(name, { everything: true })]);
 const complete = (name: string) =>
@@ -346,6 +351,11 @@ describe.each([
         expect(await fleet.streams()).toEqual(streams);
         await redis.start();
       },
+    });
+    await eventually(async () => {
+      const reasons = await eventsOfLease();
+      expect(reasons).toContain('Warning RedisUnreachable');
+      expect(reasons.at(-1)).toBe('Normal RedisReachable');
     });
   }, 120_000);
 

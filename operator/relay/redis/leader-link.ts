@@ -31,6 +31,7 @@ interface LeaderLinkOptions {
   policy: () => ToldPolicy | undefined;
   /** Redis knows of a leader with this epoch, which is not below ours. */
   onOutranked: (epoch: number) => void;
+  onTrouble?: (reason: string | undefined) => void;
   metrics: RelayMetrics;
   clock: Clock;
   log: Log;
@@ -179,9 +180,15 @@ export class LeaderLink implements Downlink {
     this.#values.clear();
     metrics.up.set(0);
     metrics.failures.inc();
-    this.#complained = true;
     const reason = isNotLeader(error) ? 'Redis lost its data, or another replica leads' : error.message;
     log.warn({ reason }, 'the link to other replicas begins anew');
+    this.#complain(reason);
+  }
+
+  /** Once for all the attempts that it takes. */
+  #complain(reason: string): void {
+    if (!this.#complained) this.#options.onTrouble?.(reason);
+    this.#complained = true;
   }
 
   /** Until it is ours, nothing is said. */
@@ -203,11 +210,12 @@ export class LeaderLink implements Downlink {
       switchboard.refresh(this);
       this.#beat();
       metrics.up.set(1);
+      if (this.#complained) this.#options.onTrouble?.(undefined);
       this.#complained = false;
       log.info({ epoch: reign.epoch }, 'this replica leads the others through Redis');
     } catch (error) {
       if (!this.#complained) log.warn({ err: error }, 'Redis can not be told who leads; trying again');
-      this.#complained = true;
+      this.#complain(error instanceof Error ? error.message : String(error));
     } finally {
       this.#claiming = false;
     }

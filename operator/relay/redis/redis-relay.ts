@@ -32,6 +32,8 @@ interface Lead {
   /** Of what is published now. */
   epoch: () => number;
   onOutranked: (epoch: number) => void;
+  /** Other replicas do not hear this one, or do again (nothing). */
+  onTrouble?: (reason: string | undefined) => void;
 }
 
 export interface RedisRelay {

@@ -9,6 +9,7 @@ import type { Backing } from '../../backing.ts';
 import { VaultSecrets } from '../../certificates/vault-secrets.ts';
 import { hasStatus, type KubernetesApi, kubernetesApi } from '../../kubernetes/api.ts';
 import { loadCredentials } from '../../kubernetes/credentials.ts';
+import { eventOf, eventsPath } from '../../kubernetes/events.ts';
 import { Leadership } from '../../kubernetes/leadership.ts';
 import { objectPath } from '../../kubernetes/objects.ts';
 import { watchMetrics } from '../../kubernetes/watch-metrics.ts';
@@ -80,6 +81,13 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
     },
     reviewToken: tokenReview(api),
     tellAuthorities: bundleConfigMap({ api, namespace, clock, log, isGivenUp: () => stopped }),
+    announce(news) {
+      const regarding = leadership.regarding();
+      if (!regarding) return;
+      api.create(eventsPath(regarding), eventOf(regarding, news, clock.now())).catch((error: unknown) => {
+        log.warn({ err: error, reason: news.reason }, 'an Event is not written');
+      });
+    },
     expire: (ref, uid) => void removeJob(objectPath(ref), uid, { api, clock, log, isGivenUp: () => stopped }),
     lead(inForce) {
       const registrar = new Registrar({
