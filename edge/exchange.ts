@@ -17,6 +17,8 @@ export interface ClientRequest {
   url: string;
   headers: IncomingHttpHeaders;
   rawHeaders: readonly string[];
+  /** Of the head, where the parser let them all pass. */
+  bytes?: number;
   clientAddress: string;
   scheme: 'http' | 'https';
   /** Where it came over TLS from a client. */

@@ -19,6 +19,7 @@ import type { StoredObject } from '../cache/stored-object.ts';
 import { type Exchange, openExchange } from '../exchange.ts';
 import type { Headers } from '../headers.ts';
 import { HEALTH_PATH } from '../listen/health.ts';
+import { responseFields } from '../listen/http2-request.ts';
 import type { PlainRequest } from '../listen/plain-request.ts';
 import type { Plans } from '../plan/plans.ts';
 import { ruleFor } from '../plan/rule.ts';
@@ -33,6 +34,8 @@ export interface ReadyHit {
   /** Status line and fields, without those of the connection and the empty line. */
   head: string;
   body: Buffer | PartOfFile;
+  /** The same for HTTP/2; only where the answer is the whole. */
+  fields?: readonly string[];
   /** Of the body. */
   length: number;
   /** The domain's label. */
@@ -108,12 +111,11 @@ export function createReadyHits({
     if (whyForward(exchange, entry.variants, object, (each) => store.purges.mustRevalidate(each), now))
       return undefined;
     const headFor = (request: Exchange['request']) =>
-      headText(
-        withTransportSecurity(
-          storedHead({ ...exchange, request }, object, { now, teller, length: object.size }),
-          exchange,
-        ),
+      withTransportSecurity(
+        storedHead({ ...exchange, request }, object, { now, teller, length: object.size }),
+        exchange,
       );
+    const whole = headFor(exchange.request);
     const left = freshLeftMs(object, exchange.rule.rule.ttl, now);
     return {
       object,
@@ -122,8 +124,13 @@ export function createReadyHits({
       from: now,
       until: now + Math.min(1_000 - (ageMs(object, now) % 1_000), left % 1_000 || 1_000),
       bytes: entry.bodies.get(object.id),
-      whole: { head: headFor(exchange.request), length: object.size, domain: exchange.domain.label },
-      partial: aroundRange(headFor(firstByteOf(exchange.request)), object.size),
+      whole: {
+        head: headText(whole),
+        fields: responseFields(whole.status, whole.headers),
+        length: object.size,
+        domain: exchange.domain.label,
+      },
+      partial: aroundRange(headText(headFor(firstByteOf(exchange.request))), object.size),
     };
   }
 

@@ -17,6 +17,7 @@ export interface Limits {
   connectionsPerClient: number;
   exempt: BlockList;
   waitersPerObject: number;
+  streamsPerConnection: number;
 }
 
 /** As `weir_edge_limited_total` names them. */
@@ -28,7 +29,8 @@ export type LimitName =
   | 'handshakeTime'
   | 'minimumRate'
   | 'connectionsPerClient'
-  | 'waitersPerObject';
+  | 'waitersPerObject'
+  | 'http2Frames';
 
 export type OnLimit = (limit: LimitName) => void;
 
@@ -46,6 +48,7 @@ export function readLimits(settings: LimitSettings): Limits {
     connectionsPerClient: settings.connectionsPerClient,
     exempt: blockList(settings.exempt),
     waitersPerObject: settings.waitersPerObject,
+    streamsPerConnection: settings.streamsPerConnection,
   };
 }
 

@@ -71,14 +71,18 @@ export function createAnswering(parts: AnsweringParts): Answering {
 
 /** The limits that can be told once the head is whole. */
 function tooMuch(
-  { url, rawHeaders }: ClientRequest,
-  { uriLength, headerCount }: Limits,
+  { url, rawHeaders, bytes = 0 }: ClientRequest,
+  { uriLength, headerCount, headerBytes }: Limits,
   onLimit: OnLimit,
 ): Answer | undefined {
   const close = { headers: [['connection', 'close']] } as const;
   if (url.length > uriLength) {
     onLimit('uriLength');
     return textAnswer(414, `the target is longer than ${uriLength} characters`, close);
+  }
+  if (bytes > headerBytes) {
+    onLimit('headerSize');
+    return textAnswer(431, `more than ${headerBytes} bytes of header fields`, close);
   }
   if (rawHeaders.length / 2 > headerCount) {
     onLimit('headerCount');

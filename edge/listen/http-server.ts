@@ -13,6 +13,7 @@ import type { SecureConnection } from '../tls/secure-connection.ts';
 import type { Termination } from '../tls/termination.ts';
 import { type AnsweringParts, createAnswering } from './answering.ts';
 import { installFastPath } from './fast-path.ts';
+import { createHttp2Server } from './http2-server.ts';
 import type { ServingServer } from './listeners.ts';
 import type { PlainRequest } from './plain-request.ts';
 import type { Outgoing } from './send.ts';
@@ -67,21 +68,33 @@ export function createHttpServer(
 
   const onHit = hitObserver(observer);
   const fastPath = installFastPath(server, { ready: readyHits, sendFile, limits, rateWatch, onHit });
+  const http2 = createHttp2Server({ ...parts, answering });
+  /** Those that TLS is spoken on, from before the handshake. */
+  const below = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     if (!admit(socket, isSecure ? 'https' : 'http')) return;
-    if (!isSecure) fastPath.begin(socket);
-    else
-      termination.accept(socket, (encrypted, secure) => {
-        secured.set(encrypted, secure);
-        fastPath.begin(encrypted, secure);
-      });
+    if (!isSecure) {
+      fastPath.begin(socket);
+      return;
+    }
+    below.add(socket);
+    socket.once('close', () => below.delete(socket));
+    termination.accept(socket, (encrypted, secure) => {
+      secured.set(encrypted, secure);
+      if (encrypted.alpnProtocol === 'h2') http2.begin(encrypted, secure);
+      else fastPath.begin(encrypted, secure);
+    });
   });
   const others = {
     closeIdle() {
       fastPath.closeIdle();
+      http2.closeIdle();
       termination.stop();
     },
-    closeAll: () => fastPath.closeAll(),
+    closeAll() {
+      fastPath.closeAll();
+      for (const socket of below) socket.destroy();
+    },
   };
   return { server, others };
 }
@@ -138,7 +151,10 @@ function isAwaited(request: IncomingMessage): boolean {
 function outgoingTo(response: ServerResponse, transfer: Transfer): Outgoing {
   return {
     stream: response,
-    head: (status, headers) => void response.writeHead(status, toRaw(headers)),
+    head(status, headers) {
+      response.writeHead(status, toRaw(headers));
+      return true;
+    },
     flushHead: () => response.flushHeaders(),
     socket: response.socket ?? undefined,
     onSent: (bytes) => transfer.sentAside(bytes),

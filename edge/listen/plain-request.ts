@@ -25,12 +25,18 @@ const MAX_KNOWN_CHARS = 1_024;
 
 /** Nothing in it that any parser would read in another way; a dot segment or a bad escape is for the target's reader. */
 const REQUEST_LINE = /^(GET|HEAD) (\/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]*) HTTP\/1\.1\r\n/;
+const TARGET = /^\/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]*$/;
 const FIELD = /([A-Za-z-]+): ([!-~](?:[ -~]*[!-~])?)\r\n/y;
 const ONE_RANGE = /^bytes=(?:\d{1,15}-\d{0,15}|-\d{1,15})$/;
 const HOST = /^[A-Za-z0-9.-]+(?::\d{1,5})?$/;
 /** Fields that neither the cache nor the framing looks at. A stored answer that varies on one of them is not ours. */
 const WITHOUT_EFFECT =
   /^(?:accept|accept-encoding|accept-language|cookie|dnt|origin|priority|referer|save-data|sec-ch-ua[a-z-]*|sec-fetch-[a-z]+|sec-gpc|upgrade-insecure-requests|user-agent)$/i;
+
+/** Of HTTP/2: whether a field, the target, the host are of the same subset. */
+export const hasNoEffect = (name: string) => WITHOUT_EFFECT.test(name);
+export const isPlainTarget = (target: string) => TARGET.test(target);
+export const isPlainHost = (host: string) => HOST.test(host);
 
 export type ReadPlainRequest = (bytes: Buffer) => PlainRequest | undefined;
 

@@ -12,8 +12,8 @@ import { plainDescriptor, type SendFile } from './send-file.ts';
 export interface Outgoing {
   /** Takes the body; to destroy it is to break the answer off. */
   stream: Writable;
-  /** Before the body; `isAll` where none follows. */
-  head(status: number, headers: Headers, isAll: boolean): void;
+  /** Before the body; `isAll` where none follows. False where none may: the body there is stays here. */
+  head(status: number, headers: Headers, isAll: boolean): boolean;
   /** The head goes out now, and does not wait for the first byte of the body. */
   flushHead: () => void;
   /** Where the body's bytes go through as they are. */
@@ -37,8 +37,7 @@ export async function send(outgoing: Outgoing, answer: Answer, options: SendOpti
   try {
     // One that has gone takes no head any more.
     if (stream.destroyed) return;
-    outgoing.head(status, headers, body.kind === 'none');
-    if (body.kind === 'none') stream.end();
+    if (!outgoing.head(status, headers, body.kind === 'none') || body.kind === 'none') stream.end();
     else if (body.kind === 'bytes') {
       onBytes(body.bytes.length);
       stream.end(body.bytes);

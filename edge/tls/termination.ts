@@ -92,6 +92,8 @@ export function createTermination(parts: TerminationParts): Termination {
       stopPeeking(socket);
       waiting.peeked = undefined;
       waiting.domain = server;
+      // As in https.Server: TLS has no half of a connection that stays open, and HTTP/2 would wait for its end for ever.
+      socket.allowHalfOpen = false;
       socket.unshift(bytes);
       server.server.emit('connection', socket);
     }

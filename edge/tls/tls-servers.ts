@@ -66,7 +66,7 @@ export function createTlsServers(
       minVersion: `TLSv${minVersion}`,
       ciphers: CIPHERS,
       secureOptions: OPTIONS,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: handshakeMs,
       ticketKeys,
       sessionTimeout: TICKET_KEY_LIFETIME_S,
