@@ -42,8 +42,6 @@ export function answerName(question: Question, view: View | undefined): DomainAn
   if (zone === undefined) return refuse(writer, EXTENDED_ERROR.NOT_AUTHORITATIVE);
   // Nobody transfers a zone whose answers depend on who asks.
   if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuse(writer, EXTENDED_ERROR.PROHIBITED);
-  // Most answers are the same for everybody; those of a domain say otherwise.
-  writer.setScope(0);
   const signer = zone.spec.dnssec ? signers.get(zone.key) : undefined;
   return follow({
     ...question,

@@ -108,6 +108,8 @@ function write(
 ): DomainAnswer | undefined {
   // A later version may mean anything by the rest (RFC 6891 6.1.3).
   if (query.edns && query.edns.version !== 0) return writer.setRcode(RCODE.BADVERS);
+  // Most answers are the same for everybody, errors too (RFC 7871 7.2.1); those of a domain say otherwise.
+  writer.setScope(0);
   if (!isFault(query)) return answerName({ geo, query, source, now, writer, signers }, view);
   const notSupported = query.rcode === RCODE.NOTIMP ? EXTENDED_ERROR.NOT_SUPPORTED : undefined;
   return writer.setRcode(query.rcode, notSupported);

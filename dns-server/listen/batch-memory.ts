@@ -4,6 +4,7 @@
  *
  *     header i ─> name i
  *              ─> vector i ─> packet i
+ *              ─> control i, where a socket listens on all addresses: the one that the packet came to
  *
  * An answer stands where its query stood and goes to who sent it: the memory for sending has headers and vectors of its
  * own, for the lengths, and the names and packets of the one that received.
@@ -17,29 +18,63 @@ export const PACKET_BYTES = 2_048;
 /** From one packet to the next: were it a power of two, all of them would compete for the same few lines of the cache. */
 const PACKET_STRIDE = PACKET_BYTES + 192;
 
-/** struct mmsghdr on 64-bit Linux: msg_name, msg_namelen, msg_iov, msg_iovlen, control and flags, msg_len. */
-const HEADER = { BYTES: 64, NAME: 0, NAME_LENGTH: 8, VECTOR: 16, VECTORS: 24, LENGTH: 56 } as const;
+/** struct mmsghdr on 64-bit Linux: msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen, flags, msg_len. */
+const HEADER = {
+  BYTES: 64,
+  NAME: 0,
+  NAME_LENGTH: 8,
+  VECTOR: 16,
+  VECTORS: 24,
+  CONTROL: 32,
+  CONTROL_LENGTH: 40,
+  LENGTH: 56,
+} as const;
 /** struct iovec. */
 const VECTOR = { BYTES: 16, BASE: 0, LENGTH: 8 } as const;
 /** struct sockaddr_storage, as far as IP needs it. */
 export const NAME_BYTES = 32;
 
+/**
+ * The control message with the address that a packet came to: struct cmsghdr, and in_pktinfo or in6_pktinfo behind it. To
+ * send with it is to send from that address. The interface is left to the routes; only link-local addresses need theirs.
+ */
+const CMSG_BYTES = 16;
+const CONTROL = { 4: { BYTES: 32, INTERFACE: 16 }, 6: { BYTES: 40, INTERFACE: 32 } } as const;
+/** Room for either. */
+const CONTROL_BYTES = 40;
+
 const AF_INET = 2;
 const AF_INET6 = 10;
+
+/** As the kernel tells it: struct sockaddr, and the control message where the socket listens on all addresses. */
+export interface Sender {
+  name: Uint8Array;
+  control: Uint8Array;
+}
+
+export interface BatchSocket {
+  version: 4 | 6;
+  /** It listens on all addresses: each answer has to leave from the one that was asked. */
+  wildcard: boolean;
+}
 
 export class BatchMemory {
   readonly #memory: Mapped;
   readonly #names: number;
   readonly #vectors: number;
+  readonly #controls: number;
   readonly #packets: number;
+  readonly #socket: BatchSocket;
 
   /** With `of` it is for answers to what that one received. */
-  constructor(libc: Libc, nameBytes: number, of?: BatchMemory) {
+  constructor(libc: Libc, socket: BatchSocket, of?: BatchMemory) {
+    this.#socket = socket;
     this.#vectors = BATCH * HEADER.BYTES;
     this.#names = this.#vectors + BATCH * VECTOR.BYTES;
-    this.#packets = this.#names + BATCH * NAME_BYTES;
+    this.#controls = this.#names + BATCH * NAME_BYTES;
+    this.#packets = this.#controls + BATCH * CONTROL_BYTES;
     this.#memory = libc.map(of ? this.#names : this.#packets + BATCH * PACKET_STRIDE);
-    for (let index = 0; index < BATCH; index++) this.#connect(index, nameBytes, of ?? this);
+    for (let index = 0; index < BATCH; index++) this.#connect(index, of ?? this);
   }
 
   get headers(): bigint {
@@ -66,6 +101,45 @@ export class BatchMemory {
     return this.#names + index * NAME_BYTES;
   }
 
+  /** Where the packet came to, on a socket that listens on all addresses. */
+  controlAt(index: number): number {
+    return this.#controls + index * CONTROL_BYTES;
+  }
+
+  /** Before a batch is received: what the kernel wrote there for the one before may be shorter. */
+  clearControls(): void {
+    if (!this.#socket.wildcard) return;
+    const { BYTES } = CONTROL[this.#socket.version];
+    for (let index = 0; index < BATCH; index++)
+      this.#memory.view.setUint32(index * HEADER.BYTES + HEADER.CONTROL_LENGTH, BYTES, true);
+  }
+
+  /** The answer leaves by whatever interface leads to its client; a link-local address means nothing without its own. */
+  freeInterface(index: number): void {
+    const { version, wildcard } = this.#socket;
+    if (!wildcard) return;
+    const at = this.controlAt(index);
+    const isLinkLocal = version === 6 && (this.#memory.view.getUint16(at + CMSG_BYTES) & 0xffc0) === 0xfe80;
+    if (!isLinkLocal) this.#memory.view.setUint32(at + CONTROL[version].INTERFACE, 0, true);
+  }
+
+  /** Puts an answer there that was made elsewhere, to the sender that the kernel named so. */
+  put(index: number, { name, control }: Sender, answer: Uint8Array): void {
+    this.bytes.set(name, this.nameAt(index));
+    this.bytes.set(control, this.controlAt(index));
+    this.bytes.set(answer, this.packetAt(index));
+    this.setLength(index, answer.length);
+  }
+
+  /** Who sent the packet, and where to. */
+  senderOf(index: number): Sender {
+    const part = (at: number, length: number) => this.bytes.slice(at, at + length);
+    return {
+      name: part(this.nameAt(index), NAME_BYTES),
+      control: part(this.controlAt(index), this.#socket.wildcard ? CONTROL_BYTES : 0),
+    };
+  }
+
   receivedLength(index: number): number {
     return Math.min(this.#memory.view.getUint32(index * HEADER.BYTES + HEADER.LENGTH, true), PACKET_BYTES);
   }
@@ -75,7 +149,8 @@ export class BatchMemory {
     this.#memory.view.setUint32(this.#vectors + index * VECTOR.BYTES + VECTOR.LENGTH, length, true);
   }
 
-  #connect(index: number, nameBytes: number, packets: BatchMemory): void {
+  #connect(index: number, packets: BatchMemory): void {
+    const { version, wildcard } = this.#socket;
     const { view, at } = this.#memory;
     const [header, vector] = [index * HEADER.BYTES, this.#vectors + index * VECTOR.BYTES];
     view.setBigUint64(header + HEADER.NAME, packets.#memory.at + BigInt(packets.nameAt(index)), true);
@@ -84,7 +159,10 @@ export class BatchMemory {
     view.setBigUint64(vector + VECTOR.BASE, packets.#memory.at + BigInt(packets.packetAt(index)), true);
     view.setBigUint64(vector + VECTOR.LENGTH, BigInt(PACKET_BYTES), true);
     // What the kernel writes there on receiving is the same again: all names of a socket have one length.
-    view.setUint32(header + HEADER.NAME_LENGTH, nameBytes, true);
+    view.setUint32(header + HEADER.NAME_LENGTH, nameBytesOf(version), true);
+    if (!wildcard) return;
+    view.setBigUint64(header + HEADER.CONTROL, packets.#memory.at + BigInt(packets.controlAt(index)), true);
+    view.setBigUint64(header + HEADER.CONTROL_LENGTH, BigInt(CONTROL[version].BYTES), true);
   }
 }
 

@@ -2,10 +2,11 @@
 
 import type { BY_DOMAIN, FastTables, NewSignature, Slot } from '../fast/fast-path.ts';
 import type { Limits } from '../rate-limit/gate.ts';
+import type { BatchSocket, Sender } from './batch-memory.ts';
 
 export interface BatchJob {
   fd: number;
-  version: 4 | 6;
+  socket: BatchSocket;
   shared: Int32Array;
 }
 
@@ -31,7 +32,7 @@ export type ToBatch =
   | { kind: 'stop' };
 
 export interface Ask {
-  name: Uint8Array;
+  sender: Sender;
   message: Uint8Array;
 }
 

@@ -9,7 +9,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { BY_DOMAIN, FastPath, keepSignature } from '../fast/fast-path.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { createGate, type Gate, OPEN_GATE } from '../rate-limit/gate.ts';
-import { ADDRESS, BATCH, BatchMemory, NAME_BYTES, nameBytesOf } from './batch-memory.ts';
+import { ADDRESS, BATCH, BatchMemory } from './batch-memory.ts';
 import { type Ask, type BatchJob, type FromBatch, SHARED, type ToBatch } from './batch-messages.ts';
 import { type Libc, loadLibc } from './libc.ts';
 
@@ -35,18 +35,19 @@ class Batches {
     this.#libc = libc;
     this.#job = job;
     this.#post = post;
-    const nameBytes = nameBytesOf(job.version);
-    const [sourceAt, length] = ADDRESS[job.version];
-    this.#source = { version: job.version, bytes: new Uint8Array(length) };
+    const { version } = job.socket;
+    const [sourceAt, length] = ADDRESS[version];
+    this.#source = { version, bytes: new Uint8Array(length) };
     this.#sourceAt = sourceAt;
-    this.#received = new BatchMemory(libc, nameBytes);
-    this.#sent = new BatchMemory(libc, nameBytes, this.#received);
+    this.#received = new BatchMemory(libc, job.socket);
+    this.#sent = new BatchMemory(libc, job.socket, this.#received);
     this.#fast = new FastPath(this.#received);
   }
 
   run(takeMail: () => ToBatch | undefined): void {
     this.#post({ kind: 'using' });
     for (let seen = 0; ; ) {
+      this.#received.clearControls();
       const count = this.#libc.recvmmsg(this.#job.fd, this.#received.headers, BATCH, MSG_WAITFORONE, 0n);
       const mail = Atomics.load(this.#job.shared, SHARED.MAIL);
       if (mail !== seen) {
@@ -108,13 +109,12 @@ class Batches {
   /** Bytes of the answer; 0 when there is none to be sent from here. */
   #answerOne(index: number, now: number): number {
     const received = this.#received;
-    const { bytes } = received;
+    received.freeInterface(index);
     const start = received.packetAt(index);
     const end = start + received.receivedLength(index);
     const length = this.#fast.answer(start, end, this.#readSource(index));
     if (length <= 0) {
-      const name = received.nameAt(index);
-      this.#asks.push({ name: bytes.slice(name, name + NAME_BYTES), message: bytes.slice(start, end) });
+      this.#asks.push({ sender: received.senderOf(index), message: received.bytes.slice(start, end) });
       return 0;
     }
     if (this.#gate === OPEN_GATE) {

@@ -5,11 +5,11 @@
 import { Worker } from 'node:worker_threads';
 import { codeFile } from '../../lib/code-files.ts';
 import { formatListenAddress, type ListenAddress } from '../../lib/listen-address.ts';
-import type { Log } from '../../lib/log.ts';
+import { type Log, silentLog } from '../../lib/log.ts';
 import type { Follower, PreparedAnswers } from '../fast/prepared-answers.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import type { Limits } from '../rate-limit/gate.ts';
-import { ADDRESS, NAME_BYTES, nameBytesOf, PACKET_BYTES, writeSocketAddress } from './batch-memory.ts';
+import { ADDRESS, BatchMemory, type BatchSocket, NAME_BYTES, writeSocketAddress } from './batch-memory.ts';
 import {
   type Ask,
   type BatchJob,
@@ -41,6 +41,8 @@ const SO_RCVTIMEO = 20;
 const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const IP_PKTINFO = 8;
+const IPV6_RECVPKTINFO = 49;
 const IP_MTU_DISCOVER = 10;
 const IPV6_MTU_DISCOVER = 23;
 /**
@@ -61,11 +63,12 @@ export async function listenBatch(
   options: BatchOptions,
 ): Promise<UdpListener> {
   // SO_REUSEPORT would let two servers share a port unnoticed: bound without it, a port that is taken is told.
-  const claim = await listenUdp(address, () => undefined, log);
+  const claim = await listenUdp(address, () => undefined, silentLog);
   await claim.stop();
   const { bound } = claim;
-  const memory = options.libc.map(NAME_BYTES + PACKET_BYTES);
-  const version = bound.host.includes(':') ? 6 : 4;
+  const socket: BatchSocket = socketOf(bound);
+  const memory = options.libc.map(NAME_BYTES);
+  const answers = new BatchMemory(options.libc, socket);
   const sockets: number[] = [];
   const threads: BatchThread[] = [];
   const stop = async () => {
@@ -74,13 +77,18 @@ export async function listenBatch(
   };
   try {
     for (let index = 0; index < options.workers; index++) sockets.push(open(options.libc, bound, memory));
-    threads.push(...sockets.map((fd) => new BatchThread(fd, version, memory, handle, log, options)));
+    threads.push(...sockets.map((fd) => new BatchThread(fd, socket, answers, handle, log, options)));
     await Promise.all(threads.map((thread) => thread.started));
   } catch (error) {
     await stop();
     throw error;
   }
   return { bound, stop };
+}
+
+function socketOf({ host }: ListenAddress): BatchSocket {
+  const { version = 4, bytes } = parseIp(host) ?? {};
+  return { version, wildcard: bytes?.every((byte) => byte === 0) ?? false };
 }
 
 function open(libc: Libc, address: ListenAddress, memory: Mapped): number {
@@ -109,6 +117,9 @@ function open(libc: Libc, address: ListenAddress, memory: Mapped): number {
     option(IPPROTO_IPV6, IPV6_V6ONLY, 1);
     option(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
   }
+  // With one socket for all addresses: to answer from the one that was asked, or resolvers take it for a forgery.
+  if (socketOf(address).wildcard && ip.version === 4) option(IPPROTO_IP, IP_PKTINFO, 1);
+  else if (socketOf(address).wildcard) option(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   memory.bytes.fill(0, 0, NAME_BYTES);
   check(libc.bind(fd, memory.at, writeSocketAddress(memory.view, ip.bytes, address.port)), 'bind');
   return fd;
@@ -117,8 +128,9 @@ function open(libc: Libc, address: ListenAddress, memory: Mapped): number {
 class BatchThread {
   readonly started: Promise<void>;
   readonly #fd: number;
-  readonly #version: 4 | 6;
-  readonly #memory: Mapped;
+  readonly #socket: BatchSocket;
+  /** Where answers stand that are made here. */
+  readonly #answers: BatchMemory;
   readonly #handle: Handler;
   readonly #log: Log;
   readonly #options: BatchOptions;
@@ -129,10 +141,17 @@ class BatchThread {
   #meters: (() => void)[] = [];
   #stopping = false;
 
-  constructor(fd: number, version: 4 | 6, memory: Mapped, handle: Handler, log: Log, options: BatchOptions) {
+  constructor(
+    fd: number,
+    socket: BatchSocket,
+    answers: BatchMemory,
+    handle: Handler,
+    log: Log,
+    options: BatchOptions,
+  ) {
     this.#fd = fd;
-    this.#version = version;
-    this.#memory = memory;
+    this.#socket = socket;
+    this.#answers = answers;
     this.#handle = handle;
     this.#log = log;
     this.#options = options;
@@ -150,7 +169,7 @@ class BatchThread {
 
   #start(): Promise<void> {
     this.#shared = newShared();
-    const job: BatchJob = { fd: this.#fd, version: this.#version, shared: this.#shared };
+    const job: BatchJob = { fd: this.#fd, socket: this.#socket, shared: this.#shared };
     const worker = new Worker(codeFile('dns-server/listen/batch-worker'), { workerData: job });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
@@ -209,24 +228,15 @@ class BatchThread {
     if (shed > 0) this.#options.onShed?.(shed);
   }
 
-  #answer({ name, message }: Ask): void {
-    const [offset, length] = ADDRESS[this.#version];
-    const bytes = name.subarray(offset, offset + length);
-    const { buffer, byteOffset } = message;
-    const query = Buffer.from(buffer, byteOffset, message.length);
-    const response = this.#handle(query, { version: this.#version, bytes }, 'udp');
+  #answer({ sender, message }: Ask): void {
+    const { version } = this.#socket;
+    const [offset, length] = ADDRESS[version];
+    const bytes = sender.name.subarray(offset, offset + length);
+    const query = Buffer.from(message.buffer, message.byteOffset, message.length);
+    const response = this.#handle(query, { version, bytes }, 'udp');
     if (response === undefined || this.#stopping) return;
-    const { at, bytes: out } = this.#memory;
-    out.set(name, 0);
-    out.set(response, NAME_BYTES);
+    this.#answers.put(0, sender, response);
     // A client that is gone is no fault of ours.
-    this.#options.libc.sendto(
-      this.#fd,
-      at + BigInt(NAME_BYTES),
-      BigInt(response.length),
-      0,
-      at,
-      nameBytesOf(this.#version),
-    );
+    this.#options.libc.sendmmsg(this.#fd, this.#answers.headers, 1, 0);
   }
 }

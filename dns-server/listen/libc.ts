@@ -13,14 +13,6 @@ export interface Libc {
   close: (fd: number) => number;
   recvmmsg: (fd: number, headers: bigint, count: number, flags: number, timeout: bigint) => number;
   sendmmsg: (fd: number, headers: bigint, count: number, flags: number) => number;
-  sendto: (
-    fd: number,
-    data: bigint,
-    length: bigint,
-    flags: number,
-    address: bigint,
-    addressLength: number,
-  ) => bigint;
   /** What went wrong in the call before, as `errno`. */
   errno: () => number;
   /** Memory of its own for as long as the process lives. */
@@ -50,7 +42,6 @@ export async function loadLibc(): Promise<Libc> {
     close: { arguments: ['int32'], return: 'int32' },
     recvmmsg: { arguments: ['int32', 'uint64', 'uint32', 'int32', 'uint64'], return: 'int32' },
     sendmmsg: { arguments: ['int32', 'uint64', 'uint32', 'int32'], return: 'int32' },
-    sendto: { arguments: ['int32', 'uint64', 'uint64', 'int32', 'uint64', 'uint32'], return: 'int64' },
     mmap: { arguments: ['uint64', 'uint64', 'int32', 'int32', 'int32', 'int64'], return: 'uint64' },
     __errno_location: { arguments: [], return: 'uint64' },
   });

@@ -92,6 +92,19 @@ describe.each<BatchMode>(['off', 'on'])('with batches %s', (mode) => {
   });
 });
 
+test.each([
+  ['0.0.0.0', ['127.0.0.1', '127.0.0.2', '127.8.9.1']],
+  ['::', ['::1']],
+])('in batches on %s answers from the address that was asked', async (host, asked) => {
+  const [bound] = await startWith('on', [{ host, port: 0 }]);
+  if (!bound) throw new Error('not bound');
+  for (const each of asked) {
+    const at = { host: each, port: bound.port };
+    expect(String(await askUdp(at, Buffer.from('a')))).toMatch(/^a udp /);
+    expect(text(await askTcp(at, [framed(Buffer.from('b'))], 1))[0]).toMatch(/^b tcp /);
+  }
+});
+
 describe('TCP', () => {
   const messages = ['one', 'two', 'three'].map((message) => framed(Buffer.from(message)));
 

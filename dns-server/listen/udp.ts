@@ -28,6 +28,8 @@ export async function listenUdp(
     lookup: (hostname, _options, done) => done(null, hostname, type === 'udp6' ? 6 : 4),
   });
   await bind(socket, { host, port });
+  // Node tells nobody which address a datagram came to: the answer leaves from the one that the route prefers.
+  if (isWildcard(host)) log.warn({ host }, WILDCARD);
   socket.on('error', (error) => log.error({ err: error }, 'UDP socket'));
   const readSource = type === 'udp6' ? parseIp : ipv4Reader();
   socket.on('message', (message, { address, port: from }) => {
@@ -42,6 +44,13 @@ export async function listenUdp(
     bound: { host, port: socket.address().port },
     stop: () => new Promise((resolve) => socket.close(() => resolve())),
   };
+}
+
+const WILDCARD =
+  'UDP is answered packet by packet on all addresses: where this machine has several, name them in listen, since answers may leave from another than was asked';
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 function bind(socket: Socket, { host, port }: ListenAddress): Promise<void> {

@@ -70,7 +70,7 @@ export function scopeIn(packet: DecodedPacket): number | undefined {
   return optOf(packet)?.options.find(({ code }) => code === 8)?.scopePrefixLength;
 }
 
-/** Sends one datagram; resolves with the answer, or with nothing after `silenceMs`. */
+/** Sends one datagram; resolves with the answer from where it was sent to, or with nothing after `silenceMs`. */
 export function askUdp(
   { host, port }: ListenAddress,
   message: Buffer,
@@ -86,7 +86,8 @@ export function askUdp(
     const timer = setTimeout(() => end(undefined), silenceMs);
     socket.once('message', end);
     socket.once('error', reject);
-    socket.send(message, port, host);
+    // Connected, as resolvers have it: what comes from another address is not heard.
+    socket.connect(port, host, () => socket.send(message));
   });
 }
 

@@ -194,6 +194,17 @@ const clients: Case[] = [
     queryBytes(named('www'), { subnet: '202.102.224.0/24' }),
     ['NOERROR qr aa', `? ${named('www')} A`, `= ${named('www')} 60 A 192.0.2.7`, `${OPT} 8:00011800ca66e0`],
   ),
+  given('a refusal is, too', queryBytes('example.com', { subnet: '202.102.224.0/24' }), [
+    'REFUSED qr',
+    '? example.com A',
+    `${OPT} 8:00011800ca66e0 15:0014`,
+  ]),
+  given(
+    '… and what is not implemented',
+    flags(5 << 11, queryBytes(ZONE, { type: 'SOA', subnet: '202.102.224.0/24' })),
+    ['NOTIMP UPDATE qr', `? ${ZONE} SOA`, `${OPT} 8:00011800ca66e0 15:0015`],
+    { type: 'other' },
+  ),
   ...(
     [
       ['of an unknown family', '00031800cb0071'],
