@@ -1,13 +1,17 @@
 import pino from 'pino';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FakeClock } from '../lib/clock.ts';
+import { createView } from './answer/view.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
 import { parseIp } from './geo/ip-address.ts';
 import { DnsMetrics } from './metrics.ts';
 import { preparePlan } from './plan/prepare.ts';
 import { Service } from './service.ts';
 import { decode, lines, queryBytes } from './testing/ask.ts';
-import { published, readyTable, TEST_GEO, testDomain, testPlan } from './testing/routing-plan.ts';
+import { published, readyTable, TEST_GEO, testDomain, testNode, testPlan } from './testing/routing-plan.ts';
+
+/** To count the views that are made. */
+vi.mock(import('./answer/view.ts'), { spy: true });
 
 function start(geo: GeoDatabase = TEST_GEO) {
   const logged: { level: number; msg: string }[] = [];
@@ -97,6 +101,55 @@ test('a shift begins and ends by the clock, and its share of the queries is coun
   expect(moved()).toBe(0);
   service.stop();
 });
+
+test('of a thousand nodes whose health changes one by one there are few views, and the last of them has it all', () => {
+  const { service, clock, ask } = start();
+  const nodes = Array.from({ length: 1_000 }, (_, index) =>
+    testNode(`n-${index}`, 'us-west', { addresses: [`198.51.${100 + (index >> 8)}.${index & 255}`] }),
+  );
+  const many = testPlan({ nodes, domains: [testDomain({ answers: 1_000 })] });
+  service.usePlan(preparePlan(published(many)));
+  service.useTable(readyTable(many));
+  const before = vi.mocked(createView).mock.calls.length;
+  const sight = (healthy: boolean, { name, addresses }: (typeof nodes)[number]) => ({
+    node: name,
+    addresses: addresses.map((address) => ({ address, healthy, detail: '' })),
+  });
+  // Half of them go down within two seconds; each time the whole of what is known is told.
+  for (let down = 1; down <= 500; down++) {
+    service.useHealth(nodes.map((node, index) => sight(index >= down, node)));
+    clock.advance(4);
+  }
+  expect(vi.mocked(createView).mock.calls.length - before).toBeLessThanOrEqual(3);
+  clock.advance(1_000);
+  expect(vi.mocked(createView).mock.calls.length - before).toBeLessThanOrEqual(4);
+  expect(ask('n-0.node.cdn.example.net').answers).toHaveLength(1);
+  expect(overTcp(service, VIDEO).answers).toHaveLength(500);
+  service.stop();
+});
+
+test('with few nodes each change of health is answered from at once', () => {
+  const { service, ask } = start();
+  service.usePlan(preparePlan(published(plan)));
+  service.useTable(readyTable(plan));
+  const addresses = () => lines(ask(VIDEO).answers).sort();
+  const [, , , , zz1, zz2] = down;
+  if (!zz1 || !zz2) throw new Error('nodes');
+  expect(addresses()).toEqual(['A 198.51.100.5 60', 'A 198.51.100.6 60']);
+  service.useHealth([zz1]);
+  expect(addresses()).toEqual(['A 198.51.100.6 60']);
+  service.useHealth([zz2]);
+  expect(addresses()).toEqual(['A 198.51.100.5 60']);
+  service.stop();
+});
+
+/** An answer too large for UDP. */
+function overTcp(service: Service, name: string) {
+  const source = parseIp('9.9.9.9');
+  const answer = source && service.handle(queryBytes(name), source, 'tcp');
+  if (answer === undefined) throw new Error('silence');
+  return decode(answer);
+}
 
 describe('make before break', () => {
   const since = (seq: number) => ({ epoch: 3, seq });

@@ -1,9 +1,12 @@
 import { describe, expect, test, vi } from 'vitest';
 import { dsData, dsText } from '../../contract/dns/dnskey.ts';
 import { newZoneKey, publicPart, type ZoneKeys } from '../../contract/dns/zone-keys.ts';
+import { createView } from '../answer/view.ts';
+import { preparePlan } from '../plan/prepare.ts';
 import { answering, planWithRecords } from '../testing/answering.ts';
 import { decode, optOf, queryBytes } from '../testing/ask.ts';
 import { TEST_NOW } from '../testing/responder.ts';
+import { published, readyTable } from '../testing/routing-plan.ts';
 import { rawRecords, signedSets } from '../testing/verify-signatures.ts';
 import { wireOfName } from '../wire/name.ts';
 import { Signers } from './signers.ts';
@@ -185,6 +188,36 @@ test('an answer is signed once, and again long before its signature expires', ()
   expect(onSign).toHaveBeenCalledTimes(1);
   for (const days of [7.1, 13, 14.5, 200]) expect(at(days)).toHaveLength(1);
   expect(onSign).toHaveBeenCalledTimes(4);
+});
+
+test('a TTL that is lowered towards a change of health needs no other signature, and is valid', () => {
+  const plan = planWithRecords(RECORDS);
+  const signedPlan = { ...plan, zones: plan.zones.map((zone) => ({ ...zone, dnssec: true })) };
+  const onSign = vi.fn<() => void>();
+  const signers = new Signers(onSign);
+  signers.use([KEYS]);
+  const video = (turnMs: number) => {
+    const health = plan.nodes.map(({ name, addresses }) => ({
+      node: name,
+      addresses: addresses.map((address) => ({ address, healthy: true, detail: '', turnMs })),
+    }));
+    const view = createView(preparePlan(published(signedPlan)), readyTable(plan), health);
+    const responding = answering(signedPlan, { view, signers: signers.byZone });
+    const { bytes } = responding.send(queryBytes(`video.demo.${ZONE}`, { edns: { flags: 0x8000 } }));
+    const records = rawRecords(bytes).filter(({ section }) => section === 0);
+    const keys = KEYS.keys.map((key) => publicPart(key).dnskey);
+    return {
+      ttls: [...new Set(records.map(({ type, ttl }) => `${type} ${ttl}`))],
+      // RFC 4034 3.1.4: the TTL that was signed, by which a validator checks the records.
+      original: records.filter(({ type }) => type === 46).map(({ data }) => data.readUInt32BE(4)),
+      sets: signedSets(bytes, keys, TEST_NOW),
+    };
+  };
+  const sets = new Map([['0 1', [TAG]]]);
+  expect(video(100_000)).toEqual({ ttls: ['1 60', '46 60'], original: [60], sets });
+  expect(video(41_000)).toEqual({ ttls: ['1 41', '46 41'], original: [60], sets });
+  expect(video(1_000)).toEqual({ ttls: ['1 30', '46 30'], original: [60], sets });
+  expect(onSign).toHaveBeenCalledTimes(1);
 });
 
 test('a zone whose key is not there is answered unsigned', () => {

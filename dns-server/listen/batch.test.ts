@@ -1,4 +1,6 @@
 /** What becomes of batches where they do not work, and of a thread that fails. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
 import { silentLog } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
@@ -58,4 +60,29 @@ test('a thread that fails is started again, on the same socket', async () => {
     expect(String(await askUdp(listener.bound, Buffer.from('a'), 500))).toBe('a');
   });
   expect(limits).toHaveBeenCalledTimes(2);
+});
+
+test('queries that wait for the ordinary path beyond a bound are dropped and counted, and later ones answered', async () => {
+  const { log } = watchedLog();
+  const metrics = new DnsMetrics();
+  const onShed = vi.fn((queries: number) => metrics.shed(queries));
+  const choice = { mode: 'on', workers: 1, prepared, limits: () => undefined, onShed } as const;
+  const open = await chooseUdp(choice, log);
+  const handle = vi.fn((query: Buffer) => Buffer.from(query));
+  const listener = await open(LOOPBACK, handle, log);
+  stops.push(() => listener.stop());
+  const socket = createSocket('udp4');
+  stops.push(async () => void socket.close());
+  socket.connect(listener.bound.port, '127.0.0.1');
+  await once(socket, 'connect');
+  let sent = 0;
+  await eventually(() => {
+    // This thread, which is the one with the ordinary path, does nothing else meanwhile: what comes waits for it.
+    for (let query = 0; query < 20_000; query++, sent++) socket.send('a');
+    expect(onShed).toHaveBeenCalled();
+  });
+  await eventually(async () => expect(String(await askUdp(listener.bound, Buffer.from('b'), 500))).toBe('b'));
+  const shed = onShed.mock.calls.reduce((sum, [queries]) => sum + queries, 0);
+  expect(await metrics.registry.metrics()).toContain(`weir_dns_shed_total ${shed}`);
+  expect(shed + handle.mock.calls.length).toBeLessThanOrEqual(sent + 100);
 });

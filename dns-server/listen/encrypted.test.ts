@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeClock } from '../../lib/clock.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import { silentLog } from '../../lib/log.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { answering } from '../testing/answering.ts';
 import { decode, framed, queryBytes } from '../testing/ask.ts';
 import { TEST_CERTIFICATES } from '../testing/certificates.ts';
@@ -18,6 +19,7 @@ import { followCertificate } from './certificate.ts';
 import { startEncrypted } from './encrypted.ts';
 import type { Handler } from './handler.ts';
 import { listenHttps } from './https.ts';
+import type { TcpLimits } from './tcp.ts';
 
 const LOOPBACK: ListenAddress = { host: '127.0.0.1', port: 0 };
 const [FIRST, SECOND] = TEST_CERTIFICATES;
@@ -72,6 +74,66 @@ test('one client has only so many connections over HTTPS', async () => {
     'HTTP/1.1 404',
   ]);
   expect(onRefused).toHaveBeenCalledTimes(1);
+});
+
+/** A listener for HTTPS alone, with limits, and a way to ask it by HTTP/2 from any address of loopback. */
+async function startHttps(limits: TcpLimits) {
+  await writePair(FIRST);
+  const certificate = await followCertificate(files(), new FakeClock(), silentLog);
+  stops.push(() => certificate.stop());
+  const onRefused = vi.fn<() => void>();
+  const onEvicted = vi.fn<() => void>();
+  const events = { onRefused, onEvicted };
+  const listener = await listenHttps(LOOPBACK, handle, silentLog, certificate, { limits, ...events });
+  stops.push(() => listener.stop());
+  const open = (localAddress: string) => {
+    const options = { ...listener.bound, localAddress, rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+    const session = connectHttp2(`https://127.0.0.1:${listener.bound.port}`, {
+      createConnection: () => connect(options),
+    });
+    stops.push(() => session.destroy());
+    session.on('error', () => {});
+    const closed = once(session, 'close').then(() => 'closed');
+    const ask = () => {
+      const stream = session.request({ ':path': `/dns-query?dns=${SOA.toString('base64url')}` });
+      stream.on('error', () => {});
+      const answered = once(stream, 'response').then(([headers]) => String(headers[':status']));
+      stream.resume();
+      return Promise.race([answered, closed]);
+    };
+    return { session, closed, ask };
+  };
+  return { open, onEvicted, onRefused };
+}
+
+describe('connections over HTTPS that nobody uses', () => {
+  test('make room for others, the one that was idle for the longest first, and are counted', async () => {
+    const { open, onEvicted } = await startHttps({ connections: 2, perClient: 10, idleMs: 60_000 });
+    const [used, idle] = [open('127.0.0.1'), open('127.0.0.2')];
+    expect([await used.ask(), await idle.ask()]).toEqual(['200', '200']);
+    // Whoever was in use a moment ago is not idle yet: the newcomer comes again.
+    await eventually(async () => {
+      expect(await used.ask()).toBe('200');
+      expect(await open('127.0.0.3').ask()).toBe('200');
+    });
+    expect(await idle.closed).toBe('closed');
+    expect(await used.ask()).toBe('200');
+    expect(onEvicted).toHaveBeenCalledTimes(1);
+  });
+
+  test('are closed after a time, also with a request that never ends', async () => {
+    const { open } = await startHttps({ connections: 10, perClient: 10, idleMs: 200 });
+    const [idle, stuck] = [open('127.0.0.1'), open('127.0.0.2')];
+    expect(await idle.ask()).toBe('200');
+    const stream = stuck.session.request({
+      ':method': 'POST',
+      ':path': '/dns-query',
+      'content-type': 'application/dns-message',
+    });
+    stream.on('error', () => {});
+    stream.write(SOA.subarray(0, 5));
+    expect(await Promise.all([idle.closed, stuck.closed])).toEqual(['closed', 'closed']);
+  });
 });
 
 async function start() {

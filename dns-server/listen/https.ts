@@ -41,7 +41,7 @@ export async function listenHttps(
     {
       ...certificate.current(),
       allowHTTP1: true,
-      handshakeTimeout: TCP_LIMITS.idleMs,
+      handshakeTimeout: limits.idleMs,
       settings: { maxConcurrentStreams: MAX_STREAMS },
     },
     (request, response) => {
@@ -64,8 +64,9 @@ export async function listenHttps(
       socket.on('close', () => sockets.delete(peer));
     }
   });
-  server.on('session', (session) => session.setTimeout(TCP_LIMITS.idleMs, () => session.close()));
-  server.setTimeout(TCP_LIMITS.idleMs);
+  // Not closed but destroyed: a request whose body never ends would keep it open for good.
+  server.on('session', (session) => session.setTimeout(limits.idleMs, () => session.destroy()));
+  server.setTimeout(limits.idleMs);
   const unfollow = certificate.follow((pair) => server.setSecureContext(pair));
   const bound = await listen(server, address);
   server.on('error', (error) => log.error({ err: error }, 'HTTPS listener'));
