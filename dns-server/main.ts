@@ -38,6 +38,7 @@ import { DnsMetrics } from './metrics.ts';
 import { type DnsServerOptions, readOptions } from './options.ts';
 import { keepLowerSince } from './plan/merge.ts';
 import { preparePlan } from './plan/prepare.ts';
+import { readiness } from './readiness.ts';
 import { Service } from './service.ts';
 
 /** Compiled geo tables, in the server's own folder. */
@@ -174,7 +175,7 @@ export async function startDnsServer(
   const admin = await startAdminServer({
     listen: options.admin,
     metrics: metrics.registry,
-    notReady: () => (agent.held() ? undefined : 'no plan yet'),
+    notReady: readiness(agent, clock),
   });
   starting.defer(() => closeServer(admin));
   agent.connect();

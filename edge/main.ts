@@ -67,6 +67,8 @@ export interface Edge {
   /** Where it serves. */
   bound: ServingAddress[];
   admin: ListenAddress;
+  /** Says that it leaves, and serves on for as long as `--drain` says. */
+  drain(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -221,6 +223,12 @@ export async function startEdge(
     reopenLogs: () => served.reopenLogs(),
     bound: listeners.bound,
     admin: { ...options.admin, port: boundPort(admin) },
+    async drain() {
+      health.drain();
+      if (options.drain === 0) return;
+      log.info({ ms: options.drain }, 'leaving: serving on until resolvers have forgotten this edge');
+      await new Promise<void>((resolve) => void clock.after(options.drain, resolve));
+    },
     async stop() {
       stopLoadReports();
       health.drain();

@@ -5,6 +5,7 @@ import { type AgentFlags, addAgentOptions } from '../agent/options.ts';
 import { type EdgeSettings, edgeSettings } from '../contract/config/edge-settings.ts';
 import { edgeNodeName } from '../contract/kinds/node-name.ts';
 import { BYTE_SIZE_PATTERN, byteSize } from '../lib/byte-size.ts';
+import { DURATION_PATTERN, durationMs } from '../lib/duration.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 
 export interface EdgeOptions extends AgentFlags {
@@ -17,6 +18,8 @@ export interface EdgeOptions extends AgentFlags {
   memory: number;
   disk: number;
   settings: EdgeSettings;
+  /** Milliseconds. */
+  drain: number;
 }
 
 const EXAMPLE = `
@@ -62,6 +65,14 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
         .default(byteSize('1GiB'), '1GiB'),
     )
     .addOption(
+      new Option(
+        '--drain <duration>',
+        'told to stop, it says so to dns-servers and serves on for this long: longer than the TTL of answers',
+      )
+        .argParser(duration)
+        .default(0, '0s'),
+    )
+    .addOption(
       new Option('--settings <json>', 'the sections of weir.yaml that are about edges, as JSON')
         .argParser(settings)
         .default(edgeSettings.parse({}), 'all defaults'),
@@ -88,6 +99,12 @@ function size(text: string): number {
     throw new InvalidArgumentError('A whole number and KiB, MiB, GiB or TiB, such as 64MiB.');
   }
   return byteSize(text);
+}
+
+function duration(text: string): number {
+  if (!DURATION_PATTERN.test(text))
+    throw new InvalidArgumentError('A number and ms, s, m or h, such as 75s.');
+  return durationMs(text);
 }
 
 function settings(text: string): EdgeSettings {

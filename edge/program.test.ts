@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { LEAVING_HEADER } from '../contract/health-answer.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { type EdgeProcess, edgeProcess } from './testing/edge-process.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
@@ -38,6 +39,23 @@ test('killed, it serves what it had stored when it comes back; told to stop, it 
   edge.child().kill('SIGTERM');
   expect(await once(edge.child(), 'exit')).toEqual([0, null]);
 });
+
+test('told to stop it says that it leaves, and serves on; told again it goes at once', async () => {
+  const leaving = await edgeProcess(origin.url, { drain: '1h' });
+  try {
+    await eventually(async () => expect((await health(leaving)).status).toBe(200));
+    leaving.child().kill('SIGTERM');
+    await eventually(async () => expect(await health(leaving)).toMatchObject({ status: 503 }));
+    expect((await health(leaving)).headers).toMatchObject({ [LEAVING_HEADER]: '?1' });
+    expect(await fetchFrom(leaving.port, '/a', { host })).toMatchObject({ status: 200, text: 'hello' });
+    leaving.child().kill('SIGTERM');
+    expect(await once(leaving.child(), 'exit')).toEqual([0, null]);
+  } finally {
+    await leaving.remove();
+  }
+});
+
+const health = ({ port }: EdgeProcess) => fetchFrom(port, '/.weir/health', { host });
 
 test('it stops when the process that started it is gone', async () => {
   edge.child().disconnect();

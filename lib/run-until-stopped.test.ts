@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 
 /** A program that waits for `ready` before it asks to run, prints when it is up, and prints when it stops. */
-const program = (ready: string) => `
+const program = (ready: string, further = '') => `
   import { runUntilStopped } from '${new URL('./run-until-stopped.ts', import.meta.url).href}';
   import { silentLog } from '${new URL('./log.ts', import.meta.url).href}';
   ${ready}
   const hold = setInterval(() => {}, 1_000);
   await runUntilStopped(silentLog, async () => {
     console.log('up');
-    return { stop: async () => console.log('stopped') };
+    return { ${further} stop: async () => console.log('stopped') };
   });
 `;
 
@@ -37,6 +37,18 @@ test.for(['SIGTERM', 'SIGINT'] as const)('%s stops it cleanly', async (signal) =
   });
   expect(await exit).toEqual([0, null]);
   expect(output).toBe('up\nstopped\n');
+});
+
+test('one that drains goes on until it has drained, or is told again', async () => {
+  const drain = "drain: () => new Promise(() => console.log('draining')),";
+  const { started, exit } = start(program('', drain), false);
+  let output = '';
+  started.stdout?.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    started.kill('SIGTERM');
+  });
+  expect(await exit).toEqual([0, null]);
+  expect(output).toBe('up\ndraining\nstopped\n');
 });
 
 test('a parent that goes stops it', async () => {

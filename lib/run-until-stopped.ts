@@ -5,6 +5,8 @@ import type { Log } from './log.ts';
 const STOP_WITHIN_MS = 10_000;
 
 export interface Running {
+  /** Goes on with its work while those who use it go elsewhere; comes before `stop`, and has no limit. */
+  drain?(): Promise<void>;
   stop(): Promise<void>;
   /** Resolves when the program can't go on. */
   failed?: Promise<Error>;
@@ -12,21 +14,25 @@ export interface Running {
 
 /**
  * Starts, then stops on SIGTERM, SIGINT, or when the parent that started it with a channel is gone; told so before it is
- * up, it ends as it is. Exits 0 after a clean stop, 1 when it failed or the stop did not end.
+ * up, it ends as it is. Told again while it drains, it stops at once. Exits 0 after a clean stop, 1 when it failed or the
+ * stop did not end.
  */
 export async function runUntilStopped(log: Log, start: () => Promise<Running>): Promise<void> {
-  const told = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-    process.once('disconnect', () => resolve('the parent is gone'));
-    // It may have gone while our modules were loading; without a channel from the start this is undefined.
-    if (process.connected === false) resolve('the parent is gone');
-  });
+  const told = Promise.withResolvers<string>();
+  const toldAgain = Promise.withResolvers<void>();
+  let times = 0;
+  const tell = (reason: string) => (times++ === 0 ? told.resolve(reason) : toldAgain.resolve());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, tell);
+  process.once('disconnect', () => tell('the parent is gone'));
+  // It may have gone while our modules were loading; without a channel from the start this is undefined.
+  if (process.connected === false) tell('the parent is gone');
   try {
-    const running = await Promise.race([start(), told.then(() => undefined)]);
-    const reason = await Promise.race([told, running?.failed ?? told]);
+    const running = await Promise.race([start(), told.promise.then(() => undefined)]);
+    const reason = await Promise.race([told.promise, running?.failed ?? told.promise]);
     const failed = reason instanceof Error;
     if (failed) log.fatal({ err: reason }, reason.message);
     else log.info({ reason }, 'stopping');
+    if (!failed && running?.drain) await Promise.race([running.drain(), toldAgain.promise]);
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
     await running?.stop();
     process.exit(failed ? 1 : 0);

@@ -1,6 +1,7 @@
 /** One probe, on a connection of its own: a GET that must answer 200, or a TCP connection that must be accepted. */
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { LEAVING_HEADER } from '../../contract/health-answer.ts';
 import type { RoutingNode } from '../../contract/plans/routing-plan.ts';
 import type { Observation } from './state.ts';
 
@@ -41,7 +42,11 @@ function get({ address, port, path }: ProbeTarget, signal: AbortSignal, end: (se
     headers: { 'user-agent': 'weir-dns-server' },
     signal,
   });
-  call.on('response', ({ statusCode }) => end({ ok: statusCode === 200, detail: `HTTP ${statusCode}` }));
+  call.on('response', ({ statusCode, headers }) => {
+    const ok = statusCode === 200;
+    const leaves = !ok && LEAVING_HEADER in headers;
+    end({ ok, detail: leaves ? 'it leaves' : `HTTP ${statusCode}`, ...(leaves && { leaves }) });
+  });
   call.on('error', (error) => end({ ok: false, detail: reasonOf(error) }));
   call.end();
   return () => void call.destroy();

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { LEAVING_HEADER } from '../../contract/health-answer.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { listen } from '../../lib/listen.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
@@ -153,6 +154,13 @@ describe('a probe', () => {
     );
     expect(await look(port)).toEqual({ ok, detail: `HTTP ${status}` });
     expect(paths).toEqual(['/.weir/health']);
+  });
+
+  test('of an edge that leaves is a fact that needs no second probe', async () => {
+    const leaves = createHttpServer((_request, response) =>
+      response.writeHead(503, { [LEAVING_HEADER]: '?1' }).end(),
+    );
+    expect(await look(await serve(leaves))).toEqual({ ok: false, leaves: true, detail: 'it leaves' });
   });
 
   test('of a process that accepts and says nothing fails at its time-out', async () => {

@@ -44,6 +44,14 @@ describe('an address', () => {
     expect(turnMs(state, { ...THRESHOLDS, intervalMs: 10_000 })).toBe(seconds * 1_000);
   });
 
+  test('believes an address at once that says itself that it leaves, and takes it back by a run of successes', () => {
+    const left = observe(UNKNOWN, { ok: false, leaves: true, detail: 'it leaves' }, THRESHOLDS);
+    expect(left).toMatchObject({ healthy: false, detail: 'it leaves' });
+    const ok = { ok: true, detail: 'HTTP 200' };
+    expect(observe(left, ok, THRESHOLDS).healthy).toBe(false);
+    expect([ok, ok, ok].reduce((state, seen) => observe(state, seen, THRESHOLDS), left).healthy).toBe(true);
+  });
+
   test('keeps what the last probe met', () => {
     expect(observe(UNKNOWN, { ok: false, detail: 'ECONNREFUSED' }, THRESHOLDS).detail).toBe('ECONNREFUSED');
   });

@@ -19,6 +19,8 @@ export interface AddressHealth {
 
 export interface Observation {
   ok: boolean;
+  /** It answers, and says itself that it goes: a fact, for which no second probe is needed. */
+  leaves?: true;
   detail: string;
 }
 
@@ -39,10 +41,15 @@ export function observe(
   return state.healthy ? whileUp(state, observation, thresholds) : whileDown(state, observation, thresholds);
 }
 
-function whileUp(state: AddressHealth, { ok, detail }: Observation, thresholds: Thresholds): AddressHealth {
+function whileUp(
+  state: AddressHealth,
+  { ok, leaves, detail }: Observation,
+  thresholds: Thresholds,
+): AddressHealth {
   if (!ok) {
     const failures = state.failures + 1;
-    if (failures >= thresholds.failureThreshold) return { healthy: false, known: true, ...CALM, detail };
+    if (leaves || failures >= thresholds.failureThreshold)
+      return { healthy: false, known: true, ...CALM, detail };
     return { ...state, failures, successes: 0, detail };
   }
   const successes = state.successes + 1;

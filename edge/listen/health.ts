@@ -3,6 +3,7 @@
  * for a short while at its start: there the operator may have purges for it that it missed (state.md). With no
  * operator in sight it serves what it has after ten seconds.
  */
+import { LEAVING_HEADER } from '../../contract/health-answer.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { type Answer, textAnswer } from '../answer/answer.ts';
 
@@ -12,6 +13,7 @@ const WAIT_FOR_OPERATOR_MS = 10_000;
 /** After the stream is open, the first messages (plan, commands) follow at once; this long a silence is their end. */
 const SETTLED_AFTER_MS = 150;
 const LOOK_EVERY_MS = 50;
+const LEAVING = 'leaving: serves on until nobody is sent here any more';
 
 export interface HealthParts {
   clock: Clock;
@@ -27,6 +29,12 @@ export interface Health {
   during<T>(work: () => Promise<T>): Promise<T>;
   /** It leaves: no, from here on. */
   drain(): void;
+}
+
+/** `reason`: why it says no. */
+export function healthAnswer(reason: string | undefined): Answer {
+  if (reason === undefined) return textAnswer(200, 'ok');
+  return textAnswer(503, reason, reason === LEAVING ? { headers: [[LEAVING_HEADER, '?1']] } : {});
 }
 
 export function createHealth({ clock, hasPlan, connected }: HealthParts): Health {
@@ -50,17 +58,14 @@ export function createHealth({ clock, hasPlan, connected }: HealthParts): Health
   });
 
   function reason(): string | undefined {
-    if (draining) return 'stopping';
+    if (draining) return LEAVING;
     if (!hasPlan()) return 'no plan yet: none on disk, and none has come from the operator';
     return settled ? undefined : 'starting: waiting for the operator, for ten seconds at most';
   }
 
   return {
     reason,
-    answer() {
-      const why = reason();
-      return why === undefined ? textAnswer(200, 'ok') : textAnswer(503, why);
-    },
+    answer: () => healthAnswer(reason()),
     async during(work) {
       working++;
       try {

@@ -23,7 +23,10 @@ export interface EdgeProcess {
   remove(): Promise<void>;
 }
 
-export async function edgeProcess(originUrl: string, sizes = { disk: '2GiB' }): Promise<EdgeProcess> {
+export async function edgeProcess(
+  originUrl: string,
+  further: { disk?: string; drain?: string } = { disk: '2GiB' },
+): Promise<EdgeProcess> {
   const state = await mkdtemp(join(tmpdir(), 'weir-edge-'));
   const port = await freePort();
   const admin = await freePort();
@@ -36,7 +39,7 @@ export async function edgeProcess(originUrl: string, sizes = { disk: '2GiB' }): 
     state,
     listen: `127.0.0.1:${port}`,
     admin: `127.0.0.1:${admin}`,
-    ...sizes,
+    ...further,
   };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
   const begin = () => fork(join(import.meta.dirname, '../main.ts'), flags, { stdio: 'ignore' });

@@ -127,6 +127,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       admin: { host: '127.0.0.1', port: 0 },
       memory: options.memory ?? 64 * 2 ** 20,
       disk: options.disk ?? 2 ** 30,
+      drain: 0,
       settings: edgeSettings.parse({
         ...options.settings,
         ...(options.sendfile && { edge: { sendfile: options.sendfile } }),

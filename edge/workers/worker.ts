@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { systemClock } from '../../lib/clock.ts';
 import { createLog } from '../../lib/log.ts';
 import { runUntilStopped } from '../../lib/run-until-stopped.ts';
-import { textAnswer } from '../answer/answer.ts';
 import { Fills } from '../cache/fill.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
 import { Store } from '../cache/store.ts';
+import { healthAnswer } from '../listen/health.ts';
 import type { Listeners, ServingAddress } from '../listen/listeners.ts';
 import { createMetrics } from '../metrics.ts';
 import { diskQuotas } from '../plan/quotas.ts';
@@ -69,7 +69,7 @@ class EdgeWorker {
       plans: { current: () => this.#plan },
       certificates: this.#certificates,
       ticketKey,
-      health: { answer: () => textAnswer(this.#health ? 503 : 200, this.#health ?? 'ok') },
+      health: { answer: () => healthAnswer(this.#health) },
       store: this.#store,
       fills: this.#fills,
       invalidate: (scopes) => this.#invalidate(scopes),

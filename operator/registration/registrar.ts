@@ -127,6 +127,8 @@ export class Registrar {
     const objects = this.#cluster.objects();
     const edgeNodes = this.#edgeNodes();
     const plan = this.#options.plan();
+    // Just leading: a pod that ends meanwhile must not wait for the next look.
+    if (!config || !plan) this.#soon(GATHER_MS);
     if (!config || !plan || !objects || !edgeNodes) return;
     const now = this.#options.clock.now();
     const found = registrations({ ...objects, edgeNodes, config, lingerMs: lingerMs(plan), now });

@@ -13,8 +13,17 @@ export const CLIENTS = {
   california: '8.8.8.8',
 } as const;
 
+/** A whole DNS answer over UDP, from a dns-server of this machine. */
+export const dig = (port: number, name: string, client?: string, type: 'A' | 'SOA' = 'A') =>
+  ask({ host: '127.0.0.1', port }, name, client, type);
+
 /** A whole DNS answer over UDP; rejects after two seconds of silence. */
-export function dig(port: number, name: string, client?: string, type: 'A' | 'SOA' = 'A'): Promise<Packet> {
+export function ask(
+  server: { host: string; port: number },
+  name: string,
+  client?: string,
+  type: 'A' | 'SOA' = 'A',
+): Promise<Packet> {
   const query = encode({
     type: 'query',
     id: Math.floor(Math.random() * 65_536),
@@ -29,7 +38,7 @@ export function dig(port: number, name: string, client?: string, type: 'A' | 'SO
       clearTimeout(silence);
       resolve(decode(message));
     });
-    socket.send(query, port, '127.0.0.1');
+    socket.send(query, server.port, server.host);
   }).finally(() => socket.close());
 }
 
