@@ -57,6 +57,13 @@ test('the CRDs are those of the repository, and stay when the chart goes unless 
   expect(crds(await render('--set', 'crds.enabled=false'))).toEqual([]);
 }, 60_000);
 
+test('the README names every CRD where it says how all is removed', async () => {
+  const readme = await readFile(join(ROOT, 'helm/weir/README.md'), 'utf8');
+  const names = (await render()).filter(({ kind }) => kind === 'CustomResourceDefinition');
+  const [, removed = ''] = /kubectl delete crd (.*)/.exec(readme) ?? [];
+  expect(removed.split(' ')).toEqual(names.map(({ metadata }) => metadata.name).sort());
+}, 60_000);
+
 describe('in every rendering', () => {
   const containersOf = ({ spec }: Manifest) => spec?.template?.spec.containers ?? [];
 
