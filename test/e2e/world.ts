@@ -47,7 +47,8 @@ export interface World {
 
 export async function startWorld(): Promise<World> {
   const origin = await startOrigin();
-  const { cluster, stop } = await startClusterWithNode();
+  const withNode = await startClusterWithNode();
+  const { cluster } = withNode;
   const machines: Machine[] = [];
   const kubectl = (args: string[], input?: unknown[]) => cluster.kubectl(args, input);
   const helm = async (...args: string[]) => {
@@ -87,7 +88,7 @@ export async function startWorld(): Promise<World> {
     async stop() {
       await Promise.all(machines.map((machine) => machine.stopEdge()));
       origin.close();
-      await stop();
+      await withNode.stop();
     },
   };
 }
