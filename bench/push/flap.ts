@@ -5,6 +5,10 @@ import { STREAM_PATH } from '../../contract/stream/messages.ts';
 import { joinAs, type OperatorPlace } from '../../operator/testing/trust.ts';
 import type { Cluster } from '../../test/cluster/cluster.ts';
 
+const QUIET_MS = 5_000;
+/** Revisions of nodes trickle on. */
+const QUIET_WRITES = 25;
+
 /** A minute. */
 export async function flapWrites(
   cluster: Cluster,
@@ -26,7 +30,7 @@ export async function flapWrites(
 }
 
 /** To objects of ours and Events, as the API server counts them. */
-async function writes(cluster: Cluster): Promise<number> {
+export async function writes(cluster: Cluster): Promise<number> {
   const text = await cluster.kubectl(['get', '--raw', '/metrics']);
   const counted = text
     .split('\n')
@@ -36,4 +40,12 @@ async function writes(cluster: Cluster): Promise<number> {
     )
     .filter((line) => /resource="(?:cdndomains|edgenodes|purgejobs|controllerrevisions|events)"/.test(line));
   return counted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+/** Resolves when hardly anything is written any more. */
+export async function allToldOf(cluster: Cluster): Promise<void> {
+  for (let before = 0, now = await writes(cluster); now - before > QUIET_WRITES; ) {
+    await sleep(QUIET_MS);
+    [before, now] = [now, await writes(cluster)];
+  }
 }

@@ -18,7 +18,7 @@ import { cpuSeconds, memoryMegabytes } from '../edge/process-cost.ts';
 import { AgentProcess } from './agent-process.ts';
 import { BareProcess } from './bare-process.ts';
 import { changeDomain, createPurge, fill } from './cluster-fill.ts';
-import { flapWrites } from './flap.ts';
+import { allToldOf, flapWrites } from './flap.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { cost, fold, lastAck, print, type Round, report } from './report.ts';
 
@@ -66,6 +66,10 @@ await mkdir(fleetFolder);
 const fleet = new AgentProcess();
 ending.defer(() => fleet.stop());
 await fleet.connect({ place, agents, folder: fleetFolder, joins: true });
+ending.defer(await operator.connectDns());
+const joined = performance.now();
+await allToldOf(cluster);
+print(`every status is written ${((performance.now() - joined) / 1_000).toFixed(0)} s after the agents came`);
 await operator.quiet();
 print(`operator's memory: ${memoryMegabytes(operator.pid).toFixed(0)} MB`);
 

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import { createAgent } from '../../agent/create-agent.ts';
 import { stateFolder } from '../../contract/state-folder.ts';
+import { silentLog } from '../../lib/log.ts';
 import { type OperatorPlace, placeOf } from '../../operator/testing/trust.ts';
 import { freePort } from '../../test/system/programs.ts';
 import { settings } from '../compile/fleet.ts';
@@ -62,6 +64,24 @@ export class OperatorProcess {
     createInterface({ input: child.stdout }).on('line', (line) => this.#read(line));
     await first;
     return (performance.now() - began) / 1_000;
+  }
+
+  /** A real agent of a dns-server: without one no domain is ever ready. */
+  async connectDns(): Promise<() => Promise<void>> {
+    const { token, bundle, dnsServer } = stateFolder(join(this.#folder, 'state'));
+    const agent = createAgent({
+      role: 'dns-server',
+      node: 'dns-1',
+      operator: `https://127.0.0.1:${this.#port}`,
+      joinTokenFile: token,
+      operatorCa: bundle,
+      folder: dnsServer,
+      log: silentLog,
+      prepare: async () => () => {},
+    });
+    await agent.load();
+    agent.connect();
+    return () => agent.stop();
   }
 
   place(): Promise<OperatorPlace> {

@@ -56,7 +56,7 @@ test('a node that a plan is on its way to is told of when it stays behind', () =
 
 test('a quiet time saves up some, and no more', () => {
   const spent = { news: 0, revisions: 0, at: 0 };
-  expect(refilled(spent, 1_000)).toEqual({ news: 20, revisions: 3, at: 1_000 });
+  expect(refilled(spent, 1_000)).toEqual({ news: 50, revisions: 3, at: 1_000 });
   expect(refilled(spent, 60_000)).toEqual(fullBudget(60_000));
 });
 

@@ -8,7 +8,7 @@ import type { Statuses, StatusRecord } from './record.ts';
 import { statusOf } from './record.ts';
 
 /** In all, on the long run; and what a quiet time saves up, so that an ordinary change of some resources is told at once. */
-const NEWS = { perSecond: 20, savedUp: 60 };
+const NEWS = { perSecond: 50, savedUp: 100 };
 /** A thousand nodes ack each plan: that may take minutes until it is all written down. */
 const REVISIONS = { perSecond: 3, savedUp: 12 };
 const PASSING_MS = 5_000;
