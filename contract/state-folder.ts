@@ -12,6 +12,7 @@
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600
  *     vault/                           certificates in force with their keys, ACME accounts and orders: mode 0600
+ *     samples/                         secret.yaml (Secret of weir.yaml’s sampleCertificate) and ca.json: mode 0600; ca.pem for clients
  *     rollovers/<zone>                 a rollover that `weir dnssec rollover` asked for
  *     dns-server/                      plan.json and table.json (changes since in *.journal), health.json, geo-tables.bin, credential/
  *     edges/<node>/                    plan.json (changes since in plan.json.journal), lingering.json, credential/, cache/ (bodies; index.db: objects, applied uids)
@@ -51,6 +52,10 @@ export function stateFolder(root: string) {
     cookieSecret: join(root, 'secrets', COOKIE_SECRET_FILE),
     zoneKeys: (zone: string) => join(root, 'secrets', `${zone}${ZONE_KEYS_SUFFIX}`),
     vault: join(root, 'vault'),
+    samples: join(root, 'samples'),
+    sampleSecret: join(root, 'samples', 'secret.yaml'),
+    sampleCa: join(root, 'samples', 'ca.json'),
+    sampleBundle: join(root, 'samples', 'ca.pem'),
     rollovers: join(root, 'rollovers'),
     rollover: (zone: string) => join(root, 'rollovers', zone),
     dnsServer: join(root, 'dns-server'),

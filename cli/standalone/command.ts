@@ -21,6 +21,7 @@ import { readInstallation } from './installation.ts';
 import { childLogging, supervisorLog } from './log.ts';
 import { type Installation, type Program, programs } from './programs.ts';
 import { answersReady, notYetReady, until } from './ready.ts';
+import { keepSampleCertificate } from './sample-certificate.ts';
 import { untilTold } from './stop.ts';
 import { Supervisor } from './supervisor.ts';
 import { welcomeText } from './welcome.ts';
@@ -92,6 +93,7 @@ async function start(folder: string, state: string, log: Log): Promise<Installat
   // Problems of single manifests are the operator's to tell, now and later.
   if (!installation) throw new CommandError(EXIT.failed, problems.map(formatProblem).join('\n'));
   await refuseTakenPlaces(installation);
+  await keepSampleCertificate(installation, Date.now());
   await writeFileAtomic(installation.state.folder, `${installation.folder}\n`);
   for (const name of elsewhere) {
     log.warn(`EdgeNode ${name} is not started: its first address is not on this machine`);

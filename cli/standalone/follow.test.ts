@@ -13,6 +13,7 @@ import { followInstallation, keepEdges } from './follow.ts';
 import type { Installation, LocalEdge } from './programs.ts';
 
 const edge = (name: string, port = 80): LocalEdge => ({
+  tlsPort: undefined,
   name,
   region: 'all',
   addresses: ['127.0.0.1'],

@@ -24,7 +24,8 @@ export async function localEdges(
     nodes.map(async ({ name, spec }) => {
       const local = await Promise.all(spec.addresses.map(ofThisMachine));
       const addresses = spec.addresses.filter((_, index) => local[index]);
-      const edge = { name, region: spec.region ?? NO_REGION, addresses, port: spec.ports.http };
+      const { http: port, https: tlsPort } = spec.ports;
+      const edge = { name, region: spec.region ?? NO_REGION, addresses, port, tlsPort };
       return { edge, isHere: local[0] === true };
     }),
   );

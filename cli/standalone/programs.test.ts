@@ -18,7 +18,7 @@ const installation: Installation = {
   folder: '/srv/cdn',
   state: stateFolder('/var/lib/weir'),
   config,
-  edges: [{ name: 'zz-1', region: 'all', addresses: ['127.0.2.1', '::1'], port: 8080 }],
+  edges: [{ name: 'zz-1', region: 'all', addresses: ['127.0.2.1', '::1'], port: 8080, tlsPort: undefined }],
 };
 
 test('the table has one row for each program, in the order in which they start', () => {
@@ -67,6 +67,13 @@ test('a sample origin runs where the settings want one, and geo files are found 
     '--geo-asn',
     '/srv/cdn/asn.csv',
   ]);
+});
+
+test('an edge with a port for HTTPS listens there as well', () => {
+  const edges = [{ name: 'zz-1', region: 'all', addresses: ['127.0.2.1'], port: 8080, tlsPort: 8443 }];
+  const edge = programs({ ...installation, edges }).at(-1);
+  expect(edge?.args.join(' ')).toContain('--listen 127.0.2.1:8080 --listen-tls 127.0.2.1:8443 --admin');
+  expect(edge?.places.map(({ setting }) => setting)).toContain('EdgeNode zz-1: spec.ports.https');
 });
 
 test('each place names the setting that it comes from', () => {

@@ -15,6 +15,7 @@ export interface LocalEdge {
   /** Those of its addresses that are here; not empty. */
   addresses: string[];
   port: number;
+  tlsPort: number | undefined;
 }
 
 export interface Installation {
@@ -119,9 +120,11 @@ function dnsServer({ folder, state, config }: Installation): Program {
 
 function edgeProgram(
   { state, config }: Installation,
-  { name, addresses: [first = '', ...others], port }: LocalEdge,
+  { name, addresses: [first = '', ...others], port, tlsPort }: LocalEdge,
 ): Program {
-  const serving = [first, ...others].map((host) => formatListenAddress({ host, port }));
+  const on = (each: number) => [first, ...others].map((host) => formatListenAddress({ host, port: each }));
+  const serving = on(port);
+  const encrypted = tlsPort === undefined ? [] : on(tlsPort);
   const admin = formatListenAddress({ host: first, port: config.listen.edgeAdminPort });
   return {
     name: `edge ${name}`,
@@ -131,6 +134,7 @@ function edgeProgram(
       name,
       ...agentArgs(config, state, state.edge(name)),
       ...serving.flatMap((address) => ['--listen', address]),
+      ...encrypted.flatMap((address) => ['--listen-tls', address]),
       '--admin',
       admin,
       '--memory',
@@ -141,6 +145,7 @@ function edgeProgram(
     ],
     places: [
       ...serving.map((address) => tcp(address, `EdgeNode ${name}: spec.ports.http`)),
+      ...encrypted.map((address) => tcp(address, `EdgeNode ${name}: spec.ports.https`)),
       tcp(admin, 'weir.yaml: listen.edgeAdminPort'),
     ],
     stage: 1,

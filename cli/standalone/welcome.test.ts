@@ -20,12 +20,14 @@ const settings = {
   ],
   defaultRegion: 'us',
   sampleOrigin: { listen: '127.0.0.1:8800' },
+  sampleCertificate: { namespace: 'demo', name: 'video', hostnames: ['video.example.com'] },
 };
 const edge = (name: string, region: string, address: string): LocalEdge => ({
   name,
   region,
   addresses: [address],
   port: 8080,
+  tlsPort: 8443,
 });
 const EDGES = [edge('la-1', 'us', '127.0.3.1'), edge('zz-1', 'henan', '127.0.2.1')];
 const domain = (ready: boolean): ResourceView<'CdnDomain'> => ({
@@ -63,12 +65,12 @@ test('what runs where, the domains, and commands to try', () => {
 Weir runs cdn, with its state in .weir.
 
 WHAT           WHERE
-sample origin  127.0.0.1:8800  http://127.0.0.1:8800/ lists its files
-operator       127.0.0.1:8700  admin http://127.0.0.1:8700
-dns-server     127.0.0.1:5300  UDP and TCP, zone cdn.example.net; admin http://127.0.0.1:8702
-edge la-1      127.0.3.1:8080  region us; admin http://127.0.3.1:8701
-edge zz-1      127.0.2.1:8080  region henan; admin http://127.0.2.1:8701
-                               admin: /healthz, /readyz and /metrics
+sample origin  127.0.0.1:8800                  http://127.0.0.1:8800/ lists its files
+operator       127.0.0.1:8700                  admin http://127.0.0.1:8700
+dns-server     127.0.0.1:5300                  UDP and TCP, zone cdn.example.net; admin http://127.0.0.1:8702
+edge la-1      127.0.3.1:8080, 127.0.3.1:8443  region us; admin http://127.0.3.1:8701
+edge zz-1      127.0.2.1:8080, 127.0.2.1:8443  region henan; admin http://127.0.2.1:8701
+                                               admin: /healthz, /readyz and /metrics
 
 DOMAIN      HOSTNAME           CNAME
 demo/video  video.example.com  video.demo.cdn.example.net  ready
@@ -77,6 +79,7 @@ To try, in another terminal:
   dig @127.0.0.1 -p 5300 video.demo.cdn.example.net +subnet=202.102.224.0/24 +short
   curl -s -o /dev/null -D - --resolve video.example.com:8080:127.0.2.1 http://video.example.com:8080/video.bin
   curl -s -o /dev/null -D - --resolve video.example.com:8080:127.0.2.1 http://video.example.com:8080/video.bin
+  curl -s -o /dev/null -D - --cacert .weir/samples/ca.pem --resolve video.example.com:8443:127.0.2.1 https://video.example.com:8443/
   npx weir explain video.example.com --client 202.102.224.68
   npx weir purge --domain demo/video --everything
 

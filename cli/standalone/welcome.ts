@@ -1,6 +1,6 @@
 /** What `weir standalone` prints when all is up: what runs where, the domains, and commands to try. Pure. */
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
-import { DEFAULT_STATE_FOLDER } from '../../contract/state-folder.ts';
+import { DEFAULT_STATE_FOLDER, stateFolder } from '../../contract/state-folder.ts';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
 import { formatListenAddress, parseListenAddress } from '../../lib/listen-address.ts';
 import { textTable } from '../../lib/text-table.ts';
@@ -79,6 +79,7 @@ function tryLines({ installation, state, domains }: Welcome): string[] {
     'To try, in another terminal:',
     ...digLines(config, domain, trial),
     ...curlLines(config, domain, trial),
+    ...httpsLines({ config, state }, domain, trial),
     `  npx weir explain ${hostnameOf(domain)} --client ${trial.client}${option}`,
     `  npx weir purge --domain ${namespace}/${name} --everything${option}`,
   ];
@@ -104,6 +105,22 @@ function curlLines(config: WeirConfig, domain: ResourceView<'CdnDomain'>, { edge
   const address = host.includes(':') ? `[${host}]` : host;
   const line = `  curl -s -o /dev/null -D - --resolve ${hostname}:${edge.port}:${address} http://${hostname}:${edge.port}${path}`;
   return [line, line];
+}
+
+/** Over HTTP/2, from the same cache. */
+function httpsLines(
+  { config, state }: { config: WeirConfig; state: string },
+  domain: ResourceView<'CdnDomain'>,
+  { edge }: Trial,
+): string[] {
+  const hostname = hostnameOf(domain);
+  const [host] = edge?.addresses ?? [];
+  if (!config.sampleCertificate?.hostnames.includes(hostname)) return [];
+  if (edge?.tlsPort === undefined || host === undefined) return [];
+  const ca = shellWord(stateFolder(state).sampleBundle);
+  const address = host.includes(':') ? `[${host}]` : host;
+  const place = `${hostname}:${edge.tlsPort}`;
+  return [`  curl -s -o /dev/null -D - --cacert ${ca} --resolve ${place}:${address} https://${place}/`];
 }
 
 /** Only names and addresses that passed a schema reach a command line unquoted; a folder may be called anything. */

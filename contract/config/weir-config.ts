@@ -171,6 +171,12 @@ const sampleOrigin = z.strictObject({
     .describe('Its files are made from this number.'),
 });
 
+const sampleCertificate = z.strictObject({
+  namespace: dnsLabel.describe('Of the Secret that it becomes.'),
+  name: dnsLabel.describe('Its name: what `tls.secretRef` of a CdnDomain says.'),
+  hostnames: z.array(hostname).min(1).max(100).describe('What it is for.'),
+});
+
 export const weirConfig = z
   .strictObject({
     zones: z.array(zone).min(1).describe('The zones that Weir answers for.'),
@@ -198,6 +204,11 @@ export const weirConfig = z
       ),
     cache: cache.prefault({}).describe('Limits of each edge’s cache.'),
     ...edgeSettings.shape,
+    sampleCertificate: sampleCertificate
+      .optional()
+      .describe(
+        '`weir standalone` alone: a Secret with a certificate of a CA of its own, kept in the state folder, to try HTTPS out.',
+      ),
     sampleOrigin: sampleOrigin.optional().describe('Start an origin with sample files, to try Weir out.'),
   })
   .check(({ value, issues }) => {

@@ -55,7 +55,10 @@ const spec = z.strictObject({
     'Public addresses that DNS answers with, IPv4 and IPv6.',
   ),
   ports: z
-    .strictObject({ http: port.default(80).describe('Port for HTTP.') })
+    .strictObject({
+      http: port.default(80).describe('Port for HTTP.'),
+      https: port.optional().describe('Port for HTTPS. Absent: the node speaks no TLS.'),
+    })
     .prefault({})
     .describe('Ports that clients and health checks connect to.'),
   region: dnsLabel

@@ -34,6 +34,7 @@ export async function secureExchange(
     session = ticket;
   });
   await once(socket, 'secureConnect');
+  socket.on('error', () => {});
   const version = socket.getProtocol();
   const resumed = socket.isSessionReused();
   const certificate = socket.getPeerX509Certificate();

@@ -48,6 +48,11 @@ expect 'a miss, stored' '*fwd=uri-miss*stored*' cache_status 127.0.2.1 /page.htm
 expect 'then a hit' 'zz-1; hit*' cache_status 127.0.2.1 /page.html
 expect '404 for a host that no domain has' 404 curl -s -o /dev/null -w '%{http_code}' http://127.0.2.1:8080/
 expect 'a range of a stored object' 206 curl -s -o /dev/null -w '%{http_code}' -r 0-9 --connect-to ::127.0.2.1:8080 http://video.example.com/page.html
+https() { curl -s -o /dev/null -w '%{http_version} %{http_code}' --cacert "$state/weir/samples/ca.pem" "$@" --connect-to ::127.0.2.1:8443 https://video.example.com/page.html; }
+expect 'HTTPS by HTTP/2' '2 200' https
+expect 'and by HTTP/1.1' '1.1 200' https --http1.1
+expect 'from the same cache' 'zz-1; hit*' bash -c "curl -s -o /dev/null -D - --cacert '$state/weir/samples/ca.pem' --connect-to ::127.0.2.1:8443 https://video.example.com/page.html | tr -d '\r' | sed -n 's/^cache-status: //Ip'"
+if https --tls-max 1.1 >/dev/null 2>&1; then fail 'TLS 1.1 was spoken'; else seen 'no TLS 1.1'; fi
 for place in 127.0.0.1:8700 127.0.0.1:8702 127.0.1.1:8701 127.0.2.1:8701 127.0.3.1:8701; do
   expect "readyz of $place" ok curl -s "http://$place/readyz"
   expect "metrics of $place" '*process_cpu*' curl -s "http://$place/metrics"
@@ -61,6 +66,7 @@ expect 'explain names the region and every edge' '*cn-central*zz-1*bj-1*la-1*' w
 # Every command that the README gives to a newcomer works as it stands there, on this run's state.
 while IFS= read -r line; do
   line=${line%%  #*}
+  line=${line/--cacert .weir/--cacert $state/weir}
   if [[ $line =~ ^npx\ weir\ (explain|purge|get) ]]; then line="$line --state $state/weir"; fi
   bash -c "${line/#npx weir/node_modules/.bin/node cli/weir.mjs}" >/dev/null || fail "README: $line"
   seen "README: $line"

@@ -29,7 +29,7 @@ export async function folderBacking(options: FolderBackingOptions): Promise<Back
   await mkdir(state.jobs, { recursive: true });
   const vault = vaultFolder(state);
   return {
-    source: folderSource({ folder, jobs: state.jobs, clock, log }),
+    source: folderSource({ folder, jobs: state.jobs, samples: state.samples, clock, log }),
     stores: {
       accepted: acceptedFiles(state, log),
       status: statusFiles(state, log),

@@ -21,7 +21,13 @@ beforeEach(async () => {
   await mkdir(folder);
   clock = new FakeClock(Date.parse('2026-11-22T04:00:00Z'));
   moments = [];
-  source = folderSource({ folder, jobs: join(base, 'state', 'jobs'), clock, log: silentLog });
+  source = folderSource({
+    folder,
+    jobs: join(base, 'state', 'jobs'),
+    samples: join(base, 'state', 'samples'),
+    clock,
+    log: silentLog,
+  });
 });
 
 afterEach(async () => {

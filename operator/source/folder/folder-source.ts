@@ -18,15 +18,20 @@ import { type FolderWatch, watchFolders } from './watch-folders.ts';
 const CONFIG_FILE = 'weir.yaml';
 /** Before the names of own jobs, so that they are told from the user's files. No listed file begins with a dot. */
 const OWN_JOBS = '.jobs/';
+const OWN_SAMPLES = '.samples/';
 /** What a watch missed is found after this at the latest. */
 const POLL_MS = 2_000;
 
 interface FolderSourceOptions {
   folder: string;
   jobs: string;
+  /** The Secret of `sampleCertificate`. */
+  samples: string;
   clock: Clock;
   log: Log;
 }
+
+type OwnRoots = Pick<FolderSourceOptions, 'jobs' | 'samples'>;
 
 export function folderSource(options: FolderSourceOptions): Source {
   return new FolderSource(options);
@@ -63,12 +68,12 @@ class FolderSource implements Source {
   }
 
   async #look(): Promise<void> {
-    const { folder, jobs, log } = this.#options;
+    const { folder, jobs, samples, log } = this.#options;
     try {
-      const files = await readRoots(folder, jobs);
+      const files = await readRoots(folder, { jobs, samples });
       if (this.#failing !== '') log.info({ folder }, 'the folder can be read again');
       this.#failing = '';
-      this.#watch.follow(foldersOf(folder, jobs, files));
+      this.#watch.follow(foldersOf(folder, { jobs, samples }, files));
       this.#judge(files);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -90,9 +95,10 @@ class FolderSource implements Source {
 }
 
 /** The roots, and every folder that a manifest lies in; a new one is found by the poll. */
-function foldersOf(folder: string, jobs: string, files: readonly ManifestFile[]): Set<string> {
-  const theirs = files.filter(({ path }) => !path.startsWith(OWN_JOBS));
-  return new Set([folder, jobs, ...theirs.map(({ path }) => dirname(join(folder, path)))]);
+function foldersOf(folder: string, { jobs, samples }: OwnRoots, files: readonly ManifestFile[]): Set<string> {
+  // No listed file begins with a dot.
+  const theirs = files.filter(({ path }) => !path.startsWith('.'));
+  return new Set([folder, jobs, samples, ...theirs.map(({ path }) => dirname(join(folder, path)))]);
 }
 
 /** One reading of the folder, for commands that do not stay. */
@@ -100,10 +106,12 @@ export async function loadFolder(folder: string, at: string): Promise<Loaded> {
   return toLoaded(await readFolder(folder), at);
 }
 
-async function readRoots(folder: string, jobs: string): Promise<ManifestFile[]> {
-  await mkdir(jobs, { recursive: true });
-  const [manifests, own] = await Promise.all([readFolder(folder), readFolder(jobs)]);
-  return [...manifests, ...own.map(({ path, text }) => ({ path: `${OWN_JOBS}${path}`, text }))];
+async function readRoots(folder: string, { jobs, samples }: OwnRoots): Promise<ManifestFile[]> {
+  const own = async (root: string, prefix: string) => {
+    await mkdir(root, { recursive: true });
+    return (await readFolder(root)).map(({ path, text }) => ({ path: `${prefix}${path}`, text }));
+  };
+  return (await Promise.all([readFolder(folder), own(jobs, OWN_JOBS), own(samples, OWN_SAMPLES)])).flat();
 }
 
 function toLoaded(files: readonly ManifestFile[], at: string): Loaded {
