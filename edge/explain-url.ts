@@ -5,7 +5,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Teller } from './answer/client-headers.ts';
 import { ageMs, freshLeftMs } from './cache/freshness.ts';
-import { cacheKey } from './cache/key.ts';
+import { cacheKey, sliceKey } from './cache/key.ts';
 import { selectVariant, whyForward } from './cache/select.ts';
 import { mayUseOnError, mayUseWhileRevalidating } from './cache/stale.ts';
 import type { Store } from './cache/store.ts';
@@ -77,7 +77,9 @@ function explain(
   if (bypass) return { ...found, verdict: `fwd=bypass: rule ${rule.number} says so` };
   const exchange = openExchange(teller.edgeId, { request: requestFor(url, headers), target, domain, rule });
   const key = cacheKey(domain.uid, target.path, target.query, rule.rule.query);
-  const variants = store.lookup(key);
+  const whole = store.lookup(key);
+  // What is stored in slices is known by its first one.
+  const variants = rule.rule.slices && whole.length === 0 ? store.lookup(sliceKey(key, 0)) : whole;
   const chosen = selectVariant(variants, exchange);
   const now = clock.now();
   const fwd = whyForward(exchange, variants, chosen, (object) => store.purges.mustRevalidate(object), now);
@@ -88,7 +90,7 @@ function explain(
     variants: variants.map((object) => ({
       chosen: object === chosen,
       status: object.status,
-      size: object.size,
+      size: object.total ?? object.size,
       ageSeconds: Math.floor(ageMs(object, now) / 1_000),
       freshSeconds: Math.floor(freshLeftMs(object, rule.rule.ttl, now) / 1_000),
       selection: object.selection,

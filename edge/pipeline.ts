@@ -11,6 +11,7 @@ import type { Teller } from './answer/client-headers.ts';
 import type { Fetching, Wanted } from './answer/fetching.ts';
 import type { Passing } from './answer/passing.ts';
 import type { Serving } from './answer/serving.ts';
+import type { Slicing } from './answer/slicing.ts';
 import { cacheKey } from './cache/key.ts';
 import { selectVariant, whyForward } from './cache/select.ts';
 import { mayUseOnError, mayUseWhileRevalidating } from './cache/stale.ts';
@@ -37,6 +38,7 @@ export interface PipelineParts {
   passing: Passing;
   steps: readonly Step[];
   fetching: Fetching;
+  slicing: Slicing;
   askHead: AskHead;
   clock: Clock;
   /** Where it listens for TLS, if it does. */
@@ -113,7 +115,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 }
 
 async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = false): Promise<Answer> {
-  const { teller, store, serving, askHead, fetching, clock } = parts;
+  const { teller, store, serving, askHead, fetching, slicing, clock } = parts;
   const { request, target, domain, rule } = exchange;
 
   // The key.
@@ -133,6 +135,13 @@ async function fromCache(parts: PipelineParts, exchange: Exchange, isRepeat = fa
   );
   try {
     if (stored !== undefined && fwd === undefined) return await serving.stored(exchange, stored);
+
+    // Slices of it, each from memory, disk or the origin.
+    const sliced =
+      stored === undefined &&
+      (await slicing(exchange, key).catch(originFailed(exchange, teller, 'uri-miss')));
+    if (sliced) return sliced;
+
     const forward = fwd ?? 'uri-miss';
     // What must be confirmed because a purge may have been missed is not used stale.
     const lent =

@@ -15,6 +15,7 @@ import { createFetching } from './answer/fetching.ts';
 import { createPassing } from './answer/passing.ts';
 import { createReadyHits, type ReadyHits } from './answer/ready-hits.ts';
 import { createServing } from './answer/serving.ts';
+import { createSlicing } from './answer/slicing.ts';
 import type { Fills } from './cache/fill.ts';
 import { HitForMiss } from './cache/hit-for-miss.ts';
 import type { PurgeScope } from './cache/purge-scope.ts';
@@ -106,6 +107,17 @@ export function serve(parts: ServeParts): Served {
     waitersPerObject,
     onLimit,
   });
+  const slicing = createSlicing({
+    store,
+    fills,
+    serving,
+    passing,
+    unsliced: new HitForMiss(clock),
+    invalidate,
+    origin,
+    observer,
+    clock,
+  });
   const askHead = createAskHead({ store, serving, passing, clock });
   const pipeline = createPipeline({
     teller,
@@ -116,6 +128,7 @@ export function serve(parts: ServeParts): Served {
     passing,
     steps,
     fetching,
+    slicing,
     askHead,
     clock,
     httpsPort: () => httpsPort,

@@ -112,21 +112,28 @@ const cacheRule = withRules(
       .describe(
         'How long clients may keep an answer from when they get it, instead of what the origin says.',
       ),
+    slices: z
+      .boolean()
+      .optional()
+      .describe(
+        'Store in slices of 1 MiB, and fetch only those that are asked for: for large files that are read in parts. Where ' +
+          'the origin has no ranges, or no strong ETag, the whole is fetched as without this.',
+      ),
     query: query
       .optional()
       .describe('Which query parameters are part of the cache key, for all requests that match.'),
   }),
   [
     {
-      holds: ({ bypass, ttl, statuses, force, heuristicTtl, staleWhileRevalidate, staleIfError }) =>
+      holds: ({ bypass, ttl, statuses, force, slices, heuristicTtl, staleWhileRevalidate, staleIfError }) =>
         !bypass ||
-        [ttl, statuses, force, heuristicTtl, staleWhileRevalidate, staleIfError].every(
+        [ttl, statuses, force, slices, heuristicTtl, staleWhileRevalidate, staleIfError].every(
           (part) => part === undefined,
         ),
       cel:
         '!(has(self.bypass) && self.bypass) || !(has(self.ttl) || has(self.statuses) || has(self.force) || ' +
-        'has(self.heuristicTtl) || has(self.staleWhileRevalidate) || has(self.staleIfError))',
-      message: 'a rule with bypass: true has no ttl, statuses, force, and nothing on stale content',
+        'has(self.slices) || has(self.heuristicTtl) || has(self.staleWhileRevalidate) || has(self.staleIfError))',
+      message: 'a rule with bypass: true has no ttl, statuses, force, slices, and nothing on stale content',
     },
     {
       holds: ({ ttl, statuses, force }) =>

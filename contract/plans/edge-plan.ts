@@ -29,6 +29,8 @@ const edgeRule = z.strictObject({
   staleWhileRevalidate: seconds.optional(),
   staleIfError: seconds.optional(),
   browserTtl: seconds.optional(),
+  /** Since contract 2: stored in slices, of which only those are fetched that are asked for. */
+  slices: z.literal(true).optional(),
   query: queryKey,
 });
 

@@ -8,12 +8,11 @@ import type { CacheKey } from '../cache/key.ts';
 import { parseRange } from '../cache/range.ts';
 import { joinIdOf, suits } from '../cache/select.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
-import { type Exchange, fillHeaders } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { OnLimit } from '../limits/limits.ts';
-import type { Observer } from '../observer.ts';
 import { abandon } from '../origin/abandon.ts';
-import type { Origin } from '../origin/origin.ts';
 import { type Answer, textAnswer } from './answer.ts';
+import { type FillSources, fillRequest } from './fill-request.ts';
 import type { Passing } from './passing.ts';
 import type { Filling, Forward, Serving } from './serving.ts';
 
@@ -27,13 +26,11 @@ export interface Wanted {
   fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request';
 }
 
-export interface FetchingParts {
+export interface FetchingParts extends FillSources {
   fills: Fills;
   hitForMiss: HitForMiss;
   serving: Serving;
   passing: Passing;
-  origin: Origin;
-  observer: Observer;
   waitersPerObject: number;
   onLimit: OnLimit;
 }
@@ -49,7 +46,7 @@ export interface Fetching {
 }
 
 export function createFetching(parts: FetchingParts): Fetching {
-  const { fills, hitForMiss, serving, passing, origin, observer, waitersPerObject, onLimit } = parts;
+  const { fills, hitForMiss, serving, passing, waitersPerObject, onLimit } = parts;
 
   return { fetchOrJoin, revalidate };
 
@@ -113,31 +110,7 @@ export function createFetching(parts: FetchingParts): Fetching {
     joinId: string,
     joinable: boolean,
   ): Fill {
-    const { domain, target, terms, selecting, rule } = exchange;
-    return fills.start({
-      key,
-      joinId,
-      joinable,
-      terms,
-      selecting,
-      ttl: rule.rule.ttl,
-      heuristicTtl: rule.rule.heuristicTtl,
-      failsOnError: usableOnError,
-      admitted: exchange.request.prefetch ?? false,
-      stale,
-      fetch: (conditions, signal) =>
-        origin.fetch({
-          domain,
-          method: 'GET',
-          path: target.path,
-          query: target.query,
-          host: target.host,
-          headers: fillHeaders(exchange, conditions),
-          signal,
-          onInterim: exchange.request.interim,
-        }),
-      onBytes: (bytes) => observer.fetched(domain.label, bytes),
-    });
+    return fills.start(fillRequest(parts, exchange, { key, stale, usableOnError, joinId, joinable }));
   }
 
   function remember(joinId: string, outcome: Outcome): void {

@@ -24,8 +24,8 @@ export interface Representation {
   length: number | undefined;
   /** The body can be read from anywhere, and again: several ranges can be served of it. */
   anyOffset: boolean;
-  /** Bytes are the whole body; a source is read from `first` on. */
-  open(first: number): Promise<Buffer | ByteSource>;
+  /** Bytes are the whole body; a source is read from `first` on, to `last` where that is known. */
+  open(first: number, last?: number): Promise<Buffer | ByteSource>;
 }
 
 export interface Shape {
@@ -150,7 +150,7 @@ export async function bodyFor(
     if (Buffer.isBuffer(whole)) return { kind: 'bytes', bytes: multipartBytes(parts, whole) };
     return { kind: 'source', source: multipartSource(parts, whole), ...range };
   }
-  const body = await open(range.first);
+  const body = await open(range.first, range.last);
   if (!Buffer.isBuffer(body)) return { kind: 'source', source: body, ...range };
   return { kind: 'bytes', bytes: body.subarray(range.first, (range.last ?? body.length - 1) + 1) };
 }

@@ -1,6 +1,7 @@
 /** Answers out of the cache: from what is stored, and from what is being stored. */
 
 import type { Clock } from '../../lib/clock.ts';
+import type { ByteSource } from '../cache/byte-source.ts';
 import type { Outcome } from '../cache/fill.ts';
 import { ageMs, freshLeftMs } from '../cache/freshness.ts';
 import type { Store } from '../cache/store.ts';
@@ -17,6 +18,13 @@ export type Filling = Extract<Outcome, { kind: 'filling' }>;
 export interface Serving {
   /** Throws CorruptBody before anything was sent when the body turns out to be damaged. */
   stored(exchange: Exchange, object: StoredObject, forward?: Forward): Promise<Answer>;
+  /** `open` gives a body that can be read from anywhere; `last`: as far as it will be read, where that is known. */
+  sliced(
+    exchange: Exchange,
+    object: StoredObject,
+    forward: Forward | undefined,
+    open: (last: number | undefined) => ByteSource,
+  ): Promise<Answer>;
   /** Nothing when the body cannot be joined any more. */
   filling(exchange: Exchange, filling: Filling, forward: Forward): Promise<Answer | undefined>;
 }
@@ -54,6 +62,14 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
         exchange,
         object,
         { length: object.size, anyOffset: true, open: () => store.body(object) },
+        forward,
+      ),
+
+    sliced: (exchange, object, forward, open) =>
+      answer(
+        exchange,
+        object,
+        { length: object.size, anyOffset: true, open: async (_first, last) => open(last) },
         forward,
       ),
 

@@ -241,6 +241,7 @@ export class Fills {
       heuristicMs: heuristic,
       generation: fill.generation,
       size: 0,
+      ...(response.total !== undefined && { total: response.total }),
       checksums: [],
     };
   }
@@ -290,7 +291,8 @@ export class Fills {
     received: number,
     signal: AbortSignal,
   ): Promise<OriginResponse['body'] | undefined> {
-    const range = furtherRange(response, received);
+    // A slice that breaks off is asked for anew: it is short.
+    const range = response.total === undefined ? furtherRange(response, received) : undefined;
     if (range === undefined) return undefined;
     try {
       const rest = await request.fetch(range, signal);

@@ -23,6 +23,8 @@ export interface StoredObject extends OriginAnswer {
   tags: readonly string[];
   /** Bytes of the body. */
   size: number;
+  /** Of a slice: how long the whole object is. */
+  total?: number | undefined;
   /** CRC-32 of each block. */
   checksums: readonly number[];
 }

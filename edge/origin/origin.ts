@@ -30,6 +30,8 @@ export interface OriginResponse {
   body: Dispatcher.ResponseData['body'];
   requestTime: number;
   responseTime: number;
+  /** Of an answer that is a slice: how long the whole is (cache/slice.ts). */
+  total?: number;
 }
 
 export interface OriginTimeouts {

@@ -37,6 +37,7 @@ function compileRule({
   ttl,
   statuses,
   force = false,
+  slices = false,
   query,
   ...times
 }: CacheRule): EdgeRule {
@@ -56,6 +57,7 @@ function compileRule({
       },
     }),
     ...secondsOf(times),
+    ...(slices && { slices }),
     query: { mode: query?.mode ?? 'Keep', names: [...(query?.names ?? [])].sort() },
   };
 }
