@@ -7,6 +7,7 @@ import {
   bandwidth,
   dnsLabel,
   duration,
+  hostname,
   ipAddress,
   moment,
   port,
@@ -18,14 +19,23 @@ import { quarantined, readyColumn, reasonColumn, statusSchema } from './status.t
 const healthCheck = withRules(
   z.strictObject({
     protocol: z
-      .enum(['HTTP', 'TCP'])
+      .enum(['HTTP', 'HTTPS', 'TCP'])
       .default('HTTP')
       .describe(
-        'On the serving port. HTTP: a GET that must answer 200. TCP: a connection that must be accepted.',
+        'HTTP, on `ports.http`, and HTTPS, on `ports.https`: a GET that must answer 200. TCP, on `ports.http`: a connection that must be accepted.',
+      ),
+    hostname: hostname
+      .optional()
+      .describe('The host that HTTPS asks for, also by SNI: a name that the node has a certificate for.'),
+    verifyCertificate: z
+      .boolean()
+      .optional()
+      .describe(
+        'HTTPS: whether the certificate must be valid for the hostname, by the CAs that the dns-servers trust; an expired one takes the node out then. Default false.',
       ),
     path: textLike(/^\/[!-~]*$/, 'a path that begins with /', 1_024)
       .default('/.weir/health')
-      .describe('What HTTP asks for.'),
+      .describe('What HTTP and HTTPS ask for.'),
     interval: duration.default('10s').describe('Time between two probes of one address.'),
     timeout: duration.default('2s').describe('A probe without an answer within this has failed.'),
     failureThreshold: z
@@ -47,10 +57,22 @@ const healthCheck = withRules(
       cel: "!self.interval.startsWith('0') && !self.timeout.startsWith('0')",
       message: 'interval and timeout are longer than nothing',
     },
+    {
+      holds: ({ protocol, hostname }) => (protocol === 'HTTPS') === (hostname !== undefined),
+      cel: "(self.protocol == 'HTTPS') == has(self.hostname)",
+      message: 'a hostname stands with protocol HTTPS, and only there',
+      path: ['hostname'],
+    },
+    {
+      holds: ({ protocol, verifyCertificate }) => protocol === 'HTTPS' || verifyCertificate === undefined,
+      cel: "self.protocol == 'HTTPS' || !has(self.verifyCertificate)",
+      message: 'only HTTPS has a certificate to verify',
+      path: ['verifyCertificate'],
+    },
   ],
 );
 
-const spec = z.strictObject({
+const fields = z.strictObject({
   addresses: asSet(z.array(ipAddress).min(1).max(8)).describe(
     'Public addresses that DNS answers with, IPv4 and IPv6.',
   ),
@@ -105,6 +127,15 @@ const spec = z.strictObject({
   schedulable: z.boolean().default(true).describe('false drains the node: out of DNS, still serving.'),
   healthCheck: healthCheck.prefault({}).describe('How dns-servers probe the node, each address on its own.'),
 });
+
+const spec = withRules(fields, [
+  {
+    holds: ({ healthCheck: { protocol }, ports }) => protocol !== 'HTTPS' || ports.https !== undefined,
+    cel: "self.healthCheck.protocol != 'HTTPS' || has(self.ports.https)",
+    message: 'a health check by HTTPS needs ports.https',
+    path: ['ports', 'https'],
+  },
+]);
 
 const status = statusSchema({
   quarantined,

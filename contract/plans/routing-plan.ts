@@ -73,9 +73,11 @@ const routingNode = z.strictObject({
   /** AS numbers whose clients it is nearest to. */
   isps: z.array(z.int()).default([]),
   healthCheck: z.strictObject({
-    protocol: z.enum(['HTTP', 'TCP']),
+    protocol: z.enum(['HTTP', 'HTTPS', 'TCP']),
     port: z.int(),
     path: z.string(),
+    /** With HTTPS: the host that is asked for, and whether its certificate has to be valid. */
+    tls: z.strictObject({ hostname: z.string(), verify: z.boolean() }).optional(),
     intervalMs: milliseconds,
     timeoutMs: milliseconds,
     failureThreshold: z.int().min(1),

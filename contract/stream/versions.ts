@@ -1,14 +1,32 @@
 /** What is left out for a peer that speaks the contract before this one. Pure. */
 import type { EdgeDomain, EdgePlan } from '../plans/edge-plan.ts';
-import { type PublishedPlan, planDigest } from '../plans/published-plan.ts';
+import { type PublishedPlan, type PublishedRoutingPlan, planDigest } from '../plans/published-plan.ts';
+import type { RoutingNode, RoutingPlan } from '../plans/routing-plan.ts';
 import type { ContractVersion, Report } from './messages.ts';
 
-/** The plan as the agent's version has it: edges that know nothing of certificates serve what they served before. */
+/**
+ * The plan as the agent's version has it: edges that know nothing of certificates serve what they served before, and
+ * dns-servers that cannot ask by HTTPS see whether the port is open.
+ */
 export function planFor(contract: ContractVersion, published: PublishedPlan): PublishedPlan {
-  if (contract >= 2 || !isEdgePlan(published.plan)) return published;
+  if (contract >= 2) return published;
+  if (!isEdgePlan(published.plan)) return routingFor(published as PublishedRoutingPlan);
   if (published.plan.domains.every(({ tls }) => tls === undefined)) return published;
   const plan: EdgePlan = { domains: published.plan.domains.map(withoutTls) };
   return { revision: published.revision, run: published.run, plan, digest: planDigest(plan) };
+}
+
+function routingFor(published: PublishedRoutingPlan): PublishedRoutingPlan {
+  const { plan } = published;
+  if (plan.nodes.every(({ healthCheck }) => healthCheck.protocol !== 'HTTPS')) return published;
+  const older: RoutingPlan = { ...plan, nodes: plan.nodes.map(withoutHttps) };
+  return { ...published, plan: older, digest: planDigest(older) };
+}
+
+function withoutHttps(node: RoutingNode): RoutingNode {
+  if (node.healthCheck.protocol !== 'HTTPS') return node;
+  const { tls: _, ...rest } = node.healthCheck;
+  return { ...node, healthCheck: { ...rest, protocol: 'TCP' } };
 }
 
 function withoutTls(domain: EdgeDomain): EdgeDomain {

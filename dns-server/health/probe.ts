@@ -1,5 +1,6 @@
 /** One probe, on a connection of its own: a GET that must answer 200, or a TCP connection that must be accepted. */
-import { request } from 'node:http';
+import { type ClientRequest, request } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { LEAVING_HEADER } from '../../contract/health-answer.ts';
 import type { RoutingNode } from '../../contract/plans/routing-plan.ts';
@@ -10,13 +11,15 @@ export interface ProbeTarget {
   address: string;
   port: number;
   path: string;
+  /** With HTTPS. */
+  tls?: RoutingNode['healthCheck']['tls'];
   timeoutMs: number;
 }
 
 /** What a probe has under way: it says how it went, and can be ended. */
 type Attempt = (target: ProbeTarget, signal: AbortSignal, end: (seen: Observation) => void) => () => void;
 
-const ATTEMPTS: Record<ProbeTarget['protocol'], Attempt> = { HTTP: get, TCP: open };
+const ATTEMPTS: Record<ProbeTarget['protocol'], Attempt> = { HTTP: get, HTTPS: getTls, TCP: open };
 
 /** Never rejects: whatever goes wrong is what was observed. */
 export function probe(target: ProbeTarget, signal: AbortSignal): Promise<Observation> {
@@ -32,16 +35,34 @@ export function probe(target: ProbeTarget, signal: AbortSignal): Promise<Observa
   });
 }
 
-function get({ address, port, path }: ProbeTarget, signal: AbortSignal, end: (seen: Observation) => void) {
-  // A kept connection would not see that a process stopped accepting, so there is no pool.
-  const call = request({
-    host: address,
-    port,
-    path,
-    agent: false,
-    headers: { 'user-agent': 'weir-dns-server' },
-    signal,
+/** A kept connection would not see that a process stopped accepting, so there is no pool. */
+const requestOptions = ({ address, port, path }: ProbeTarget, signal: AbortSignal) => ({
+  host: address,
+  port,
+  path,
+  agent: false as const,
+  headers: { 'user-agent': 'weir-dns-server' },
+  signal,
+});
+
+function get(target: ProbeTarget, signal: AbortSignal, end: (seen: Observation) => void) {
+  return watch(request(requestOptions(target, signal)), end);
+}
+
+function getTls(target: ProbeTarget, signal: AbortSignal, end: (seen: Observation) => void) {
+  const { hostname, verify } = target.tls ?? { hostname: target.address, verify: false };
+  const options = requestOptions(target, signal);
+  const call = requestTls({
+    ...options,
+    headers: { ...options.headers, host: hostname },
+    // No address: SNI has names alone (RFC 6066 3).
+    ...(target.tls && { servername: hostname }),
+    rejectUnauthorized: verify,
   });
+  return watch(call, end);
+}
+
+function watch(call: ClientRequest, end: (seen: Observation) => void) {
   call.on('response', ({ statusCode, headers }) => {
     const ok = statusCode === 200;
     const leaves = !ok && LEAVING_HEADER in headers;

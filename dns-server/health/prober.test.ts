@@ -1,10 +1,13 @@
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
+import { getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { LEAVING_HEADER } from '../../contract/health-answer.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { listen } from '../../lib/listen.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { TEST_CERTIFICATES } from '../testing/certificates.ts';
 import { testNode } from '../testing/routing-plan.ts';
 import { type ProbeTarget, probe } from './probe.ts';
 import { Prober } from './prober.ts';
@@ -180,6 +183,58 @@ describe('a probe', () => {
     servers[0]?.server.close();
     await eventually(async () => {
       expect(await look(port, 5_000, 'TCP')).toEqual({ ok: false, detail: 'ECONNREFUSED' });
+    });
+  });
+
+  describe('by HTTPS', () => {
+    const [{ cert, key }] = TEST_CERTIFICATES;
+    const asked: unknown[] = [];
+    const startTls = () => {
+      asked.length = 0;
+      return serve(
+        createHttpsServer({ cert, key }, (request, response) => {
+          const { servername } = request.socket as TLSSocket;
+          asked.push([servername, request.headers.host, request.url]);
+          response.end();
+        }),
+      );
+    };
+    const lookTls = (port: number, tls: ProbeTarget['tls']) =>
+      probe(
+        { protocol: 'HTTPS', address: '127.0.0.1', port, path: '/.weir/health', tls, timeoutMs: 5_000 },
+        new AbortController().signal,
+      );
+
+    test('names the host, by SNI too, and takes any certificate', async () => {
+      const port = await startTls();
+      const tls = { hostname: 'video.example.com', verify: false };
+      expect(await lookTls(port, tls)).toEqual({ ok: true, detail: 'HTTP 200' });
+      expect(asked).toEqual([['video.example.com', 'video.example.com', '/.weir/health']]);
+    });
+
+    test('finds a certificate that nobody trusts wrong where it verifies, and asks nothing of it', async () => {
+      const port = await startTls();
+      const tls = { hostname: 'dns-1.example', verify: true };
+      expect(await lookTls(port, tls)).toEqual({ ok: false, detail: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+      expect(asked).toEqual([]);
+    });
+
+    test('of one that is trusted: it has to be for the hostname', async () => {
+      const port = await startTls();
+      const before = getCACertificates('default');
+      setDefaultCACertificates([...before, cert]);
+      const look = (hostname: string) => lookTls(port, { hostname, verify: true });
+      expect(await look('dns-1.example')).toEqual({ ok: true, detail: 'HTTP 200' });
+      expect(await look('video.example.com')).toEqual({
+        ok: false,
+        detail: 'ERR_TLS_CERT_ALTNAME_INVALID',
+      });
+      setDefaultCACertificates(before);
+    });
+
+    test('of a port that speaks no TLS fails', async () => {
+      const port = await serve(createHttpServer((_, response) => void response.end()));
+      expect(await lookTls(port, { hostname: 'a.example', verify: false })).toMatchObject({ ok: false });
     });
   });
 

@@ -165,9 +165,9 @@ interface FirstLook {
 }
 
 function subjectsOf({ name, addresses, healthCheck: check }: RoutingNode): [string, Subject][] {
-  const { protocol, port, path, timeoutMs } = check;
+  const { protocol, port, path, tls, timeoutMs } = check;
   return addresses.map((address) => [
     `${name} ${address}`,
-    { node: name, check, target: { protocol, address, port, path, timeoutMs } },
+    { node: name, check, target: { protocol, address, port, path, ...(tls && { tls }), timeoutMs } },
   ]);
 }

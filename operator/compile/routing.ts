@@ -94,8 +94,22 @@ export function cnameOf({ metadata, spec }: CdnDomain, defaultZone: string): str
   return `${metadata.name}.${metadata.namespace}.${spec.zone ?? defaultZone}`;
 }
 
+function healthCheckOf({ healthCheck, ports }: EdgeNode['spec']): RoutingNode['healthCheck'] {
+  const { protocol, path, hostname, verifyCertificate: verify = false } = healthCheck;
+  const { interval, timeout, failureThreshold, successThreshold } = healthCheck;
+  return {
+    protocol,
+    port: protocol === 'HTTPS' && ports.https !== undefined ? ports.https : ports.http,
+    path,
+    ...(hostname !== undefined && { tls: { hostname, verify } }),
+    intervalMs: durationMs(interval),
+    timeoutMs: durationMs(timeout),
+    failureThreshold,
+    successThreshold,
+  };
+}
+
 const routingNode = memo(({ metadata, spec }: EdgeNode): RoutingNode => {
-  const { protocol, path, interval, timeout, failureThreshold, successThreshold } = spec.healthCheck;
   return {
     name: metadata.name,
     addresses: spec.addresses,
@@ -103,14 +117,6 @@ const routingNode = memo(({ metadata, spec }: EdgeNode): RoutingNode => {
     weight: spec.weight,
     schedulable: spec.schedulable,
     isps: [...(spec.isps ?? [])].sort((a, b) => a - b),
-    healthCheck: {
-      protocol,
-      port: spec.ports.http,
-      path,
-      intervalMs: durationMs(interval),
-      timeoutMs: durationMs(timeout),
-      failureThreshold,
-      successThreshold,
-    },
+    healthCheck: healthCheckOf(spec),
   };
 });

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Probe, probeEdge } from '../../agent/testing/probe-edge.ts';
 import { InvalidPlan } from '../../contract/plans/invalid-plan.ts';
+import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import { stateFolder } from '../../contract/state-folder.ts';
 import { FakeClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
@@ -74,6 +75,17 @@ describe('agents from before, beside one of today', () => {
     await write('www.yaml', domainManifest('www'));
     await until(() => expect(edge.held?.plan.domains.map(({ name }) => name)).toEqual(['video', 'www']));
     expect(Object.keys(edge.held?.plan.domains[0] ?? {})).not.toContain('tls');
+  });
+
+  test('see whether the port is open where they can not ask by HTTPS', async () => {
+    const dns = await connectOld('dns-server', 'dns-1');
+    const checked = (healthCheck: object) =>
+      nodeManifest('a', { ports: { https: 8443 }, healthCheck: { path: '/healthz', ...healthCheck } });
+    await write('nodes.yaml', checked({ protocol: 'HTTPS', hostname: 'video.example.com' }));
+    const held = () => (dns.held?.plan as RoutingPlan | undefined)?.nodes.map((node) => node.healthCheck);
+    await until(() => expect(held()).toMatchObject([{ protocol: 'TCP', port: 8443, path: '/healthz' }]));
+    expect(Object.keys(held()?.[0] ?? {})).not.toContain('tls');
+    expect(dns.faults).toEqual([]);
   });
 
   test('get whole plans and whole tables, and what they say is understood', async () => {
