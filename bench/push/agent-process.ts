@@ -7,14 +7,16 @@ import type { Orders, Seen } from './agents.ts';
 export class AgentProcess {
   readonly #child: ChildProcess = fork(join(import.meta.dirname, 'agents.ts'));
   readonly #seen = new Map<string, Seen[]>();
+  readonly #ended = Promise.withResolvers<never>();
   #connected = () => {};
   #waiting: { wants: (what: string) => boolean; count: number; done: (seen: Seen[]) => void }[] = [];
 
   constructor() {
-    // Ended by itself, it has said why: nothing more will come.
+    // Ended by itself, it has said why: nothing more will come. Whoever waits cleans up.
     this.#child.on('exit', (code) => {
-      if (code !== null) process.exit(1);
+      if (code !== null) this.#ended.reject(new Error(`the process of agents ended with ${code}`));
     });
+    this.#ended.promise.catch(() => {});
     this.#child.on('message', (told: Seen | { type: 'connected' }) => {
       if (told.type === 'connected') return this.#connected();
       const rows = [...(this.#seen.get(told.what) ?? []), told];
@@ -30,7 +32,7 @@ export class AgentProcess {
       this.#connected = resolve;
     });
     this.#child.send(orders);
-    return connected;
+    return Promise.race([connected, this.#ended.promise]);
   }
 
   /** When that many agents have acked it. */
@@ -52,6 +54,7 @@ export class AgentProcess {
   }
 
   #wait(wants: (what: string) => boolean, count: number): Promise<Seen[]> {
-    return new Promise((done) => this.#waiting.push({ wants, count, done }));
+    const all = new Promise<Seen[]>((done) => this.#waiting.push({ wants, count, done }));
+    return Promise.race([all, this.#ended.promise]);
   }
 }
