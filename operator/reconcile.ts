@@ -33,7 +33,7 @@ import type { Loaded } from './source/source.ts';
 import type { Statuses } from './status/record.ts';
 import { restoredSince, restoredStatuses } from './status/restored.ts';
 import type { StatusStore } from './status/status-files.ts';
-import { statuses } from './status/statuses.ts';
+import { StatusWriting } from './status/status-writing.ts';
 import { resourcesView } from './status/view.ts';
 
 /** Where results go. Nothing comes back from here. */
@@ -70,12 +70,8 @@ interface Memory {
   certificates: CertificateBook;
 }
 
-/** What happens within this is one table, and one look at the statuses. */
+/** What happens within this is one table. */
 const GATHER_MS = 50;
-/** When there are more statuses to write than is fit at once, the next go out after this. */
-const WRITE_ON_MS = 500;
-/** After a look at the statuses, this many times what it took are for other things: ten thousand take a while. */
-const REST = 8;
 /** Accepted forms are waited for so long before the plan that has them goes out. */
 const WRITE_FIRST_MS = 500;
 
@@ -86,10 +82,8 @@ export class Reconciler {
   readonly #outbox: Outbox;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #statusWriter: Latest<void>;
+  readonly #statuses: StatusWriting;
   readonly #acceptedWriter: Latest<void>;
-  #cancelGathering: (() => void) | undefined;
-  #restUntil = 0;
   /** A table is on its way. */
   #gathering = false;
   #accepted: Accepted;
@@ -99,10 +93,8 @@ export class Reconciler {
   #newest: Loaded | undefined;
   #publication: Publication;
   #state: DecideState;
-  #statuses: Statuses;
   #table: NodeTable;
   /** A write failed: the next tick tries again. */
-  #statusBehind = false;
   #acceptedBehind = false;
   /** Agents that this run has greeted. */
   readonly #met = new Set<string>();
@@ -129,11 +121,16 @@ export class Reconciler {
     this.#log = log;
     this.#accepted = memory.accepted;
     this.certificates = memory.certificates;
-    this.#statuses = memory.statuses;
     this.#publication = startPublication(memory.epoch, restoredSince(memory.statuses), randomUUID());
     this.#state = initialState(restoredStatuses(memory.statuses, build));
     this.#table = { version: { epoch: memory.epoch, seq: 0 }, rows: [] };
-    this.#statusWriter = latest(() => this.#writeStatuses());
+    this.#statuses = new StatusWriting({
+      store: stores.status,
+      written: memory.statuses,
+      look: () => this.#look(),
+      clock,
+      log,
+    });
     this.#acceptedWriter = latest(() => this.#writeAccepted());
   }
 
@@ -178,8 +175,8 @@ export class Reconciler {
     if (event.type === 'tick' && this.#acceptedBehind) this.#acceptedWriter.offer();
     if (event.type === 'tick') this.certificates.retry();
     if (event.type === 'report' && this.#state !== before) this.#gatherTable();
-    const strayed = event.type === 'tick' && this.#stores.status.hasStrayed?.() === true;
-    if (this.#state !== before || this.#statusBehind || strayed) this.#offerStatuses();
+    const isStale = this.#statuses.isBehind || (event.type === 'tick' && this.#statuses.hasStrayed());
+    if (this.#state !== before || isStale) this.#statuses.offer();
   }
 
   /** Of what is published now. */
@@ -208,7 +205,7 @@ export class Reconciler {
   }
 
   resources(): ResourcesView {
-    return resourcesView(this.#admission, this.#statuses);
+    return resourcesView(this.#admission, this.#statuses.written);
   }
 
   routing(): RoutingView | undefined {
@@ -223,7 +220,7 @@ export class Reconciler {
   async force(node: string, forced: ForcedState | undefined): Promise<void> {
     this.event({ type: 'force', node, forced });
     await this.idle();
-    if (this.#statusBehind)
+    if (this.#statuses.isBehind)
       throw new Error('in force, but it could not be written down: see the operator’s log');
   }
 
@@ -232,8 +229,7 @@ export class Reconciler {
     await this.#queue;
     await this.#acceptedWriter.idle();
     await this.certificates.idle();
-    if (this.#cancelGathering) this.#writeGathered();
-    await this.#statusWriter.idle();
+    await this.#statuses.idle();
   }
 
   /** A thousand acks of one plan make few tables. */
@@ -244,17 +240,6 @@ export class Reconciler {
       this.#gathering = false;
       this.event({ type: 'gathered' });
     });
-  }
-
-  #offerStatuses(): void {
-    const wait = Math.max(GATHER_MS, this.#restUntil - this.#clock.now());
-    this.#cancelGathering ??= this.#clock.after(wait, () => this.#writeGathered());
-  }
-
-  #writeGathered(): void {
-    this.#cancelGathering?.();
-    this.#cancelGathering = undefined;
-    this.#statusWriter.offer();
   }
 
   /** Steps that wait for the disk run one after the other. */
@@ -294,7 +279,7 @@ export class Reconciler {
       });
       this.#tellPublished(admission);
     }
-    this.#offerStatuses();
+    this.#statuses.offer();
   }
 
   /**
@@ -393,33 +378,9 @@ export class Reconciler {
     this.#outbox.table(this.#table);
   }
 
-  async #writeStatuses(): Promise<void> {
+  #look() {
     const admission = this.#admission;
-    if (!admission) return;
-    const before = this.#statuses;
-    const input = {
-      admission,
-      publication: this.#publication,
-      state: this.#state,
-      holdings: this.certificates.holdings,
-      before,
-      build: this.#build,
-      now: this.#clock.now(),
-    };
-    const began = performance.now();
-    const after = statuses(input);
-    this.#restUntil = this.#clock.now() + REST * (performance.now() - began);
-    try {
-      // What people can ask for is what is durable: a job is Complete once that is written down.
-      this.#statuses = await this.#stores.status.save(before, after);
-      this.#statusBehind = false;
-      if (this.#statuses !== after) this.#clock.after(WRITE_ON_MS, () => this.#offerStatuses());
-    } catch (error) {
-      // Once for all the ticks that it takes.
-      if (!this.#statusBehind)
-        this.#log.error({ err: error }, 'status is not written; trying again with each tick');
-      this.#statusBehind = true;
-    }
+    return admission && { admission, publication: this.#publication, state: this.#state, build: this.#build };
   }
 
   #logProblems(problems: readonly Problem[]): void {
