@@ -5,10 +5,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { planDigest } from '../../contract/plans/published-plan.ts';
 import { listen } from '../../lib/listen.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { domainOf, fetchFrom } from './test-edge.ts';
+
+/** On a machine that has much else to do. */
+const START_WITHIN_MS = 60_000;
 
 export interface EdgeProcess {
   state: string;
@@ -25,7 +29,7 @@ export interface EdgeProcess {
 
 export async function edgeProcess(
   originUrl: string,
-  further: { disk?: string; drain?: string } = { disk: '2GiB' },
+  further: { disk?: string; drain?: string; settings?: string } = { disk: '2GiB' },
 ): Promise<EdgeProcess> {
   const state = await mkdtemp(join(tmpdir(), 'weir-edge-'));
   const port = await freePort();
@@ -42,15 +46,22 @@ export async function edgeProcess(
     ...further,
   };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  const begin = () => fork(join(import.meta.dirname, '../main.ts'), flags, { stdio: 'ignore' });
+  const begin = () =>
+    fork(join(import.meta.dirname, '../main.ts'), flags, {
+      stdio: process.env.WEIR_TEST_LOG ? 'inherit' : 'ignore',
+    });
   const answers = () => fetchFrom(port, '/.weir/health', { host: 'any' });
+  // The last one to listen.
+  const isUp = () => Promise.all([answers(), fetchFrom(admin, '/healthz', { host: 'admin' })]);
   let child = begin();
-  await eventually(answers);
+  await eventually(isUp, START_WITHIN_MS);
 
   async function kill(): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
+    // Its workers end behind it.
+    await eventually(() => expect(answers()).rejects.toThrow());
   }
 
   return {
@@ -60,7 +71,7 @@ export async function edgeProcess(
     child: () => child,
     async start() {
       child = begin();
-      await eventually(answers);
+      await eventually(isUp, START_WITHIN_MS);
     },
     kill,
     async remove() {

@@ -59,10 +59,11 @@ export async function startUsage({
   async function close(): Promise<void> {
     const rows = meter.take();
     for (let at = 0; at < rows.length; at += MAX_USAGE_ROWS) {
-      await files.add({
-        id: `${minute}-${run}-${part++}`,
-        minute,
-        rows: rows.slice(at, at + MAX_USAGE_ROWS),
+      const batch = { id: `${minute}-${run}-${part++}`, minute, rows: rows.slice(at, at + MAX_USAGE_ROWS) };
+      await files.add(batch).catch((error: unknown) => {
+        // A disk that is full now may take them with the next minute's.
+        meter.add(rows.slice(at));
+        throw error;
       });
     }
     minute = minuteNow();

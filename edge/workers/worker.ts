@@ -39,6 +39,8 @@ class EdgeWorker {
   readonly #limitDomains: (plan: ServedPlan) => void;
   /** Of purges of our own, until the main process has made them everyone's; its own ones count up. */
   #ownPurges = 0;
+  /** Told to stop: an end of the channel is in order. */
+  stopping = false;
 
   constructor({ options, mark, health, contents, certificates, ticketKey }: Start) {
     this.#certificates.apply(certificates);
@@ -122,6 +124,7 @@ class EdgeWorker {
       case 'figures':
         return await this.#figures();
       case 'stop':
+        this.stopping = true;
         await this.#listeners?.drain();
         this.#tellUsage();
         process.disconnect?.();
@@ -167,7 +170,7 @@ function planOf({ revision, domains, lingering }: Contents): ServedPlan {
 
 /** A main process that is gone hears nothing, and we end. */
 function tell(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
 /** Resolves with the worker once it serves; it is told everything by messages. */
@@ -181,6 +184,10 @@ function start(): Promise<EdgeWorker> {
       resolve(worker);
       return bound;
     };
+    // A main process that was killed: the next one may hold the folder already, so nothing more is written to it.
+    process.once('disconnect', () => {
+      if (worker?.stopping !== true) process.exit(1);
+    });
     process.on('message', (message: ToWorker) => {
       const { number } = message;
       answer(message).then(

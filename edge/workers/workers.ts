@@ -9,6 +9,7 @@
  * One that ends is started again, with what is in force now. No worker waits for another one, so that two may fetch the
  * same object at the same time (decision 0036).
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import type { UsageRow } from '../../contract/stream/usage.ts';
 import { backoff } from '../../lib/backoff.ts';
 import { formatListenAddress } from '../../lib/listen-address.ts';
@@ -39,6 +40,7 @@ export interface WorkersOptions {
 const TELL_EVERY_MS = 50;
 const RESTART_BASE_MS = 100;
 const RESTART_CAP_MS = 10_000;
+const OLD_WORKERS_END_MS = 2_000;
 
 export class Workers {
   readonly #options: WorkersOptions;
@@ -227,7 +229,12 @@ export class Workers {
 /** With SO_REUSEPORT another program's workers would be taken for ours. */
 async function refuseTaken(addresses: readonly ServingAddress[]): Promise<void> {
   for (const address of addresses) {
-    const fault = await tryBind(address, 'tcp');
+    let fault = await tryBind(address, 'tcp');
+    // Workers of a main process that was killed end by themselves, in a moment.
+    for (const until = Date.now() + OLD_WORKERS_END_MS; fault !== undefined && Date.now() < until; ) {
+      await wait(TELL_EVERY_MS);
+      fault = await tryBind(address, 'tcp');
+    }
     if (fault !== undefined) throw new Error(`cannot listen on ${formatListenAddress(address)}: ${fault}`);
   }
 }
