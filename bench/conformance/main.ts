@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { freePort, type Server, start } from '../edge/server.ts';
+import { freePort, type Server, start, tlsSetup } from '../edge/server.ts';
 import { weir } from '../edge/weir.ts';
 import { PEERS } from './peers.ts';
 import { type Results, type Suite, scores } from './scores.ts';
@@ -53,7 +53,11 @@ async function run(server: Server): Promise<Results> {
   const own = join(folder, server.name);
   await mkdir(own);
   const port = await freePort();
-  const running = await start(server, { folder: own, port, originPort, probe: '/package.json' }, 0);
+  const running = await start(
+    server,
+    { folder: own, port, tls: await tlsSetup(), originPort, probe: '/package.json' },
+    0,
+  );
   try {
     const child = inSuite('cli.mjs', { base: `http://127.0.0.1:${port}`, id: '' });
     let text = '';

@@ -7,6 +7,8 @@ export interface Case {
   unique?: boolean;
   headers?: Record<string, string>;
   connections: number;
+  /** Over TLS, and what of it is measured: requests (wrk, h2load) or handshakes (`openssl s_time`). Absent: plain HTTP. */
+  over?: 'https' | 'h2' | 'full' | 'resumed';
   /** Which of our edges takes part: one with room in memory for all of it, or one that has to read its disk. */
   tier: 'memory' | 'disk';
   /** Hits per CPU second against nginx, at least. */
@@ -28,6 +30,11 @@ export const CASES: readonly Case[] = [
     wanted: 0.8,
   },
   { name: '64 KB, miss', path: '/64k', unique: true, connections: 64, tier: 'memory', wanted: 0.5 },
+  { name: '64 KB, TLS 1.3', path: '/64k', over: 'https', connections: 64, tier: 'memory', wanted: 1.1 },
+  { name: 'full handshake', path: '/1k', over: 'full', connections: 1, tier: 'memory', wanted: 0.7 },
+  { name: 'resumed handshake', path: '/1k', over: 'resumed', connections: 1, tier: 'memory', wanted: 0.8 },
+  { name: '1 KB, HTTP/2', path: '/1k', over: 'h2', connections: 1, tier: 'memory', wanted: 0.7 },
+  { name: '64 KB, HTTP/2', path: '/64k', over: 'h2', connections: 1, tier: 'memory', wanted: 0.7 },
 ];
 
 /** Bytes of `/64k`, `/10m/1`. */

@@ -17,7 +17,8 @@ import { idleConnections } from './idle.ts';
 import { nginx } from './nginx.ts';
 import { cpuSeconds, memoryMegabytes } from './process-cost.ts';
 import { report, type Sample } from './report.ts';
-import { freePort, HOST, type Running, start } from './server.ts';
+import { freePort, HOST, type Running, start, tlsSetup } from './server.ts';
+import { tlsLoad } from './tls-load.ts';
 import { trafficServer } from './traffic-server.ts';
 import { varnish } from './varnish.ts';
 import { weir, weirDisk } from './weir.ts';
@@ -47,7 +48,8 @@ try {
   for (const server of SERVERS.filter(({ name }) => names?.includes(name) ?? true)) {
     const own = join(folder, server.name.replace(/\W/g, ''));
     await mkdir(own);
-    running.push(await start(server, { folder: own, port: await freePort(), originPort }, SERVER_CORE));
+    const [port, tls] = [await freePort(), await tlsSetup()];
+    running.push(await start(server, { folder: own, port, tls, originPort }, SERVER_CORE));
   }
   const samples: Sample[] = [];
   for (const each of cases) samples.push(...(await measure(each)));
@@ -61,7 +63,9 @@ try {
 process.exit(0);
 
 async function measure(of: Case): Promise<Sample[]> {
-  const taking = running.filter(({ server }) => server.tier === 'both' || server.tier === of.tier);
+  const taking = running
+    .filter(({ server }) => server.tier === 'both' || server.tier === of.tier)
+    .filter(({ server }) => of.over === undefined || !server.plainOnly);
   for (const { port } of taking) for (let turn = 0; turn < 2; turn++) await fetchOnce(port, of);
   const samples: Sample[] = [];
   for (let round = 0; round < Number(options.rounds); round++) {
@@ -74,9 +78,13 @@ async function measure(of: Case): Promise<Sample[]> {
   return samples;
 }
 
-async function sample(of: Case, { server, port, pid }: Running, run: number): Promise<Sample> {
+async function sample(of: Case, { server, port, tlsPort, pid }: Running, run: number): Promise<Sample> {
   const before = cpuSeconds(pid);
-  const told = await load(of, { port, core: LOAD_CORE, seconds: Number(options.seconds), folder, run });
+  const seconds = Number(options.seconds);
+  const told =
+    of.over === undefined || of.over === 'https'
+      ? await load(of, { port: of.over ? tlsPort : port, core: LOAD_CORE, seconds, folder, run })
+      : await tlsLoad(of, { port: tlsPort, core: LOAD_CORE, seconds });
   return { ...told, case: of, server: server.name, cpuSeconds: cpuSeconds(pid) - before };
 }
 

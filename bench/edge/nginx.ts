@@ -6,7 +6,9 @@ import type { Server } from './server.ts';
 export const nginx: Server = {
   name: 'nginx',
   tier: 'both',
-  async command({ folder, port, originPort }) {
+  async command({ folder, port, tls, originPort }) {
+    await writeFile(join(folder, 'crt.pem'), tls.certificate.chain);
+    await writeFile(join(folder, 'key.pem'), tls.certificate.key);
     const file = join(folder, 'nginx.conf');
     await mkdir(join(folder, 'cache'));
     await writeFile(
@@ -24,6 +26,8 @@ export const nginx: Server = {
         upstream origin { server 127.0.0.1:${originPort}; keepalive 64; keepalive_requests 1000000; }
         server {
           listen 127.0.0.1:${port} backlog=4096;
+          listen 127.0.0.1:${tls.port} ssl http2 backlog=4096; http2_max_concurrent_streams 256;
+          ssl_certificate ${folder}/crt.pem; ssl_certificate_key ${folder}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
           location / {
             proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_set_header Host $host; proxy_cache c; proxy_cache_key $host$uri; proxy_cache_lock on;

@@ -3,21 +3,34 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { testCa } from '../../edge/testing/certificates.ts';
 import { listen } from '../../lib/listen.ts';
 
 /** The host of every request; our edge knows its domains by it. */
 export const HOST = 'bench.example.com';
 
+export interface BenchCertificate {
+  /** Of the secret that it comes in. */
+  name: string;
+  value: string;
+  chain: string;
+  key: string;
+}
+
 export interface Setup {
   /** Empty, and its own. */
   folder: string;
   port: number;
+  /** ECDSA on P-256. */
+  tls: { port: number; certificate: BenchCertificate };
   originPort: number;
   /** What it answers with 200 once it serves. */
   probe?: string;
 }
 
 export interface Server {
+  /** Has no part in cases over TLS. */
+  plainOnly?: true;
   name: string;
   tier: 'memory' | 'disk' | 'both';
   /** Writes its configuration, and gives the command. */
@@ -27,6 +40,7 @@ export interface Server {
 export interface Running {
   server: Server;
   port: number;
+  tlsPort: number;
   pid: number;
   stop(): Promise<void>;
 }
@@ -45,7 +59,7 @@ export async function start(server: Server, setup: Setup, core: number): Promise
   });
   await untilItServes(setup, child, () => said);
   if (child.pid === undefined) throw new Error(`${server.name} has no pid`);
-  return { server, port: setup.port, pid: child.pid, stop: () => stopGroup(child) };
+  return { server, port: setup.port, tlsPort: setup.tls.port, pid: child.pid, stop: () => stopGroup(child) };
 }
 
 /** Some of them start children of their own: the group goes. */
@@ -83,6 +97,13 @@ function serves(port: number, path: string): Promise<boolean> {
       resolve(response.statusCode === 200);
     }).on('error', () => resolve(false));
   });
+}
+
+/** One certificate for all that take part. */
+const issued = testCa().then((ca) => ca.issue('bench/bench', [HOST, '127.0.0.1']));
+
+export async function tlsSetup(): Promise<Setup['tls']> {
+  return { port: await freePort(), certificate: await issued };
 }
 
 export async function freePort(): Promise<number> {

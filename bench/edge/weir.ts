@@ -1,7 +1,8 @@
 /** Our edge, as it is started in earnest, with a plan on its disk and no operator. */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { planDigest } from '../../contract/plans/published-plan.ts';
+import { secretDigest } from '../../contract/stream/agent-secret.ts';
 import { freePort, HOST, type Server } from './server.ts';
 
 const MAIN = join(import.meta.dirname, '../../edge/main.ts');
@@ -14,13 +15,18 @@ function edge(name: string, tier: Server['tier'], memory: string): Server {
   return {
     name,
     tier,
-    async command({ folder, port, originPort }) {
-      await writeFile(join(folder, 'plan.json'), JSON.stringify(published(originPort)));
+    async command({ folder, port, tls, originPort }) {
+      await writeFile(join(folder, 'plan.json'), JSON.stringify(published(originPort, tls.certificate)));
+      await mkdir(join(folder, 'secrets'));
+      await writeFile(join(folder, 'secrets', tls.certificate.name), tls.certificate.value, { mode: 0o600 });
       const options = {
         node: 'bench',
         operator: 'https://127.0.0.1:1',
         state: folder,
         listen: `127.0.0.1:${port}`,
+        'listen-tls': `127.0.0.1:${tls.port}`,
+        // The loads give no name.
+        settings: JSON.stringify({ edge: { tls: { defaultDomain: 'bench/bench' } } }),
         admin: `127.0.0.1:${await freePort()}`,
         memory,
         disk: '8GiB',
@@ -31,7 +37,7 @@ function edge(name: string, tier: Server['tier'], memory: string): Server {
   };
 }
 
-function published(originPort: number) {
+function published(originPort: number, { name, value }: { name: string; value: string }) {
   const plan = {
     domains: [
       {
@@ -41,6 +47,11 @@ function published(originPort: number) {
         hostnames: [HOST, '127.0.0.1'],
         origin: { name: 'main', url: `http://127.0.0.1:${originPort}` },
         rules: [],
+        tls: {
+          certificates: [{ secret: name, digest: secretDigest(value) }],
+          redirect: false,
+          minVersion: '1.2' as const,
+        },
         linger: 600,
       },
     ],

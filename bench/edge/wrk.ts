@@ -17,7 +17,7 @@ export interface Load {
 
 /** `run` makes the paths of a miss case differ from those of all other runs. */
 export async function load(
-  { path, headers = {}, unique, connections }: Case,
+  { path, headers = {}, unique, connections, over }: Case,
   {
     port,
     core,
@@ -43,7 +43,7 @@ export async function load(
     '-s',
     script,
   ];
-  const url = `http://127.0.0.1:${port}${path}`;
+  const url = `${over ?? 'http'}://127.0.0.1:${port}${path}`;
   const { stdout } = await promisify(execFile)('taskset', ['-c', String(core), ...wrk, ...fields, url]);
   const [, line] = /^RESULT (.*)$/m.exec(stdout) ?? [];
   if (line === undefined) throw new Error(`wrk said nothing of use: ${stdout}`);

@@ -15,7 +15,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { listen } from '../../lib/listen.ts';
 import { memoryMegabytes } from '../edge/process-cost.ts';
-import { freePort, HOST, start } from '../edge/server.ts';
+import { freePort, HOST, start, tlsSetup } from '../edge/server.ts';
 import { weir } from '../edge/weir.ts';
 
 const MIB = 1_048_576;
@@ -50,7 +50,7 @@ const origin = createServer((request, response) => {
   more();
 });
 const { port: originPort } = await listen(origin, { host: '127.0.0.1', port: 0 });
-const edge = await start(weir, { folder, port: await freePort(), originPort }, 0);
+const edge = await start(weir, { folder, port: await freePort(), tls: await tlsSetup(), originPort }, 0);
 const before = memoryMegabytes(edge.pid);
 const sockets: Socket[] = [];
 let read = 0;

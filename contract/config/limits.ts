@@ -33,8 +33,11 @@ export const limits = z
         'Connections of one address (IPv6: of one /64) to one process; one more hears 429 and is closed.',
       ),
     streamsPerConnection: count
-      .default(128)
-      .describe('Requests at once on one connection of HTTP/2; one more is refused, and may be sent again.'),
+      .default(256)
+      .describe(
+        'Requests at once on one connection of HTTP/2, those included whose end is just being worked off; one more is ' +
+          'refused, and may be sent again.',
+      ),
     exempt: z
       .array(cidr)
       .max(10_000)

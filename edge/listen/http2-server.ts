@@ -48,8 +48,11 @@ interface Connection {
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants;
 /** A scrubbing player resets a few streams a second; an attacker thousands (CVE-2023-44487). */
 const RESETS = { streamResetBurst: 200, streamResetRate: 20 } as const;
-/** MB that one connection may hold in frames: heads that come, and answers that wait to be sent. */
-const SESSION_MEGABYTES = 4;
+/**
+ * MB. Node counts answers that wait to be sent, which are the cache's own bytes and cost nothing here, and refuses streams
+ * for them. What does cost is bounded otherwise: heads by their size and number, bodies that come by a window of 64 KB.
+ */
+const SESSION_MEGABYTES = 1_000;
 
 export function createHttp2Server(parts: Http2Parts): Http2Server {
   const { answering, readyHits, limits, rateWatch, onLimit, observer } = parts;
@@ -153,7 +156,8 @@ function sessionOptions(limits: Limits) {
     maxHeaderListPairs: limits.headerCount + 32,
     maxSessionMemory: SESSION_MEGABYTES,
     maxSessionInvalidFrames: 100,
-    maxSessionRejectedStreams: 100,
+    // A client that keeps to the limit is refused some all the same: Node counts a stream until it has put it away.
+    maxSessionRejectedStreams: 1_000,
     // An origin's answer passes as it does in HTTP/1.
     strictSingleValueFields: false,
     ...RESETS,
