@@ -4,6 +4,7 @@
  * origins, and parents before them, are for who asks the origin (answer/fetching.ts, answer/passing.ts) to choose.
  */
 import type { Clock } from '../lib/clock.ts';
+import { acmeAnswer } from './answer/acme-challenge.ts';
 import { type Answer, textAnswer } from './answer/answer.ts';
 import type { AskHead } from './answer/asking-head.ts';
 import { type CacheNote, cacheStatus } from './answer/cache-status.ts';
@@ -73,6 +74,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       // The domain.
       const plan = plans.current();
       if (plan === undefined) return textAnswer(503, 'this edge has no plan yet; it waits for the operator');
+      // An ACME server, whether the host is served yet or not.
+      const acme = acmeAnswer(plan.challenges, target);
+      if (acme !== undefined) return acme;
       const domain = plan.byHost.get(target.host);
 
       // A request that came on a connection for other hosts.

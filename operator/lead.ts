@@ -6,11 +6,15 @@
  *     switchboard ──connect, disconnect, report──> reconciler ──plans, tables, commands──> switchboard
  *     clock ──tick──> reconciler
  *     Kubernetes nodes, edge pods ──registration──> EdgeNodes, which the source gives     (a Kubernetes API only)
+ *     ACME servers <── office: orders, renewals ──challenges, certificates──> reconciler, vault
  *     zones' keys, cookies' secret among the backing's secrets <── keepKeys <── plan, clock
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { packageVersion } from '../lib/package-version.ts';
+import { systemDns } from './acme/dns.ts';
+import { AcmeOffice } from './acme/office.ts';
+import { PACES, type Paces } from './acme/renewal.ts';
 import type { Backing } from './backing.ts';
 import { keepKeys } from './dnssec/keep-keys.ts';
 import { askForDs, parentResolver } from './dnssec/parent-ds.ts';
@@ -38,8 +42,15 @@ interface LeadOptions {
   onOpen: (switchboard: Switchboard, reconciler: Reconciler) => void;
   /** After each reading of them; whom to let in, with valid settings. */
   onLoaded: (policy: ToldPolicy | undefined) => void;
+  acme?: AcmeOptions | undefined;
   clock: Clock;
   log: Log;
+}
+
+/** For tests: where published name servers are asked, and how soon what failed is tried again. */
+export interface AcmeOptions {
+  nameServerPort?: number;
+  paces?: Paces;
 }
 
 export interface Leader extends Post {
@@ -53,6 +64,7 @@ export async function lead({
   usage,
   onOpen,
   onLoaded,
+  acme = {},
   clock,
   log,
 }: LeadOptions): Promise<Leader> {
@@ -94,7 +106,24 @@ export async function lead({
     clock,
     log,
   });
-  const stopTicking = clock.every(TICK_MS, () => reconciler.event({ type: 'tick' }));
+  const office = new AcmeOffice({
+    config: () => reconciler.admission()?.config,
+    certificates: () => reconciler.admission()?.snapshot.certificates ?? [],
+    domains: () => reconciler.admission()?.snapshot.domains ?? [],
+    secretEntry: (certificate, name, entry) => reconciler.secretEntry(certificate, name, entry),
+    book: reconciler.certificates,
+    vault: backing.vault,
+    reload: () => reconciler.reload(),
+    isEverywhere: (role) => reconciler.isEverywhere(role),
+    dns: systemDns(() => reconciler.admission()?.config?.dnssec.resolver, acme.nameServerPort),
+    paces: acme.paces ?? PACES,
+    clock,
+    log,
+  });
+  const stopTicking = clock.every(TICK_MS, () => {
+    reconciler.event({ type: 'tick' });
+    office.tick().catch((error: unknown) => log.error({ err: error }, 'certificates are not looked at'));
+  });
 
   return {
     reconciler,
@@ -106,6 +135,7 @@ export async function lead({
     notReady: () => notReadyReason(reconciler),
     async stop() {
       stopTicking();
+      await office.stop();
       await stopKeys();
       await stopLeading?.();
       await backing.source.stop();

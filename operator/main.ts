@@ -141,7 +141,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     };
     const loads = loadBook(metrics, clock);
     const usage = usageBook(metrics);
-    leader = await lead({ backing, loads, usage, onOpen, onLoaded, clock, log });
+    const { acme } = options;
+    leader = await lead({ backing, loads, usage, onOpen, onLoaded, acme, clock, log });
     operatorMetrics(metrics, leader.reconciler);
     post = leader;
   };

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { Clock } from '../lib/clock.ts';
 import { type ListenAddress, parseListenAddress } from '../lib/listen-address.ts';
 import type { Log } from '../lib/log.ts';
+import type { AcmeOptions } from './lead.ts';
 
 interface CommonOptions {
   /** What must survive; where a Kubernetes API holds that, the token and keys that it does not hold. */
@@ -15,6 +16,8 @@ interface CommonOptions {
   clock?: Clock;
   /** The time of day, by which others judge our certificates; a test that moves `clock` does not move it for them. */
   timeOfDay?: Clock;
+  /** For tests of what is ordered from ACME servers. */
+  acme?: AcmeOptions;
   log?: Log;
 }
 

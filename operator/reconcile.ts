@@ -7,6 +7,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import type { Resource } from '../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { ForcedState, NodeRow, NodeTable } from '../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../contract/plans/published-plan.ts';
@@ -30,6 +31,7 @@ import { isForeign, type Publication, publish, raiseEpoch, startPublication } fr
 import type { Caller } from './relay/relay.ts';
 import type { AcceptedStore } from './source/folder/accepted-files.ts';
 import type { Loaded } from './source/source.ts';
+import { fleetOf } from './status/fleet.ts';
 import type { Statuses } from './status/record.ts';
 import { restoredSince, restoredStatuses } from './status/restored.ts';
 import type { StatusStore } from './status/status-files.ts';
@@ -162,6 +164,22 @@ export class Reconciler {
     });
   }
 
+  /** An entry of a Secret that a resource names. */
+  secretEntry(resource: Resource, name: string, entry: string): string | undefined {
+    const file = this.#accepted.resources.get(resourceKey(refOf(resource)))?.file ?? '';
+    const found = this.#loaded?.secrets?.(resource.metadata.namespace, name, file);
+    return found && 'data' in found ? found.data[entry] : undefined;
+  }
+
+  /** Whether every connected agent of that role, and at least one, has the newest plan. */
+  isEverywhere(role: Role): boolean {
+    const plan = this.plan(role);
+    if (!plan) return false;
+    const fleet = fleetOf(this.#state);
+    const verdict = role === 'edge' ? fleet.programmed(plan.revision) : fleet.routed(plan.revision);
+    return verdict.status === 'True';
+  }
+
   /** Another leads, or led, with this epoch, as it was found out elsewhere than from agents. */
   outranked(epoch: number): Promise<void> {
     return this.#inTurn(async () => {
@@ -269,8 +287,10 @@ export class Reconciler {
       // Nodes and jobs first: a plan must not go out before a node that it names is known here.
       this.#decide({ type: 'snapshot', snapshot: admission.snapshot });
       const written = performance.now();
-      const { holdings } = this.certificates;
-      const next = publish(this.#publication, compile(admission.snapshot, admission.config, holdings));
+      const next = publish(
+        this.#publication,
+        compile(admission.snapshot, admission.config, this.certificates),
+      );
       const compiled = performance.now();
       this.#publish(next, {
         admit: Math.round(admitted - started),

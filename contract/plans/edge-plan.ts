@@ -63,7 +63,18 @@ const edgeDomain = z.strictObject({
   linger: seconds,
 });
 
-export const edgePlan = z.strictObject({ domains: z.array(edgeDomain) });
+/** What an ACME server is answered that asks for a token (RFC 8555 8.3). */
+const challengeAnswer = z.strictObject({
+  hostname: z.string(),
+  token: z.string(),
+  keyAuthorization: z.string(),
+});
+
+export const edgePlan = z.strictObject({
+  domains: z.array(edgeDomain),
+  /** Since contract 2: of orders on their way, sorted by hostname and token. */
+  challenges: z.array(challengeAnswer).optional(),
+});
 
 export type EdgePlan = z.infer<typeof edgePlan>;
 export type EdgeDomain = z.infer<typeof edgeDomain>;

@@ -11,8 +11,9 @@ import type { ContractVersion, Report } from './messages.ts';
 export function planFor(contract: ContractVersion, published: PublishedPlan): PublishedPlan {
   if (contract >= 2) return published;
   if (!isEdgePlan(published.plan)) return routingFor(published as PublishedRoutingPlan);
-  if (published.plan.domains.every(({ tls }) => tls === undefined)) return published;
-  const plan: EdgePlan = { domains: published.plan.domains.map(withoutTls) };
+  const { domains, challenges } = published.plan;
+  if (!challenges && domains.every(({ tls }) => tls === undefined)) return published;
+  const plan: EdgePlan = { domains: domains.map(withoutTls) };
   return { revision: published.revision, run: published.run, plan, digest: planDigest(plan) };
 }
 

@@ -8,7 +8,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalFault } from '../../agent/agent.ts';
-import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
+import type { EdgeDomain, EdgePlan } from '../../contract/plans/edge-plan.ts';
 import type { PublishedEdgePlan } from '../../contract/plans/published-plan.ts';
 import { NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
@@ -37,10 +37,14 @@ export interface PlansOptions {
   onChange: (plan: ServedPlan) => void;
 }
 
+/** What of a plan workers need too. */
+type Answering = Pick<EdgePlan, 'challenges'> & { domains: readonly EdgeDomain[] };
+
 export function createPlans({ folder, clock, log, workers, onChange }: PlansOptions): Plans {
   const file = join(folder, 'lingering.json');
   let served: ServedPlan | undefined;
   let domains: readonly EdgeDomain[] = [];
+  let challenges: EdgePlan['challenges'];
   let lingering: readonly LingeringDomain[] = [];
   let cancelTimer = () => {};
 
@@ -68,6 +72,7 @@ export function createPlans({ folder, clock, log, workers, onChange }: PlansOpti
       revision,
       domains,
       rows.map(({ domain }) => domain),
+      challenges,
     );
     putInForce(revision, domains, rows);
     for (const { domain } of gone) {
@@ -78,18 +83,18 @@ export function createPlans({ folder, clock, log, workers, onChange }: PlansOpti
       log.warn({ err: error, file }, 'lingering domains are not written'),
     );
     onChange(served);
-    prepareElsewhere(revision, domains, rows)
+    prepareElsewhere(revision, { domains, challenges }, rows)
       .then((commit) => commit?.())
       .catch((error: unknown) => log.warn({ err: error }, 'a worker serves a domain that is gone'));
   }
 
   async function prepareElsewhere(
     revision: Revision,
-    next: readonly EdgeDomain[],
+    { domains: next, challenges: answers }: Answering,
     rows: readonly LingeringDomain[],
   ): Promise<(() => Promise<void>) | undefined> {
     const kept = rows.map(({ domain }) => domain);
-    return await workers?.prepare({ revision, domains: next, lingering: kept });
+    return await workers?.prepare({ revision, domains: next, lingering: kept, challenges: answers });
   }
 
   const writeRows = (rows: readonly LingeringDomain[]) => writeFileAtomic(file, `${JSON.stringify(rows)}\n`);
@@ -113,15 +118,17 @@ export function createPlans({ folder, clock, log, workers, onChange }: PlansOpti
         revision,
         plan.domains,
         rows.map(({ domain }) => domain),
+        plan.challenges,
       );
       if (rows.length > 0 || lingering.length > 0) {
         await writeRows(rows).catch((error: unknown) => {
           throw new LocalFault(`cannot write ${file}`, { cause: error });
         });
       }
-      const commitElsewhere = await prepareElsewhere(revision, plan.domains, rows);
+      const commitElsewhere = await prepareElsewhere(revision, plan, rows);
       return () => {
         served = next;
+        challenges = plan.challenges;
         putInForce(revision ?? NO_REVISION, plan.domains, rows);
         onChange(next);
         return commitElsewhere?.();

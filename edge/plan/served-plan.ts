@@ -1,8 +1,9 @@
 /** A published plan made ready: hosts to domains, rules compiled. Built aside, then swapped in by one assignment. */
-import type { EdgeDomain, EdgeTls } from '../../contract/plans/edge-plan.ts';
+import type { EdgeDomain, EdgePlan, EdgeTls } from '../../contract/plans/edge-plan.ts';
 import { InvalidPlan } from '../../contract/plans/invalid-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import { memo } from '../../lib/memo.ts';
+import { challengesByToken } from '../answer/acme-challenge.ts';
 import { normalPath } from '../request/target.ts';
 import { type CompiledRule, compileRules } from './rule.ts';
 
@@ -27,6 +28,8 @@ export interface ServedPlan {
   revision: Revision;
   byHost: ReadonlyMap<string, ServedDomain>;
   byUid: ReadonlyMap<string, ServedDomain>;
+  /** By host and token. */
+  challenges: ReadonlyMap<string, string>;
 }
 
 /** Hosts of the plan's own domains win over those of domains that linger. Throws what makes a plan invalid. */
@@ -34,6 +37,7 @@ export function servePlan(
   revision: Revision,
   domains: readonly EdgeDomain[],
   lingering: readonly EdgeDomain[],
+  challenges: EdgePlan['challenges'] = [],
 ): ServedPlan {
   const byHost = new Map<string, ServedDomain>();
   const byUid = new Map<string, ServedDomain>();
@@ -42,7 +46,7 @@ export function servePlan(
     if (!byUid.has(served.uid)) byUid.set(served.uid, served);
     for (const host of domain.hostnames) if (!byHost.has(host)) byHost.set(host, served);
   }
-  return { revision, byHost, byUid };
+  return { revision, byHost, byUid, challenges: challengesByToken(challenges) };
 }
 
 /** A domain is prepared once, however many plans it is in. */

@@ -2,7 +2,7 @@
  * What the edge's main process and its workers say to each other. A message with a number is answered, with the same
  * number, when it is done.
  */
-import type { EdgeDomain } from '../../contract/plans/edge-plan.ts';
+import type { EdgeDomain, EdgePlan } from '../../contract/plans/edge-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { UsageRow } from '../../contract/stream/usage.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
@@ -18,6 +18,8 @@ export interface Contents {
   revision: Revision;
   domains: readonly EdgeDomain[];
   lingering: readonly EdgeDomain[];
+  /** Of ACME. */
+  challenges: EdgePlan['challenges'];
 }
 
 export type ToWorker = { number: number } /** First of all. */ & (

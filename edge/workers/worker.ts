@@ -164,8 +164,8 @@ class EdgeWorker {
   }
 }
 
-function planOf({ revision, domains, lingering }: Contents): ServedPlan {
-  return servePlan(revision, domains, lingering);
+function planOf({ revision, domains, lingering, challenges }: Contents): ServedPlan {
+  return servePlan(revision, domains, lingering, challenges);
 }
 
 /** A main process that is gone hears nothing, and we end. */

@@ -5,7 +5,15 @@ import { type Latest, latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
 import { type AcceptedResource, isKind } from '../admit/snapshot.ts';
 import { type FindSecret, noSecrets } from '../source/secrets.ts';
-import { type Holdings, type Judgement, type Kept, NO_HOLDINGS, settle } from './holdings.ts';
+import {
+  type Challenges,
+  type Holdings,
+  type Kept,
+  NO_CHALLENGES,
+  NO_HOLDINGS,
+  type Ordered,
+  settle,
+} from './holdings.ts';
 import { type Pair, pairOfValue } from './pair.ts';
 import { certificateEntry, keptIn, type Vault } from './vault.ts';
 
@@ -21,7 +29,8 @@ export class CertificateBook {
   #behind = false;
   holdings: Holdings = NO_HOLDINGS;
   /** How orders fare, by `namespace/name` of the Certificate. */
-  ordered: ReadonlyMap<string, Judgement> = new Map();
+  ordered: ReadonlyMap<string, Ordered> = new Map();
+  challenges: Challenges = NO_CHALLENGES;
 
   static async open(vault: Vault, log: Log): Promise<CertificateBook> {
     return new CertificateBook(vault, keptIn(await vault.read(), log), log);

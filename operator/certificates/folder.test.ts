@@ -190,7 +190,7 @@ test.each<[string, () => Promise<Partial<TestPair> | undefined>, string]>([
     await start();
     const agent = await edge();
     await until(() => expect(chainsOf(agent.given)).toEqual([start200(first)]));
-    const { status } = await resource('Certificate', 'video');
+    const { status } = await until(() => resource('Certificate', 'video'));
     const next = await bad();
     if (next) await write('s.yaml', secretYaml('video-tls', next));
     else await rm(join(base, 'folder', 's.yaml'));

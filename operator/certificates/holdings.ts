@@ -24,6 +24,24 @@ export interface Holding {
   inForce: Pair | undefined;
   /** Of what is offered now. */
   offered: Judgement;
+  /** Of one that is ordered. */
+  ordered?: Ordered;
+}
+
+/** What goes into plans for ACME servers to see. Both sorted. */
+export interface Challenges {
+  /** Names in zones of ours. */
+  txt: readonly { name: string; value: string }[];
+  http: readonly { hostname: string; token: string; keyAuthorization: string }[];
+}
+export const NO_CHALLENGES: Challenges = { txt: [], http: [] };
+
+/** How the order of a Certificate fares. */
+export interface Ordered {
+  judgement: Judgement;
+  /** Milliseconds since the epoch. */
+  renewalTime?: number | undefined;
+  acmeTarget?: string | undefined;
 }
 
 /** By holder: `Certificate/demo/video`, `Secret/demo/video-tls`. */
@@ -38,7 +56,7 @@ export interface Offers {
   certificates: readonly { resource: Certificate; file: string }[];
   find: FindSecret;
   /** By `namespace/name` of a Certificate with `acme`: how its order fares, for who has nothing else to go by. */
-  ordered: ReadonlyMap<string, Judgement>;
+  ordered: ReadonlyMap<string, Ordered>;
 }
 
 /** Holder of the certificate that a domain is served with; nothing without `tls`. */
@@ -65,8 +83,10 @@ export function settle(kept: Kept, offers: Offers, now: number): Holdings {
     const holder = certificateHolder(namespace, name);
     const before = kept.get(holder);
     if (!secretRef) {
-      const offered = offers.ordered.get(`${namespace}/${name}`) ?? NOT_ORDERED;
-      rows.set(holder, { secret: certificateSecretName(holder), inForce: before, offered });
+      const ordered = offers.ordered.get(`${namespace}/${name}`);
+      const offered = ordered?.judgement ?? (before ? good(before) : NOT_ORDERED);
+      const secret = certificateSecretName(holder);
+      rows.set(holder, { secret, inForce: before, offered, ...(ordered && { ordered }) });
       continue;
     }
     const wanted = { hostnames, served: served(holder) };

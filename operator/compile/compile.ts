@@ -6,7 +6,7 @@ import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { EdgePlan } from '../../contract/plans/edge-plan.ts';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
-import { type Holdings, NO_HOLDINGS } from '../certificates/holdings.ts';
+import { type Challenges, type Holdings, NO_CHALLENGES, NO_HOLDINGS } from '../certificates/holdings.ts';
 import { compileEdgeDomain } from './edge-domain.ts';
 import { withTls } from './edge-tls.ts';
 import { compileRouting } from './routing.ts';
@@ -16,11 +16,23 @@ export interface Compiled {
   edge: EdgePlan;
 }
 
-export function compile(snapshot: Snapshot, config: WeirConfig, holdings: Holdings = NO_HOLDINGS): Compiled {
+export interface CertificatesInForce {
+  holdings: Holdings;
+  challenges: Challenges;
+}
+
+const NO_CERTIFICATES: CertificatesInForce = { holdings: NO_HOLDINGS, challenges: NO_CHALLENGES };
+
+export function compile(
+  snapshot: Snapshot,
+  config: WeirConfig,
+  { holdings, challenges }: CertificatesInForce = NO_CERTIFICATES,
+): Compiled {
   return {
-    routing: compileRouting(snapshot, config),
+    routing: compileRouting(snapshot, config, challenges.txt),
     edge: {
       domains: snapshot.domains.map((domain) => withTls(compileEdgeDomain(domain), domain, holdings)),
+      ...(challenges.http.length > 0 && { challenges: [...challenges.http] }),
     },
   };
 }

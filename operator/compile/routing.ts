@@ -14,14 +14,21 @@ import { memo } from '../../lib/memo.ts';
 import { hostnamesOf } from '../admit/hostnames.ts';
 import { intervalStarts } from '../admit/shifts.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
+import type { Challenges } from '../certificates/holdings.ts';
 import { type CandidateSets, candidateSets } from './candidates.ts';
-import { routingRateLimit, routingZone } from './zone.ts';
+import { routingRateLimit, routingZone, withChallenges } from './zone.ts';
 
-export function compileRouting({ domains, nodes }: Snapshot, config: WeirConfig): RoutingPlan {
+export function compileRouting(
+  { domains, nodes }: Snapshot,
+  config: WeirConfig,
+  txt: Challenges['txt'] = [],
+): RoutingPlan {
   const sets = candidateSets(nodes, config);
   const defaultZone = config.zones[0]?.name ?? '';
   const rows = domains.map((domain) => routingDomain(domain, defaultZone, sets));
-  return { ...settingsOf(config), nodes: nodes.map(routingNode), candidateSets: sets.all(), domains: rows };
+  const settings = settingsOf(config);
+  const zones = withChallenges(settings.zones, txt);
+  return { ...settings, zones, nodes: nodes.map(routingNode), candidateSets: sets.all(), domains: rows };
 }
 
 /** What stands in weir.yaml alone: the very same while that stays. */

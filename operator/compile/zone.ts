@@ -4,6 +4,7 @@ import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { ZoneRecord } from '../../contract/config/zone-records.ts';
 import type { RoutingPlan, RoutingRecord, RoutingZone } from '../../contract/plans/routing-plan.ts';
 import { durationSeconds } from '../../lib/duration.ts';
+import type { Challenges } from '../certificates/holdings.ts';
 
 export function routingZone({
   name,
@@ -20,6 +21,27 @@ export function routingZone({
     dnssec,
     records: records.map((record) => routingRecord(record, name)).sort(byText),
   };
+}
+
+/** ACME servers ask by themselves, without a cache between: the next order has other values. */
+const CHALLENGE_TTL = 1;
+
+/** The zones with the values that ACME servers look for, each in the nearest zone above its name. */
+export function withChallenges(zones: RoutingZone[], txt: Challenges['txt']): RoutingZone[] {
+  if (txt.length === 0) return zones;
+  return zones.map((zone) => {
+    const own = txt.filter(({ name }) => zoneOf(name, zones) === zone);
+    if (own.length === 0) return zone;
+    const records = own.map(
+      ({ name, value }): RoutingRecord => ({ name, type: 'TXT', ttl: CHALLENGE_TTL, data: `"${value}"` }),
+    );
+    return { ...zone, records: [...zone.records, ...records].sort(byText) };
+  });
+}
+
+function zoneOf(name: string, zones: readonly RoutingZone[]): RoutingZone | undefined {
+  const above = zones.filter((zone) => name.endsWith(`.${zone.name}`));
+  return above.sort((a, b) => b.name.length - a.name.length)[0];
 }
 
 function routingRecord({ name, type, ttl, data }: ZoneRecord, zone: string): RoutingRecord {

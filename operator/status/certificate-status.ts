@@ -17,8 +17,13 @@ const NOT_SEEN = { status: 'Unknown', reason: 'InProgress', message: 'not looked
 
 export function certificateFacts(
   holding: Holding | undefined,
-): Pick<CertificateStatus, 'digest' | 'serialNumber' | 'notAfter'> {
-  if (!holding?.inForce) return {};
+): Omit<CertificateStatus, 'observedGeneration' | 'conditions'> {
+  const { renewalTime, acmeTarget } = holding?.ordered ?? {};
+  const ordered = {
+    ...(renewalTime !== undefined && { renewalTime: dateOf(renewalTime) }),
+    ...(acmeTarget !== undefined && { acmeTarget }),
+  };
+  if (!holding?.inForce) return ordered;
   const { digest, serialNumber, notAfter } = holding.inForce;
-  return { digest, serialNumber, notAfter: dateOf(notAfter) };
+  return { digest, serialNumber, notAfter: dateOf(notAfter), ...ordered };
 }

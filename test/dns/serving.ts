@@ -14,7 +14,7 @@ import { silentLog } from '../../lib/log.ts';
 const ANY_PORT = { host: '127.0.0.1', port: 0 };
 
 /** Enough of the world for these tests. */
-const WORLD = mmdbOf({
+export const WORLD = mmdbOf({
   '8.0.0.0/9': { country_code: 'US' },
   '202.102.0.0/16': { country_code: 'CN', state1: 'Henan' },
   '202.106.0.0/16': { country_code: 'CN', state1: 'Beijing' },

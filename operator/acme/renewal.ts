@@ -1,0 +1,44 @@
+/** When a certificate is renewed, and when one that failed is tried again. Pure. */
+import { createHash } from 'node:crypto';
+import type { Pair } from '../certificates/pair.ts';
+
+/** The same share for the same certificate, so that a new leader and a status agree; between 0 and 1. */
+function shareOf(serialNumber: string): number {
+  return createHash('sha256').update(serialNumber).digest().readUInt32BE() / 2 ** 32;
+}
+
+/** A twentieth of its life, so that what was ordered together is not renewed together. */
+const JITTER = 1 / 20;
+
+/** Two thirds of its life, and a little; or within the window that its server suggests (RFC 9773 4.2). */
+export function renewalTime(pair: Pair, window?: { start: number; end: number }): number {
+  const share = shareOf(pair.serialNumber);
+  if (window && window.end > window.start) return window.start + share * (window.end - window.start);
+  const life = pair.notAfter - pair.notBefore;
+  return pair.notBefore + life * (2 / 3 + share * JITTER);
+}
+
+export interface Pace {
+  baseMs: number;
+  capMs: number;
+}
+
+/** For faults of a line or a server, and for refusals: Let's Encrypt allows five failed validations an hour. */
+export const PACES = {
+  line: { baseMs: 10_000, capMs: 3_600_000 },
+  refusal: { baseMs: 900_000, capMs: 86_400_000 },
+  /** Nothing was asked of the server: somebody has to put something into the DNS, and waits for us to see it. */
+  preparation: { baseMs: 30_000, capMs: 600_000 },
+} satisfies Record<string, Pace>;
+export type Paces = Record<keyof typeof PACES, Pace>;
+
+/** `random`: 0 <= n < 1. The server's own word counts where it asks for more. */
+export function retryInMs(
+  { baseMs, capMs }: Pace,
+  failures: number,
+  random: number,
+  retryAfterMs = 0,
+): number {
+  const grown = Math.min(capMs, baseMs * 2 ** Math.min(failures, 20));
+  return Math.max(retryAfterMs, grown * (0.75 + random / 2));
+}
