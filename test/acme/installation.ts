@@ -93,6 +93,7 @@ export async function startInstallation() {
       listen: [{ host: '127.0.0.1', port: http }],
       listenTls: [any],
       admin: any,
+      drain: 0,
       memory: 2 ** 20,
       disk: 2 ** 20,
       settings: edgeSettings.parse({}),
