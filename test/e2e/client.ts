@@ -22,11 +22,11 @@ export interface Page {
   body: string;
 }
 
-export async function curl(address: string, path: string): Promise<Page> {
-  const there = `video.example.com:80:${address}`;
+export async function curl(address: string, path: string, port = 80): Promise<Page> {
+  const there = `video.example.com:${port}:${address}`;
   const format = '\n%{http_code}\n%header{cache-status}';
   const flags = ['-s', '--max-time', '5', '--resolve', there, '-w', format];
-  const { stdout } = await run('curl', [...flags, `http://video.example.com${path}`]);
+  const { stdout } = await run('curl', [...flags, `http://video.example.com:${port}${path}`]);
   const lines = stdout.split('\n');
   const [status = '', cacheStatus = ''] = lines.splice(-2);
   return { status, cacheStatus, body: lines.join('\n') };

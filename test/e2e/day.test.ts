@@ -3,9 +3,14 @@
  * and people use kubectl, dig and curl. The steps follow one another.
  */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
 import { CLIENTS, curl, dig } from './client.ts';
 import { NODE_ADDRESS } from './cluster-with-node.ts';
+import { readerShell, readmeCommands } from './readme.ts';
 import { CHART, demo, NAME, NAMESPACE, soon, startWorld, VALUES, type World } from './world.ts';
 
 const STEP = { timeout: 300_000 };
@@ -21,17 +26,28 @@ afterAll(() => world.stop(), 60_000);
 
 beforeEach(({ onTestFailed }) => onTestFailed(() => world.tellState()));
 
-test('helm install, and helm test', STEP, async () => {
-  await world.install(CHART, ...VALUES);
-  expect(await world.helm('test', 'weir')).toContain('Succeeded');
+const blocks = readmeCommands('zz-1');
+let shell: (block: string) => Promise<string>;
+
+test('the README’s commands: install, test', STEP, async () => {
+  shell = await readerShell(world.cluster.kubeconfig);
+  await world.nodeIsReady();
+  const [, said] = await Promise.all([world.giveAddresses(), shell(blocks[0] ?? '')]);
+  expect(said).toMatch(/Phase: +Succeeded/);
 });
 
-test('kubectl apply: the domain is Ready, and the node with the edge pod is an edge', STEP, async () => {
+test('the README’s commands: a domain is Ready, and served by the node with the edge pod', STEP, async () => {
+  const said = await shell(blocks[1] ?? '');
+  expect(said).toContain(NAME);
+  expect(said.match(/^HTTP\/1.1 \d+/gm)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+  expect(said).toMatch(/cache-status: .*fwd=uri-miss.*cache-status: .*hit/is);
+  expect(await dig(NAME, CLIENTS.zhengzhou)).toEqual([NODE_ADDRESS]);
+});
+
+test('the README’s commands: a purge that is complete, and a change that is in force', STEP, async () => {
+  await shell(blocks[2] ?? '');
+  expect(blocks).toHaveLength(3);
   await kubectl(['apply', '-f', '-'], demo());
-  await kubectl(['wait', '--for=condition=Ready', 'cdn/video', '-n', 'demo', '--timeout=120s']);
-  await kubectl(['wait', '--for=condition=Ready', 'edge/zz-1', '--timeout=120s']);
-  expect(await kubectl(['get', 'cdn', '-A'])).toContain(NAME);
-  await soon(async () => expect(await dig(NAME, CLIENTS.zhengzhou)).toEqual([NODE_ADDRESS]));
 });
 
 test('two machines outside the cluster join by a token, and are edges', STEP, async () => {
@@ -129,8 +145,94 @@ test('applied twice: nothing changes, and nothing is seen to differ', STEP, asyn
   expect(await world.cluster.try(['diff', '-f', '-'], demo())).toMatchObject({ code: 0, stdout: '' });
 });
 
-test('helm uninstall leaves nothing that hangs', STEP, async () => {
-  await world.helm('uninstall', 'weir', '--wait', '--timeout', '120s');
-  await kubectl(['delete', 'cdn', 'video', '-n', 'demo', '--timeout=20s']);
-  await kubectl(['delete', 'edge', '--all', '--timeout=20s']);
+test(
+  'with everything quiet nothing is written, and the chart applied again changes nothing',
+  STEP,
+  async () => {
+    await world.helm('upgrade', 'weir', CHART, ...VALUES);
+    const before = await soon(quietFor(QUIET_MS));
+    await world.helm('upgrade', 'weir', CHART, ...VALUES);
+    await kubectl(['apply', '-f', '-'], demo());
+    expect(await versions('generation')).toEqual(before.generations);
+    expect((await writesOfWeir()).slice(before.writes.length)).toEqual([]);
+  },
+);
+
+const QUIET_MS = 30_000;
+
+/** A look that ends well when not one object of Weir's kinds, or of the release, was written during `ms`. */
+function quietFor(ms: number) {
+  return async () => {
+    const before = await versions('resourceVersion');
+    const writes = await writesOfWeir();
+    await pause(ms);
+    expect(await versions('resourceVersion')).toEqual(before);
+    expect(await writesOfWeir()).toEqual(writes);
+    return { writes, generations: await versions('generation') };
+  };
+}
+
+/** Of every object that a person or the chart made, and of what the operator keeps beside them. */
+async function versions(what: 'generation' | 'resourceVersion'): Promise<string[]> {
+  const kinds = 'weir,deployments,daemonsets,services,configmaps,secrets,controllerrevisions,networkpolicies';
+  const columns = `custom-columns=KIND:.kind,NS:.metadata.namespace,NAME:.metadata.name,IS:.metadata.${what}`;
+  const rows = (await kubectl(['get', kinds, '-A', '--no-headers', '-o', columns])).trim().split('\n');
+  // Each upgrade is a Secret of Helm's.
+  return rows.filter((row) => !row.includes('sh.helm.release'));
+}
+
+/** What the operator asked the API server to change, but for its Lease. */
+async function writesOfWeir(): Promise<string[]> {
+  const lines = (await world.cluster.plane?.auditLog()) ?? [];
+  return lines
+    .map((line) => AUDITED.parse(JSON.parse(line)))
+    .filter(({ verb, objectRef }) => !READS.includes(verb) && objectRef?.resource !== 'leases')
+    .filter(({ objectRef }) => objectRef?.resource !== 'tokenreviews')
+    .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
+}
+
+const READS = ['get', 'list', 'watch'];
+const AUDITED = z.object({
+  verb: z.string(),
+  requestURI: z.string(),
+  objectRef: z.object({ resource: z.string() }).optional(),
 });
+
+test('edges of another cluster join with a token of theirs, from pods on other ports', STEP, async () => {
+  // Here it is the same node, which is an edge of one release at a time: its own has none, and its EdgeNode is made by hand.
+  await world.helm('upgrade', 'weir', CHART, ...VALUES, '--set', 'edge.enabled=false');
+  await world.rolledOut('deployment/weir-operator');
+  await kubectl(['delete', 'edge', 'zz-1', '--timeout=20s']);
+  await world.joinCluster({ namespace: 'weir-edge', node: 'zz-1', port: 8080 });
+  await kubectl(['wait', '--for=condition=Ready', 'edge/zz-1', '--timeout=120s']);
+  await soon(async () => expect(await dig(NAME, CLIENTS.zhengzhou)).toEqual([NODE_ADDRESS]));
+  expect(await curl(NODE_ADDRESS, '/file.bin', 8080)).toMatchObject({ status: '200', body: '/file.bin\n' });
+  const rights = await world.cluster.try([
+    'auth',
+    'can-i',
+    '--list',
+    '--as=system:serviceaccount:weir-edge:weir-edge',
+  ]);
+  expect(rights.stdout).not.toMatch(/cdn\.weir\.dev|secrets/);
+});
+
+test(
+  'after helm uninstall resources are there still, deletions do not hang, and all of it can go',
+  STEP,
+  async () => {
+    await world.helm('uninstall', 'weir-edge', '-n', 'weir-edge', '--wait', '--timeout', '120s');
+    await world.helm('uninstall', 'weir', '--wait', '--timeout', '120s');
+    expect(await kubectl(['get', 'cdn', '-A'])).toContain(NAME);
+    expect(await kubectl(['get', 'secrets', '-n', NAMESPACE, '-o', 'name'])).toContain('secret/weir-ca\n');
+    await kubectl(['delete', 'cdn', 'video', '-n', 'demo', '--timeout=20s']);
+    await kubectl(['delete', 'edge', '--all', '--timeout=20s']);
+    // As the chart's README says.
+    const readme = readFileSync(join(CHART, 'README.md'), 'utf8');
+    const removals = [...readme.matchAll(/^kubectl (delete (?:crd|namespace) .*)$/gm)].map(
+      ([, args = '']) => args,
+    );
+    expect(removals).toHaveLength(2);
+    for (const args of removals) await kubectl([...args.split(' '), '--timeout=60s']);
+    expect(await kubectl(['get', 'crd', '-o', 'name'])).not.toContain('weir.dev');
+  },
+);

@@ -4,9 +4,33 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-[ "$(id -u)" = 0 ] || { echo 'test:e2e needs root: it makes network namespaces and runs containers' >&2; exit 2; }
 tools=(containerd runc buildah iptables conntrack ip dig curl nsenter)
-if ! command -v "${tools[@]}" >/dev/null || [ ! -x /usr/lib/cni/portmap ]; then
+has_tools() {
+  for tool in "${tools[@]}"; do command -v "$tool" >/dev/null || return; done
+  [ -x /usr/lib/cni/portmap ]
+}
+
+# With version 1 each controller has groups of its own; one of them tells of all.
+may_make_groups() {
+  local group=/sys/fs/cgroup
+  [ -d $group/memory ] && group=$group/memory
+  mkdir "$group/weir-test-$$" 2>/dev/null && rmdir "$group/weir-test-$$"
+}
+
+# Prints why it can't be done on this machine; nothing where it can.
+hindrance() {
+  if [ "$(uname -s)" != Linux ]; then echo 'it needs Linux'
+  elif [ "$(id -u)" != 0 ]; then echo 'it needs root: it makes network namespaces and runs containers'
+  elif ! has_tools && ! command -v apt-get >/dev/null; then echo "it needs ${tools[*]} and CNI plugins"
+  elif ! unshare --net --mount true 2>/dev/null; then echo 'no namespaces can be made here'
+  elif ! may_make_groups; then echo 'no cgroups can be made here'
+  fi
+}
+
+hindrance=$(hindrance)
+if [ "${1:-}" = --hindrance ]; then echo "$hindrance"; exit; fi
+[ -z "$hindrance" ] || { echo "test:e2e: $hindrance" >&2; exit 2; }
+if ! has_tools; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     containerd runc buildah containernetworking-plugins iptables conntrack iproute2 bind9-dnsutils curl util-linux

@@ -13,7 +13,7 @@ import { eventually } from '../../lib/testing/eventually.ts';
 import { helmBinary } from '../cluster/binaries.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { CLIENTS, dig } from './client.ts';
-import { startClusterWithNode } from './cluster-with-node.ts';
+import { NODE_ADDRESS, startClusterWithNode } from './cluster-with-node.ts';
 import { giveLoadBalancer } from './load-balancer.ts';
 import { Machine } from './machine.ts';
 
@@ -34,10 +34,15 @@ export interface World {
   helm(...args: string[]): Promise<string>;
   /** The chart, as a person installs it; waits until all pods are up. */
   install(...flags: string[]): Promise<void>;
+  /** The node is up; and what the cloud does for Services of load balancers, once they are there. */
+  nodeIsReady(): Promise<void>;
+  giveAddresses(): Promise<void>;
   /** Until each rollout has ended; the kinds as kubectl takes them. */
   rolledOut(...rollouts: string[]): Promise<void>;
   /** The two machines join by tokens and are edges, in the answers. */
   joinMachines(): Promise<void>;
+  /** A release with `mode: edge` in a namespace of its own, that joins with a token for the node. */
+  joinCluster(where: { namespace: string; node: string; port: number }): Promise<void>;
   /** How often the origin was asked for a path. */
   asked(path: string): number;
   /** What a person would look at next. */
@@ -52,7 +57,8 @@ export async function startWorld(): Promise<World> {
   const machines: Machine[] = [];
   const kubectl = (args: string[], input?: unknown[]) => cluster.kubectl(args, input);
   const helm = async (...args: string[]) => {
-    const flags = ['--kubeconfig', cluster.kubeconfig, '-n', NAMESPACE];
+    const inNamespace = args.includes('-n') ? [] : ['-n', NAMESPACE];
+    const flags = ['--kubeconfig', cluster.kubeconfig, ...inNamespace];
     const home = join(folder(), 'helm');
     const env = { ...process.env, HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };
     const { stdout } = await promisify(execFile)(await helmBinary(), [...args, ...flags], { env });
@@ -69,11 +75,12 @@ export async function startWorld(): Promise<World> {
     helm,
     rolledOut,
     asked: (path) => origin.asked.get(path) ?? 0,
+    nodeIsReady: () => soon(async () => expect(await kubectl(['get', 'nodes'])).toContain(' Ready')),
+    giveAddresses: () => giveAddresses(cluster),
     async install(...flags) {
       await prepareNode(kubectl);
       await helm('install', 'weir', ...flags);
-      for (const name of ['operator', 'dns-server'])
-        await giveLoadBalancer(cluster, NAMESPACE, `weir-${name}`);
+      await giveAddresses(cluster);
       const dns = await kubectl(['get', 'deployment,statefulset', '-n', NAMESPACE, '-o', 'name']);
       await rolledOut(...dns.trim().split('\n'), 'daemonset/weir-edge');
     },
@@ -84,6 +91,34 @@ export async function startWorld(): Promise<World> {
         await soon(async () => expect(await dig(NAME, client)).toEqual([address]));
       }
     },
+    async joinCluster({ namespace, node, port }) {
+      await kubectl(['apply', '-f', '-'], [edgeNode(node, NODE_ADDRESS, 'cn-central', port)]);
+      await kubectl(['create', 'namespace', namespace]);
+      const token = await soon(() => joinToken(node, kubectl));
+      const secret = ['create', 'secret', 'generic', 'weir-join', '-n', namespace];
+      await kubectl([...secret, `--from-literal=${node}=${token}`]);
+      const values = {
+        mode: 'edge',
+        'join.operator': OPERATOR,
+        'join.tokenSecret': 'weir-join',
+        'edge.port': port,
+        'edge.state.hostPath': join(folder(), 'state-of-another-cluster'),
+      };
+      const set = Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+      const file = join(import.meta.dirname, 'values.yaml');
+      await helm(
+        'install',
+        'weir-edge',
+        CHART,
+        '-n',
+        namespace,
+        '-f',
+        file,
+        ...set,
+        '--wait',
+        '--timeout=120s',
+      );
+    },
     tellState: () => tellState(cluster),
     async stop() {
       await Promise.all(machines.map((machine) => machine.stopEdge()));
@@ -93,7 +128,7 @@ export async function startWorld(): Promise<World> {
   };
 }
 
-const folder = () => process.env.WEIR_E2E_FOLDER ?? '';
+export const folder = () => process.env.WEIR_E2E_FOLDER ?? '';
 
 /** Flags of Helm for this world; the node's folders are this machine's, and go with the test. */
 export const VALUES = [
@@ -135,12 +170,12 @@ export function localVolumes(): unknown[] {
 }
 
 /** The example's CdnDomain, with an origin on the LAN. */
-export function demo(): unknown[] {
-  const text = readFileSync(join(ROOT, 'examples', 'kubernetes', 'demo.yaml'), 'utf8')
+export const demo = (): unknown[] => parseAllDocuments(demoText()).map((document) => document.toJS());
+
+export const demoText = (): string =>
+  readFileSync(join(ROOT, 'examples', 'kubernetes', 'demo.yaml'), 'utf8')
     .replace('http://127.0.0.1:8800', 'http://10.1.0.254:8800')
     .replace('ttl: 30s', 'ttl: 5s');
-  return parseAllDocuments(text).map((document) => document.toJS());
-}
 
 async function startOrigin() {
   const asked = new Map<string, number>();
@@ -158,6 +193,12 @@ async function startOrigin() {
 }
 
 type Kubectl = World['kubectl'];
+
+async function giveAddresses(cluster: Cluster): Promise<void> {
+  for (const name of ['operator', 'dns-server']) {
+    await soon(() => giveLoadBalancer(cluster, NAMESPACE, `weir-${name}`));
+  }
+}
 
 async function prepareNode(kubectl: Kubectl): Promise<void> {
   await soon(async () => expect(await kubectl(['get', 'nodes'])).toContain(' Ready'));
@@ -185,13 +226,13 @@ async function joinMachine(
   return machine;
 }
 
-const edgeNode = (name: string, address: string, region: string) => ({
+const edgeNode = (name: string, address: string, region: string, http = 80) => ({
   apiVersion: 'cdn.weir.dev/v1alpha1',
   kind: 'EdgeNode',
   metadata: { name },
   spec: {
     addresses: [address],
-    ports: { http: 80 },
+    ports: { http },
     region,
     healthCheck: { interval: '1s', timeout: '1s', failureThreshold: 3, successThreshold: 2 },
   },

@@ -151,7 +151,7 @@ spec:
 {{- define "weir.agentArgs" -}}
 {{- if eq .Values.mode "edge" -}}
 - --operator={{ required "join.operator: where the operator of the other cluster is" .Values.join.operator }}
-- --join-token-file=/run/weir/join/$(NODE_NAME)
+- --join-token-file=/run/weir/join/token
 {{- else -}}
 - --operator=https://{{ include "weir.name" (list . "operator") }}.{{ .Release.Namespace }}.svc:8700
 - --service-account-token-file=/run/weir/token/token
@@ -163,7 +163,8 @@ spec:
 {{- define "weir.agentMounts" -}}
 - { name: state, mountPath: /var/lib/weir }
 {{- if eq .Values.mode "edge" }}
-- { name: join, mountPath: /run/weir/join, readOnly: true }
+{{- /* Of all the tokens in the Secret, that of this node. */}}
+- { name: join, mountPath: /run/weir/join/token, subPathExpr: $(NODE_NAME), readOnly: true }
 {{- else }}
 - { name: token, mountPath: /run/weir/token, readOnly: true }
 - { name: ca, mountPath: /run/weir/ca, readOnly: true }
@@ -225,4 +226,9 @@ loadBalancerClass: {{ . }}
 loadBalancerIP: {{ . }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* Of a port of such a Service, within its braces. */}}
+{{- define "weir.nodePort" -}}
+{{- if and (eq .type "NodePort") .nodePort }}, nodePort: {{ .nodePort }}{{ end }}
 {{- end }}

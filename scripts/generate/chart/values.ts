@@ -69,6 +69,13 @@ const service = z.strictObject({
     .describe('Local keeps the clients’ addresses, by which they are placed.'),
 });
 
+const nodePort = z
+  .int()
+  .min(0)
+  .max(65_535)
+  .default(0)
+  .describe('For `type: NodePort`: which port of the nodes, of their range for that; 0 takes any.');
+
 const image = z
   .strictObject({
     repository: z.string().min(1).default('ghcr.io/weir/weir').describe('Where the image is.'),
@@ -98,6 +105,7 @@ const operator = z
       .default([])
       .describe('Names and addresses by which agents outside the cluster reach it, for its certificate.'),
     service: service
+      .extend({ nodePort })
       .prefault({ type: 'ClusterIP', externalTrafficPolicy: 'Cluster' })
       .describe('How agents reach it; LoadBalancer or NodePort where edges run outside the cluster.'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('What it logs.'),
@@ -129,7 +137,7 @@ const dnsServer = z
       .default('Deployment')
       .describe('StatefulSet goes with volume claims.'),
     replicas: z.int().min(1).max(100).default(2).describe('How many; a DaemonSet has one on each node.'),
-    service: service.prefault({}).describe('Port 53, UDP and TCP.'),
+    service: service.extend({ nodePort }).prefault({}).describe('Port 53, UDP and TCP.'),
     state: dnsState,
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('What it logs.'),
     resources: resources('100m', '512Mi'),
