@@ -85,8 +85,7 @@ test('ports and regions are those that kind-config.yaml maps and labels', () => 
   const mapped = (from: number) =>
     mappings.filter(({ containerPort }) => containerPort === from).map(({ hostPort }) => hostPort);
   expect(new Set(mapped(values.dnsServer.service.nodePort))).toEqual(new Set([5300]));
-  expect([...new Set(used)].sort()).toEqual(
-    [5300, ...mapped(80).filter((port) => used.includes(port))].sort(),
-  );
+  expect(used).not.toEqual([]);
+  expect(used.filter((port) => ![5300, ...mapped(80)].includes(port))).toEqual([]);
   expect(PAGE).toContain(`--name ${cluster.name}\n`);
 });

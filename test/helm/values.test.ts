@@ -95,23 +95,30 @@ function another(path: Path): Values {
   return OTHERS[name] ?? nested(path, turned(value, schema.enum ?? [], name));
 }
 
+/** Where the kind of a value does not tell what else it may be, by the last word of its name. */
+const FORMS: Record<string, unknown> = {
+  resources: { requests: { cpu: '3m' } },
+  tolerations: [{ key: 'turned', operator: 'Exists' }],
+  affinity: { nodeAffinity: {} },
+  pullSecrets: [{ name: 'turned' }],
+  memory: '3GiB',
+  disk: '3GiB',
+  size: '3Gi',
+  digest: `sha256:${'3'.repeat(64)}`,
+  interval: '3s',
+  hostPath: '/turned',
+  loadBalancerIP: '192.0.2.3',
+};
+
 function turned(value: unknown, choices: readonly unknown[], name: string): unknown {
   if (choices.length > 0) return choices.find((choice) => choice !== value);
   if (typeof value === 'boolean') return !value;
   if (typeof value === 'number') return value + 1;
-  if (/resources$/.test(name)) return { requests: { cpu: '3m' } };
-  if (/tolerations$/.test(name)) return [{ key: 'turned', operator: 'Exists' }];
-  if (/affinity$/.test(name)) return { nodeAffinity: {} };
-  if (/pullSecrets$/.test(name)) return [{ name: 'turned' }];
+  if (name === 'join.operator') return 'https://turned.example.net:8700';
+  const form = FORMS[name.split('.').at(-1) ?? ''];
+  if (form !== undefined) return form;
   if (Array.isArray(value)) return ['turned'];
-  if (typeof value === 'object') return { turned: 'turned' };
-  if (/(memory|disk)$/.test(name)) return '3GiB';
-  if (/size$/.test(name)) return '3Gi';
-  if (/digest$/.test(name)) return `sha256:${'3'.repeat(64)}`;
-  if (/interval$/.test(name)) return '3s';
-  if (/hostPath$/.test(name)) return '/turned';
-  if (/loadBalancerIP$/.test(name)) return '192.0.2.3';
-  return name === 'join.operator' ? 'https://turned.example.net:8700' : 'turned';
+  return typeof value === 'object' ? { turned: 'turned' } : 'turned';
 }
 
 const contextOf = (name: string): Values => CONTEXTS.find(([pattern]) => pattern.test(name))?.[1] ?? {};
