@@ -142,6 +142,7 @@ export async function startEdge(
     role: 'edge',
     folder: state,
     log,
+    secretsInMemory: settings.edge.keys === 'memory',
     onSecrets(secrets) {
       const changes = certificates.take(secrets);
       workers?.useCertificates(changes);

@@ -192,6 +192,8 @@ export class Reconciler {
     this.#decide(event);
     if (event.type === 'tick' && this.#acceptedBehind) this.#acceptedWriter.offer();
     if (event.type === 'tick') this.certificates.retry();
+    // What was in order comes to its end without anybody's doing.
+    if (event.type === 'tick' && this.certificates.isStale(this.#clock.now())) void this.reload();
     if (event.type === 'report' && this.#state !== before) this.#gatherTable();
     const isStale = this.#statuses.isBehind || (event.type === 'tick' && this.#statuses.hasStrayed());
     if (this.#state !== before || isStale) this.#statuses.offer();

@@ -48,6 +48,13 @@ const edge = z
         'Processes that serve, each on a core of its own at best. More than one share the cache’s folder, and a purge is ' +
           'in force in all of them; but each has its part of the memory, and limits of its own, and may fetch what another one is fetching.',
       ),
+    keys: z
+      .enum(['disk', 'memory'])
+      .default('disk')
+      .describe(
+        'Where the keys of certificates lie: `disk`, in files of mode 0600, so that an edge serves HTTPS after a restart ' +
+          'with no operator in sight; `memory`, so that none is ever written, and a restart waits for the operator.',
+      ),
     sendfile: z
       .enum(['auto', 'on', 'off'])
       .default('auto')

@@ -18,6 +18,8 @@ import { type Pair, pairOfValue } from './pair.ts';
 import { certificateEntry, keptIn, type Vault } from './vault.ts';
 
 const WRITES_AT_ONCE = 8;
+/** An end that nobody looked at is told this late. */
+const LOOK_MS = 600_000;
 
 export class CertificateBook {
   readonly #vault: Vault;
@@ -27,6 +29,7 @@ export class CertificateBook {
   /** Digests by holder, as they lie in the vault. */
   readonly #written: Map<string, string>;
   #behind = false;
+  #settledAt = 0;
   holdings: Holdings = NO_HOLDINGS;
   /** How orders fare, by `namespace/name` of the Certificate. */
   ordered: ReadonlyMap<string, Ordered> = new Map();
@@ -45,6 +48,7 @@ export class CertificateBook {
   }
 
   settle(resources: Iterable<AcceptedResource>, find: FindSecret = noSecrets, now: number): void {
+    this.#settledAt = now;
     const domains: { resource: CdnDomain; file: string }[] = [];
     const certificates: { resource: Certificate; file: string }[] = [];
     for (const { resource, file } of resources) {
@@ -80,6 +84,11 @@ export class CertificateBook {
   /** Resolves when all is tried to be written. */
   idle(): Promise<void> {
     return this.#writer.idle();
+  }
+
+  /** Judged too long ago. */
+  isStale(now: number): boolean {
+    return this.holdings.size > 0 && now - this.#settledAt >= LOOK_MS;
   }
 
   /** At each tick: what could not be written is tried again. */

@@ -5,7 +5,7 @@
  *     leader ──write──> <state>/vault/, or Secrets in the operator's namespace ──follow──> each replica ──stream──> edges
  *
  * That the certificates in force are kept here, and not only where their owners have them, is what lets the last good
- * one stay: for an edge that comes new, and after the operator began anew. See docs/decisions/0041.
+ * one stay: for an edge that comes new, and after the operator began anew. See docs/decisions/0047.
  */
 import { createHash } from 'node:crypto';
 import { type AgentSecret, secretDigest } from '../../contract/stream/agent-secret.ts';

@@ -1,5 +1,6 @@
 /** What the people who run the operator watch. Read from the reconciler's values when asked for. */
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import type { Holdings } from '../certificates/holdings.ts';
 import type { Reconciler } from '../reconcile.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -19,7 +20,7 @@ export function replicaMetrics(registry: Registry, sessions: Sessions): void {
 /** Of the leader. */
 export function operatorMetrics(
   registry: Registry,
-  reconciler: Pick<Reconciler, 'state' | 'admission' | 'plan'>,
+  reconciler: Pick<Reconciler, 'state' | 'admission' | 'plan'> & { certificates: { holdings: Holdings } },
 ): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
@@ -71,6 +72,22 @@ export function operatorMetrics(
         [...state().nodes.values(), ...state().dnsServers.values()],
         ({ connected, nack }) => connected && nack?.fault === 'Invalid',
       ),
+  );
+  new Gauge({
+    name: 'weir_certificate_not_after_seconds',
+    help: 'When the certificate in force ends, in seconds since 1970, by the Certificate or Secret that it comes from.',
+    labelNames: ['certificate'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [certificate, { inForce }] of reconciler.certificates.holdings)
+        if (inForce) this.set({ certificate }, inForce.notAfter / 1_000);
+    },
+  });
+  gauge(
+    'weir_operator_certificates_not_ready',
+    'Certificates, and Secrets that domains name, of which what is offered now is not in force.',
+    () => count(reconciler.certificates.holdings.values(), ({ offered }) => offered.status !== 'True'),
   );
   gauge(
     'weir_operator_plan_epoch',

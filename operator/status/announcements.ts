@@ -19,6 +19,9 @@ const NEWS: Record<string, (now: Condition, before: Row) => Announcement['type']
     if (now.status === 'False') return 'Warning';
     return before ? 'Normal' : undefined;
   },
+  Issued: (now, before) => (isTrouble(now) && now.reason !== before?.reason ? 'Warning' : undefined),
+  CertificateReady: (now, before) =>
+    now.status === 'False' && before?.status === 'True' && before.reason !== 'NoTls' ? 'Warning' : undefined,
   Ready: (now, before) => {
     if (now.status === before?.status) return undefined;
     if (now.status === 'True') return 'Normal';
@@ -27,6 +30,10 @@ const NEWS: Record<string, (now: Condition, before: Row) => Announcement['type']
   Complete: (now, before) => (now.status === 'True' && before?.status !== 'True' ? 'Normal' : undefined),
   Failed: (now, before) => (now.status === 'True' && before?.status !== 'True' ? 'Warning' : undefined),
 };
+
+/** What merely takes its time is none. */
+const isTrouble = ({ status, reason }: Condition) =>
+  status === 'False' && !['Ordering', 'NotOrdered'].includes(reason);
 
 export function announcements(before: readonly Condition[], now: readonly Condition[]): Announcement[] {
   // A job's Ready repeats its Complete and Failed.

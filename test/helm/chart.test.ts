@@ -144,7 +144,13 @@ describe('metrics that the dashboard and the alerts name', () => {
     const operator = new Registry();
     loadBook(operator, systemClock);
     const state = initialState({ nodes: new Map(), jobs: new Map() });
-    operatorMetrics(operator, { state: () => state, admission: () => undefined, plan: () => undefined });
+    const certificates = { holdings: new Map() };
+    operatorMetrics(operator, {
+      state: () => state,
+      admission: () => undefined,
+      plan: () => undefined,
+      certificates,
+    });
     const known = new Set([
       ...(await names(operator)),
       ...(await names(createMetrics().registry)),

@@ -69,6 +69,21 @@ const ALERTS: readonly Alert[] = [
     summary: 'Answers of a signed zone are unsigned; validating resolvers refuse them.',
   },
   {
+    name: 'WeirCertificateEnds',
+    expr: 'min by (certificate) (weir_certificate_not_after_seconds) - time() < 14 * 86400',
+    for: '1h',
+    severity: 'warning',
+    summary:
+      '{{ $labels.certificate }} ends within two weeks and is not renewed: `kubectl describe cdncert` says why.',
+  },
+  {
+    name: 'WeirCertificateEndsSoon',
+    expr: 'min by (certificate) (weir_certificate_not_after_seconds) - time() < 3 * 86400',
+    for: '10m',
+    severity: 'critical',
+    summary: '{{ $labels.certificate }} ends within three days; clients will refuse what it is for.',
+  },
+  {
     name: 'WeirOriginErrors',
     expr:
       'sum by (domain) (rate(weir_edge_requests_total{result="error"}[5m])) / ' +
