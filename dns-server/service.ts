@@ -20,6 +20,7 @@ import { Signers } from './dnssec/signers.ts';
 import { PreparedAnswers } from './fast/prepared-answers.ts';
 import type { GeoDatabase } from './geo/geo-database.ts';
 import { type GeoRules, geoRulesOf } from './geo/geo-sources.ts';
+import type { IpAddress } from './geo/ip-address.ts';
 import type { Places } from './geo/region-table.ts';
 import { isKnownSubdivision } from './geo/subdivision-codes.ts';
 import type { Handler } from './listen/handler.ts';
@@ -77,7 +78,11 @@ export class Service {
 
   constructor({ name, geo, metrics, log, clock }: ServiceOptions) {
     this.#metrics = metrics;
-    this.prepared = new PreparedAnswers({ metrics, geo });
+    this.prepared = new PreparedAnswers({
+      metrics,
+      geo,
+      ordinary: (message, source) => this.#ordinary(message, source),
+    });
     this.#log = log;
     this.#clock = clock;
     this.#signers = new Signers(() => metrics.signed());
@@ -155,15 +160,27 @@ export class Service {
       const responded = respond(responder, message, source, transport, this.#writer, now);
       this.#metrics.responded(transport, responded);
       if (responded.length === 0) return undefined;
-      const response = this.#writer.buffer.subarray(0, responded.length);
-      if (transport === 'udp' && responded.limited === undefined) this.prepared.learn(response);
-      return Buffer.from(response);
+      const response = Buffer.from(this.#writer.buffer.subarray(0, responded.length));
+      if (transport === 'udp' && responded.limited === undefined)
+        this.prepared.learn(message, source, response);
+      return response;
     } catch (error) {
       // One packet that we fail at must not take the server away from all the others.
       this.#failed(message, error);
       return servfail(message);
     }
   };
+
+  /** Nothing where it fails: who asks that again is told, and the log. */
+  #ordinary(message: Buffer, source: IpAddress): Uint8Array | undefined {
+    try {
+      const unlimited = { ...this.#responder, gate: OPEN_GATE };
+      const { length } = respond(unlimited, message, source, 'udp', this.#writer, this.#clock.now());
+      return this.#writer.buffer.subarray(0, length);
+    } catch {
+      return undefined;
+    }
+  }
 
   /** A thousand probes that end one by one must not make a thousand views where each takes long: answers come first. */
   #swapSoon(): void {

@@ -31,16 +31,17 @@ const WORLD = mmdbOf({
   '240e::/20': { country_code: 'CN', state1: 'Beijing' },
 });
 
+const DATA = {
+  databases: [WORLD],
+  asn: { databases: [], tables: ['202.102.128.0,202.102.255.255,4837,Unicom\n'] },
+  networks: [],
+};
+
 /** Two services that know the same; in one nothing is ever prepared, since it is told that its limits changed. */
 function twins(plan: RoutingPlan) {
   const prepared = (places: boolean) => {
     const held = preparePlan(published(plan));
-    const data = {
-      databases: [WORLD],
-      asn: { databases: [], tables: ['202.102.128.0,202.102.255.255,4837,Unicom\n'] },
-      networks: [],
-    };
-    const compiled = compileGeo(data, geoRulesOf(plan));
+    const compiled = compileGeo(DATA, geoRulesOf(plan));
     const found = compiledPlaces(compiled);
     // Without the tables behind it everything takes the ordinary path.
     held.regions.places = places ? found : { ...found, compiled: undefined };
@@ -228,6 +229,52 @@ describe('what is prepared', () => {
     expect(answer()).toEqual(['A 198.51.100.6 60']);
   });
 
+  test('is prepared anew when health changes, before anybody asks, and followers hear of it', async () => {
+    const { fast } = twins(PLAN);
+    const { prepared } = fast.service;
+    const from = parseIp('8.8.8.8');
+    if (!from) throw new Error('source');
+    fast.ask(query, '8.8.8.8');
+    const heard: string[] = [];
+    const follower = {
+      tables: () => void heard.push('tables'),
+      slot: () => void heard.push('slot'),
+      signature: () => void heard.push('signature'),
+      reset: () => void heard.push('reset'),
+    };
+    const unfollow = prepared.follow(follower);
+    // A thread that starts later knows what the others know.
+    expect(heard.splice(0)).toEqual(['tables', 'slot']);
+    const addresses = [{ address: '198.51.100.5', healthy: false, detail: 'tested' }];
+    fast.service.useHealth([{ node: 'zz-1', addresses }]);
+    expect(heard.splice(0)).toEqual(['reset', 'slot']);
+    expect(prepared.answer(query, from)).toBe(true);
+    expect(lines(decode(prepared.take()).answers)).toEqual(['A 198.51.100.6 60']);
+    const places = fast.service.geoRules() && compiledPlaces(compileGeo(DATA, geoRulesOf(PLAN)));
+    if (places) fast.service.usePlaces(places);
+    expect(heard).toEqual(['tables', 'slot']);
+    expect(prepared.answer(query, from)).toBe(true);
+    unfollow();
+    const text = await fast.metrics.registry.metrics();
+    // What is asked again by the server itself is no query.
+    expect(text).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 2');
+  });
+
+  test('is what was asked, after a new table too', () => {
+    const { fast } = twins(PLAN);
+    const slots = () => {
+      let count = 0;
+      const follower = { tables() {}, slot: () => void count++, signature() {}, reset() {} };
+      fast.service.prepared.follow(follower)();
+      return count;
+    };
+    fast.ask(queryBytes('video.demo.cdn.example.net'), '8.8.8.8');
+    fast.ask(queryBytes('video.demo.cdn.example.net'), '202.106.0.1');
+    expect(slots()).toBe(2);
+    fast.service.useTable(readyTable(PLAN));
+    expect(slots()).toBe(2);
+  });
+
   test('knows domains apart that are newer than others in the class', () => {
     const plan = published(PLAN);
     const { fast, ordinary, each } = twins(PLAN);
@@ -253,6 +300,9 @@ describe('signed answers', () => {
   const plan = { ...PLAN, zones: PLAN.zones.map((zone) => ({ ...zone, dnssec: true })) };
   const keys = { zone: 'cdn.example.net', keys: [newZoneKey(0, true)] };
 
+  const signedQuery = (label: string) =>
+    queryBytes(`${label}.demo.cdn.example.net`, { edns: { flags: 0x8000 } });
+
   test('are prepared with the signatures of the ordinary path', () => {
     const { fast } = twins(plan);
     fast.service.useSecrets({ zones: [keys], cookie: undefined });
@@ -261,9 +311,22 @@ describe('signed answers', () => {
         for (const step of steps) {
           const { edns } = step.asked;
           const query = message(step.name, { ...step.asked, edns: { ...edns, flags: 0x8000 } });
-          const answers = [1, 2, 3].map(() => fast.ask(query, '8.8.8.8'));
+          // An option that nobody knows changes nothing but the path.
+          const options = [{ code: 65_001, data: Buffer.alloc(0) }];
+          const unprepared = message(step.name, {
+            ...step.asked,
+            edns: { ...edns, flags: 0x8000, options },
+          });
+          const answers = () => [1, 2, 3].map(() => fast.ask(query, '8.8.8.8'));
+          const before = answers();
+          // Other answers are written where these were.
+          for (const label of ['b', 'c', 'd']) fast.ask(signedQuery(label), '202.106.0.1');
+          if (!step.asked.subnet) {
+            expect([...before, ...answers()]).toEqual(Array(6).fill(fast.ask(unprepared, '8.8.8.8')));
+          }
+          expect(answers()).toEqual(before);
           fast.service.prepared.reset();
-          expect(answers).toEqual(Array(3).fill(fast.ask(query, '8.8.8.8')));
+          expect(answers()).toEqual(before);
         }
       }),
       { seed: SEED, numRuns: 60 },

@@ -150,10 +150,9 @@ export class FastPath {
     if (!this.#wantsSignature(slot)) return undefined;
     this.#pick(slot);
     if (this.#signature(slot) !== undefined) return undefined;
-    const records = ordinary.slice(
-      this.#recordsEnd(slot) - this.query.start,
-      ordinary.length - this.#optBytes(),
-    );
+    const [from, to] = [this.#recordsEnd(slot) - this.query.start, ordinary.length - this.#optBytes()];
+    // Copied: a Buffer's own `slice` would share memory in which the next answer is written.
+    const records = Uint8Array.from(ordinary.subarray(from, to));
     const all = ((ordinary[6] ?? 0) << 8) | (ordinary[7] ?? 0);
     const own = slot.standings.reduce(
       (sum, { count }, index) => sum + (this.#mask & (1 << index) ? count : 0),

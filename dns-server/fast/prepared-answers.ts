@@ -18,7 +18,8 @@ import {
   type Slot,
   UNKNOWN,
 } from './fast-path.ts';
-import { type FastPlan, learn, prepareFastPlan } from './learn.ts';
+import { type FastPlan, type Learnt, learn, prepareFastPlan } from './learn.ts';
+import { Lessons } from './lessons.ts';
 
 export interface Follower {
   tables: (tables: FastTables | undefined) => void;
@@ -35,12 +36,17 @@ const MAX_BYTES = 2_048;
 /** A hundred bytes and more each, in every thread. */
 const MAX_SIGNATURES = 100_000;
 
+/** The ordinary path's answer, of which nothing is counted. */
+type Ordinary = (message: Buffer, source: IpAddress) => Uint8Array | undefined;
+
 export class PreparedAnswers {
   readonly #metrics: DnsMetrics;
   readonly #geo: GeoDatabase;
   readonly #memory = Buffer.from(new ArrayBuffer(MAX_BYTES));
   readonly #fast = new FastPath({ bytes: this.#memory, view: new DataView(this.#memory.buffer) });
   readonly #followers = new Set<Follower>();
+  readonly #lessons = new Lessons();
+  readonly #ordinary: Ordinary;
   #plan: FastPlan | undefined;
   #meter: Meter | undefined;
   #view: View | undefined;
@@ -49,8 +55,17 @@ export class PreparedAnswers {
   /** What the fast path said to the query at hand. */
   #asked = 0;
 
-  constructor({ metrics, geo }: { metrics: DnsMetrics; geo: GeoDatabase }) {
+  constructor({
+    metrics,
+    geo,
+    ordinary,
+  }: {
+    metrics: DnsMetrics;
+    geo: GeoDatabase;
+    ordinary: Ordinary;
+  }) {
     this.#metrics = metrics;
+    this.#ordinary = ordinary;
     this.#geo = geo;
   }
 
@@ -70,14 +85,44 @@ export class PreparedAnswers {
     this.#meter = this.#plan && meterOf(this.#plan, this.#plan.tables.counts);
     if (this.#meter) this.#metrics.attach(this.#meter);
     this.#fast.use(this.#plan?.tables);
-    for (const follower of this.#followers) follower.tables(this.#plan?.tables);
+    this.#relearn();
+    for (const follower of this.#followers) this.#tellAll(follower);
   }
 
   /** Signatures that are kept are no older than the last reset: whoever calls it now and then keeps them fresh. */
   reset(): void {
-    this.#signatures = 0;
     this.#fast.slots.clear();
-    for (const follower of this.#followers) follower.reset();
+    this.#relearn();
+    for (const follower of this.#followers) {
+      follower.reset();
+      this.#tellSlots(follower);
+    }
+  }
+
+  /** What was asked before is prepared before it is asked again: followers go on without a gap. */
+  #relearn(): void {
+    this.#signatures = 0;
+    for (const lesson of this.#lessons.take()) {
+      const { message, source } = lesson;
+      if (this.answer(message, source) || this.#asked !== UNKNOWN) continue;
+      const ordinary = this.#ordinary(message, source);
+      const learnt = ordinary && this.#learn(ordinary);
+      if (learnt?.slot) this.#lessons.keep(this.#taught(), lesson);
+    }
+  }
+
+  /** The slot and the shape that the query at hand is about. */
+  #taught(): string {
+    return `${this.#fast.key} ${this.#fast.query.shape}`;
+  }
+
+  #tellAll(follower: Follower): void {
+    follower.tables(this.#plan?.tables);
+    this.#tellSlots(follower);
+  }
+
+  #tellSlots(follower: Follower): void {
+    for (const [key, slot] of this.#fast.slots) follower.slot(key, slot);
   }
 
   /** Whether there is an answer, to be taken; if not, it is left to the ordinary path, which then calls `learn`. */
@@ -97,13 +142,19 @@ export class PreparedAnswers {
     return answer;
   }
 
-  /** After the ordinary path gave this answer to the query that was asked last. */
-  learn(ordinary: Uint8Array): void {
-    if (this.#asked !== UNKNOWN || this.#plan === undefined || this.#view === undefined) return;
+  #learn(ordinary: Uint8Array): Learnt | undefined {
+    if (this.#asked !== UNKNOWN || this.#plan === undefined || this.#view === undefined) return undefined;
     const learnt = learn(this.#fast, this.#plan, this.#view, this.#geo, ordinary);
+    if (learnt?.signature) this.#signatures++;
+    return learnt;
+  }
+
+  /** After the ordinary path gave this answer to the query that was asked last. */
+  learn(message: Buffer, source: IpAddress, ordinary: Uint8Array): void {
+    const learnt = this.#learn(ordinary);
     if (learnt === undefined) return;
     const { key, slot, signature } = learnt;
-    if (signature) this.#signatures++;
+    if (slot) this.#lessons.remember(this.#taught(), message, source);
     if (this.#signatures > MAX_SIGNATURES) {
       this.reset();
       return;
@@ -117,7 +168,7 @@ export class PreparedAnswers {
   /** Tells a follower what there is, and from now on what changes; until the returned function is called. */
   follow(follower: Follower): () => void {
     this.#followers.add(follower);
-    follower.tables(this.#plan?.tables);
+    this.#tellAll(follower);
     return () => this.#followers.delete(follower);
   }
 

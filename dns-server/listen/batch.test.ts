@@ -13,7 +13,7 @@ import { chooseUdp } from './choose-udp.ts';
 import { listenUdp } from './udp.ts';
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
-const prepared = new PreparedAnswers({ metrics: new DnsMetrics(), geo: TEST_GEO });
+const prepared = new PreparedAnswers({ metrics: new DnsMetrics(), geo: TEST_GEO, ordinary: () => undefined });
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -26,7 +26,11 @@ afterEach(async () => {
 });
 
 async function startWith(mode: BatchMode, addresses: ListenAddress[]) {
-  const prepared = new PreparedAnswers({ metrics: new DnsMetrics(), geo: geoDatabase([]) });
+  const prepared = new PreparedAnswers({
+    metrics: new DnsMetrics(),
+    geo: geoDatabase([]),
+    ordinary: () => undefined,
+  });
   const choice = { mode, workers: 2, prepared, limits: () => undefined };
   const udp = await chooseUdp(choice, silentLog);
   const listeners = await startListeners(addresses, echo, silentLog, udp);
