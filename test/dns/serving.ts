@@ -51,8 +51,7 @@ export async function serve(plan: RoutingPlan, batch: BatchMode): Promise<Servin
     },
     { log: silentLog },
   );
-  const { host, port } = server.admin;
-  if (!(await fetch(`http://${host}:${port}/readyz`)).ok) throw new Error('the plan is not in force');
+  if (!/^weir_dns_plan_seq [1-9]/m.test(await metricsOf(server.admin))) throw new Error('no plan in force');
   return {
     at: boundOf(server),
     counters: () => countersOf(server.admin),
@@ -68,8 +67,11 @@ function boundOf({ bound: [first] }: DnsServer): ListenAddress {
   return first;
 }
 
-async function countersOf({ host, port }: ListenAddress): Promise<Map<string, number>> {
-  const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
-  const rows = text.matchAll(/^(weir_dns_\w+_total(?:\{.*\})?) (\d+)$/gm);
+async function metricsOf({ host, port }: ListenAddress): Promise<string> {
+  return (await fetch(`http://${host}:${port}/metrics`)).text();
+}
+
+async function countersOf(admin: ListenAddress): Promise<Map<string, number>> {
+  const rows = (await metricsOf(admin)).matchAll(/^(weir_dns_\w+_total(?:\{.*\})?) (\d+)$/gm);
   return new Map([...rows].map(([, name = '', value]) => [name, Number(value)] as const));
 }
