@@ -402,7 +402,9 @@ export class Reconciler {
 
   #look() {
     const admission = this.#admission;
-    return admission && { admission, publication: this.#publication, state: this.#state, build: this.#build };
+    if (!admission) return undefined;
+    const { holdings } = this.certificates;
+    return { admission, publication: this.#publication, state: this.#state, holdings, build: this.#build };
   }
 
   #logProblems(problems: readonly Problem[]): void {

@@ -61,7 +61,7 @@ export function statuses(input: StatusInput): Statuses {
     };
     const row = unlessSeen(resource, old, looks, fresh);
     records.set(key, row);
-    if (row === old && isSettled(row)) settled.set(key, row);
+    if (row === old && isSettled(resource, row)) settled.set(key, row);
   }
   for (const [key, own] of problems) {
     const ref = own[0]?.ref;
@@ -122,8 +122,9 @@ function settledUnder({ admission, publication }: StatusInput): Map<string, Stat
   return records;
 }
 
-/** What a domain once came to for this generation stands: see domain-status.ts. */
-function isSettled(row: StatusRecord): boolean {
+/** What a domain once came to for this generation stands: see domain-status.ts. A certificate ends by itself. */
+function isSettled(resource: Resource, row: StatusRecord): boolean {
+  if (!isKind(resource, 'CdnDomain') || resource.spec.tls) return false;
   const { cname, conditions = [] } = statusOf(row, 'CdnDomain') ?? {};
   const programmed = conditions.find(({ type }) => type === 'Programmed');
   const stands = programmed?.status === 'True' && programmed.observedGeneration === row.generation;

@@ -7,7 +7,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -27,7 +27,7 @@ export type Programs = Record<'etcd' | 'kube-apiserver', string[]> &
 
 export async function controlPlanePrograms(): Promise<Programs> {
   const assets = process.env.KUBEBUILDER_ASSETS;
-  if (assets) return { etcd: [join(assets, 'etcd')], 'kube-apiserver': [join(assets, 'kube-apiserver')] };
+  if (assets) return assetPrograms(assets);
   const binary = await controlPlaneBinary();
   return {
     etcd: [binary, 'etcd'],
@@ -35,6 +35,17 @@ export async function controlPlanePrograms(): Promise<Programs> {
     'kube-controller-manager': [binary, 'kube-controller-manager'],
     'kube-scheduler': [binary, 'kube-scheduler'],
   };
+}
+
+/** `setup-envtest` brings no controllers; whoever put some beside the others gets those. */
+async function assetPrograms(assets: string): Promise<Programs> {
+  const at = (name: string) => [join(assets, name)];
+  const programs: Programs = { etcd: at('etcd'), 'kube-apiserver': at('kube-apiserver') };
+  const there = new Set(await readdir(assets));
+  for (const name of ['kube-controller-manager', 'kube-scheduler'] as const) {
+    if (there.has(name)) programs[name] = at(name);
+  }
+  return programs;
 }
 
 export const controlPlaneBinary = () => goProgram('control-plane');
