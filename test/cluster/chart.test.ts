@@ -1,6 +1,8 @@
 /** The chart on a real API server: every object is one that it takes, and pods keep the Pod Security level they claim. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { type Manifest, render } from '../helm/helm.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 
@@ -42,6 +44,18 @@ test.each(['defaults', 'all-there-is', 'host-network', 'edges-of-another-cluster
   },
   60_000,
 );
+
+test('examples/kind: every object is taken as it is, by the chart’s CRDs too', async () => {
+  const values = join(import.meta.dirname, '../../examples/kind/values.yaml');
+  const demo = readFileSync(join(import.meta.dirname, '../../examples/kind/demo.yaml'), 'utf8');
+  const manifests = [
+    ...(await render('-f', values)),
+    ...parseAllDocuments(demo).map((document) => document.toJS()),
+  ];
+  const flags = ['--server-side', '--dry-run=server', '--validate=strict', '--force-conflicts'];
+  const { code, stderr } = await cluster.try(['apply', ...flags, '-f', '-'], manifests);
+  expect([code, stderr.replaceAll(/^Warning: would violate PodSecurity.*\n/gm, '')]).toEqual([0, '']);
+}, 60_000);
 
 test('applied twice, nothing changes', async () => {
   const manifests = (await renderCase('defaults')).filter(({ kind }) => kind !== 'Pod');
