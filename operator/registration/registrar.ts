@@ -128,7 +128,7 @@ export class Registrar {
     const edgeNodes = this.#edgeNodes();
     const plan = this.#options.plan();
     // Just leading: a pod that ends meanwhile must not wait for the next look.
-    if (!config || !plan) this.#soon(GATHER_MS);
+    if (!config || !plan) this.#soon(PACE_MS);
     if (!config || !plan || !objects || !edgeNodes) return;
     const now = this.#options.clock.now();
     const found = registrations({ ...objects, edgeNodes, config, lingerMs: lingerMs(plan), now });

@@ -142,7 +142,9 @@ run() {
   local name=$1 dir=$2
   shift 2
   write_settings "$dir"
-  mkdir -p /sys/fs/cgroup/{cpu,cpuacct,cpuset,memory,devices,freezer,blkio,pids,systemd}/weir-test 2>/dev/null || true
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then mkdir -p /sys/fs/cgroup/weir-test
+  else mkdir -p /sys/fs/cgroup/{cpu,cpuacct,cpuset,memory,devices,freezer,blkio,pids,systemd}/weir-test 2>/dev/null || true
+  fi
   found=$(pod_namespaces)
   trap 'stop_all "$dir"' EXIT
   trap 'exit 0' TERM INT

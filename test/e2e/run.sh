@@ -10,10 +10,13 @@ has_tools() {
   [ -x /usr/lib/cni/portmap ]
 }
 
-# With version 1 each controller has groups of its own; one of them tells of all.
+# With version 1 each controller has groups of its own, and one of them tells of all; with version 2 the root must give its
+# controllers on, which it can't in most containers.
 may_make_groups() {
   local group=/sys/fs/cgroup
-  [ -d $group/memory ] && group=$group/memory
+  if [ -d $group/memory ]; then group=$group/memory
+  else for controller in cpu memory pids; do grep -qw "$controller" $group/cgroup.subtree_control 2>/dev/null || return; done
+  fi
   mkdir "$group/weir-test-$$" 2>/dev/null && rmdir "$group/weir-test-$$"
 }
 
