@@ -85,7 +85,10 @@ export function askUdp(
     };
     const timer = setTimeout(() => end(undefined), silenceMs);
     socket.once('message', end);
-    socket.once('error', reject);
+    socket.once('error', (error) => {
+      reject(error);
+      end(undefined);
+    });
     // Connected, as resolvers have it: what comes from another address is not heard.
     socket.connect(port, host, () => socket.send(message));
   });

@@ -3,9 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askUdp, queryBytes } from '../../../dns-server/testing/ask.ts';
+import { listen } from '../../../lib/listen.ts';
 import type { ListenAddress } from '../../../lib/listen-address.ts';
 import { eventually } from '../../../lib/testing/eventually.ts';
 import { ORIGIN, zoneFile } from './zone.ts';
@@ -38,24 +40,40 @@ export const PEERS: Record<'NSD' | 'Knot DNS', Program> = {
   },
 };
 
-export async function startPeer({ configuration, command }: Program): Promise<Peer> {
+/** Another program may take a port between its being found free and its being used: then the next one is tried. */
+const ATTEMPTS = 5;
+
+export async function startPeer(program: Program): Promise<Peer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(program);
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function start({ configuration, command }: Program): Promise<Peer> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-peer-'));
   const port = await freePort();
   const file = join(folder, 'server.conf');
   await writeFile(join(folder, 'zone'), zoneFile());
   await writeFile(file, configuration(folder, port));
-  const [program, ...args] = command(file);
+  const [name, ...args] = command(file);
+  // Where Debian has servers.
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
+  const child = spawn(name, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
   let errors = '';
   child.stderr.on('data', (chunk) => {
     errors += String(chunk);
   });
   const at = { host: '127.0.0.1', port };
-  await eventually(async () => {
-    if (!(await askUdp(at, queryBytes(ORIGIN, { type: 'SOA' }), 200)))
-      throw new Error(`no answer; ${errors}`);
+  const answers = eventually(async () => {
+    if (!(await askUdp(at, queryBytes(ORIGIN, { type: 'SOA' }), 200))) throw new Error(`${name} is silent`);
   });
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${name} ended: ${errors}`)));
+  await Promise.race([answers, ended]);
+  ended.catch(() => {});
   return { at, stop: () => end(child, folder) };
 }
 
@@ -66,11 +84,16 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
+/** Free for UDP and TCP. */
 async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
+  const tcp = createServer();
+  const { port } = await listen(tcp, { host: '127.0.0.1', port: 0 });
+  const udp = createSocket('udp4');
+  udp.bind(port, '127.0.0.1');
+  await once(udp, 'listening');
+  await Promise.all([
+    new Promise<void>((resolve) => udp.close(resolve)),
+    new Promise((resolve) => tcp.close(resolve)),
+  ]);
   return port;
 }
