@@ -6,7 +6,7 @@
 import { TYPE } from '../wire/constants.ts';
 import { keyOfName, parentKey } from '../wire/name.ts';
 import type { NameEntry, PreparedDomain, PreparedNode, PreparedZone } from './prepared-plan.ts';
-import { addAddresses, addRecords, staticRecord } from './record-sets.ts';
+import { addAddresses, addRecords, type RecordSets, staticRecord } from './record-sets.ts';
 import { ZONE_TTL } from './zone.ts';
 
 /** TTL of a node's own addresses: a machine is seldom renumbered, and nobody's traffic follows this name. */
@@ -32,7 +32,7 @@ export function buildNames(
   for (const { spec, addresses } of nodes) {
     for (const zone of zones.values()) {
       const entry = at(keyOfName(`${spec.name}.node.${zone.spec.name}`));
-      if (entry) addAddresses(entry.sets, addresses, NODE_TTL);
+      if (entry) addAddresses(ownSets(entry), addresses, NODE_TTL);
     }
   }
   for (const domain of domains) {
@@ -53,19 +53,19 @@ function addZoneRecords(
 ): void {
   const apex = at(zone.key);
   if (apex === undefined) return;
-  addRecords(apex.sets, { type: TYPE.SOA, ttl: ZONE_TTL, data: [zone.soa] });
+  addRecords(ownSets(apex), { type: TYPE.SOA, ttl: ZONE_TTL, data: [zone.soa] });
   for (const { data, key, glue } of zone.nameServers) {
-    addRecords(apex.sets, { type: TYPE.NS, ttl: ZONE_TTL, data: [data] });
+    addRecords(ownSets(apex), { type: TYPE.NS, ttl: ZONE_TTL, data: [data] });
     // A name server outside all zones has its addresses somewhere else.
     const entry = at(key);
-    if (entry) addAddresses(entry.sets, glue, ZONE_TTL);
+    if (entry) addAddresses(ownSets(entry), glue, ZONE_TTL);
   }
   for (const record of zone.spec.records) {
     const key = keyOfName(record.name);
     // What a zone says of a child that is ours too stands on its own side of the cut (RFC 4035 3.1.4.1).
     const child = key === zone.key ? undefined : zones.get(key);
     const entry = child?.atParent ?? at(key);
-    if (entry?.zone === zone) addRecords(entry.sets, staticRecord(record, zone.spec.name));
+    if (entry?.zone === zone) addRecords(ownSets(entry), staticRecord(record, zone.spec.name));
   }
 }
 
@@ -90,12 +90,21 @@ function addHostname(
   entry.domain = domain;
 }
 
+/** Of most names: a hundred thousand domains have no records of their own, and a map for each would be a fifth of a kilobyte. */
+const NO_SETS: RecordSets = new Map();
+
+/** To be written to. */
+function ownSets(entry: NameEntry): RecordSets {
+  if (entry.sets === NO_SETS) entry.sets = new Map();
+  return entry.sets;
+}
+
 function emptyEntry(zone: PreparedZone, key: string): NameEntry {
   return {
     key,
     zone,
     apex: key === zone.key,
-    sets: new Map(),
+    sets: NO_SETS,
     domain: undefined,
     cut: undefined,
     dname: undefined,

@@ -12,6 +12,9 @@ import { preparedSets, prepareShift } from './prepared-sets.ts';
 import { seedOf } from './seed.ts';
 import { prepareZone } from './zone.ts';
 
+/** Of most domains. */
+const NO_SHIFTS: PreparedDomain['shifts'] = [];
+
 export function preparePlan(published: PublishedRoutingPlan): PreparedPlan {
   const { plan } = published;
   const faults = danglingNames(plan);
@@ -32,7 +35,8 @@ export function preparePlan(published: PublishedRoutingPlan): PreparedPlan {
     const set = sets.get(spec.set);
     if (!zone || !set) throw new Error(`domain ${spec.cname} lacks its zone or its candidate set`);
     const label = `${spec.namespace}/${spec.name}`;
-    const shifts = spec.shifts.map((shift) => prepareShift(shift, set, sets));
+    const shifts =
+      spec.shifts.length === 0 ? NO_SHIFTS : spec.shifts.map((shift) => prepareShift(shift, set, sets));
     return { spec, label, zone, set, shifts, seed: seedOf(spec.cname), since: published.since[spec.uid] };
   });
   return {
