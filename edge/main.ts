@@ -132,7 +132,7 @@ export async function startEdge(
       dropping.keepOnly(plan.byUid);
     },
   });
-  const ticketKeys = await openTicketKeys(state, {
+  const ticketKeys = await openTicketKeys(settings.edge.keys === 'memory' ? undefined : state, {
     clock,
     log,
     onChange: (key) => (workers ?? served).useTicketKey(key),

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
-import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
+import { domainOf, startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
 let origin: ScriptOrigin;
 let edge: TestEdge;
@@ -59,6 +59,13 @@ test('what is named is a hit afterwards; what was there is not counted', async (
   expect(await edge.metric('prefetched_urls_total', '{outcome="stored"}')).toBe(2);
   expect(await edge.metric('prefetched_urls_total', '{outcome="there"}')).toBe(1);
   expect(await edge.metric('commands_total', '{type="prefetch"}')).toBe(1);
+});
+
+test('of a domain that sends clients to https is as if they had come that way', async () => {
+  const certificates = [{ secret: 'certificate.none.json', digest: '0'.repeat(64) }];
+  await edge.publish([domainOf(origin.url, { tls: { certificates, redirect: true, minVersion: '1.2' } })]);
+  expect(await prefetch(['/a'])).toMatchObject({ objects: 1 });
+  expect(origin.requests[0]?.headers['x-forwarded-proto']).toBe('https');
 });
 
 test('a large file is whole when it is done', async () => {

@@ -5,7 +5,8 @@
 import type { EdgePlan } from '../../contract/plans/edge-plan.ts';
 import { type Answer, textAnswer } from './answer.ts';
 
-const PATH = '/.well-known/acme-challenge/';
+/** RFC 8555 8.3: asked for over plain HTTP, and never redirected. */
+export const ACME_PATH = '/.well-known/acme-challenge/';
 
 type Challenges = ReadonlyMap<string, string>;
 
@@ -19,8 +20,8 @@ export function acmeAnswer(
   challenges: Challenges,
   { host, path }: { host: string; path: string },
 ): Answer | undefined {
-  if (challenges.size === 0 || !path.startsWith(PATH)) return undefined;
-  const authorization = challenges.get(keyOf(host, path.slice(PATH.length)));
+  if (challenges.size === 0 || !path.startsWith(ACME_PATH)) return undefined;
+  const authorization = challenges.get(keyOf(host, path.slice(ACME_PATH.length)));
   if (authorization === undefined) return undefined;
   return textAnswer(200, authorization);
 }

@@ -121,7 +121,7 @@ test('streams that are opened and reset at once (CVE-2023-44487)', async () => {
   expect(next).toBeLessThan(2_000);
   await eventually(async () => expect(await limited('http2Frames')).toBeGreaterThan(0));
   // What was reset in one breath never went to the origin.
-  expect(origin.requests.length).toBeLessThan(next / 4);
+  expect(origin.requests.length).toBeLessThan(20);
   await othersAreServed();
 });
 

@@ -69,7 +69,18 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
     watchFloods(session, onLimit);
     // What is under way goes on; with nothing under way it is the end.
     session.setTimeout(limits.idleMs, () => session.close());
-    session.on('stream', (stream, headers, flags, raw) => onStream(connection, stream, headers, flags, raw));
+    // In the next turn, when all that has come is read: what was reset in the same breath is then known to be.
+    let opened: (() => void)[] = [];
+    const answerOpened = () => {
+      const answers = opened;
+      opened = [];
+      for (const answer of answers) answer();
+    };
+    session.on('stream', (stream, headers, flags, raw) => {
+      stream.on('error', ignore);
+      if (opened.push(() => onStream(connection, stream, headers, flags, raw)) === 1)
+        setImmediate(answerOpened);
+    });
     session.once('close', () => {
       sessions.delete(session);
       transfer.end();
@@ -83,9 +94,7 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
     flags: number,
     raw: readonly string[],
   ): void {
-    // It may have been reset in the same breath; then nothing is done for it.
     if (stream.destroyed || stream.closed) return;
-    stream.on('error', ignore);
     const hasBody = (flags & NGHTTP2_FLAG_END_STREAM) === 0;
     if (!hasBody && answerPlainHit(connection, stream, headers, raw)) return;
     connection.streams.add(stream);

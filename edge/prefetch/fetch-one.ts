@@ -30,12 +30,22 @@ export class NotStored extends Error {
   }
 }
 
-export async function fetchOne(pipeline: Pipeline, url: string, signal: AbortSignal): Promise<Fetched> {
-  const gzip = await ask(pipeline, url, 'gzip', signal);
+/** `scheme`: how the domain's clients come. */
+export async function fetchOne(
+  pipeline: Pipeline,
+  url: string,
+  { scheme, signal }: Asking,
+): Promise<Fetched> {
+  const gzip = await ask(pipeline, url, 'gzip', { scheme, signal });
   // An answer that depends on the coding is two: not every client takes gzip.
   const coded = /accept-encoding/i.test(gzip.vary) || gzip.coding !== '';
-  const plain = coded ? await ask(pipeline, url, 'identity', signal) : undefined;
+  const plain = coded ? await ask(pipeline, url, 'identity', { scheme, signal }) : undefined;
   return { stored: gzip.stored || (plain?.stored ?? false), further: furtherOf(gzip, url) };
+}
+
+interface Asking {
+  scheme: ClientRequest['scheme'];
+  signal: AbortSignal;
 }
 
 interface Asked {
@@ -46,8 +56,8 @@ interface Asked {
   body: Buffer;
 }
 
-async function ask(pipeline: Pipeline, url: string, coding: string, signal: AbortSignal): Promise<Asked> {
-  const answer = await pipeline(requestFor(url, coding, signal));
+async function ask(pipeline: Pipeline, url: string, coding: string, asking: Asking): Promise<Asked> {
+  const answer = await pipeline(requestFor(url, coding, asking));
   const told = (name: string) => field(answer.headers, name) ?? '';
   const type = told('content-type');
   const body = await readBody(answer, isPlaylist(type, url));
@@ -64,8 +74,8 @@ async function ask(pipeline: Pipeline, url: string, coding: string, signal: Abor
   };
 }
 
-function requestFor(url: string, coding: string, signal: AbortSignal): ClientRequest {
-  const { host, protocol } = new URL(url);
+function requestFor(url: string, coding: string, { scheme, signal }: Asking): ClientRequest {
+  const { host } = new URL(url);
   const headers = { host, 'accept-encoding': coding, 'user-agent': 'weir-prefetch' };
   return {
     method: 'GET',
@@ -74,7 +84,7 @@ function requestFor(url: string, coding: string, signal: AbortSignal): ClientReq
     rawHeaders: Object.entries(headers).flat(),
     clientAddress: '127.0.0.1',
     prefetch: true,
-    scheme: protocol === 'https:' ? 'https' : 'http',
+    scheme,
     body: undefined,
     gone: () => signal,
   };

@@ -51,7 +51,8 @@ export function createPrefetches(parts: PrefetchParts): Prefetches {
 
   async function work({ urls, domain, concurrency, perSecond }: PrefetchCommand): Promise<CommandResult> {
     const begin = performance.now();
-    const hostnames = plans.current()?.byUid.get(domain)?.hostnames ?? new Set();
+    const { hostnames = new Set<string>(), tls } = plans.current()?.byUid.get(domain) ?? {};
+    const redirects = tls?.redirect ?? false;
     const known = new Set(urls);
     const queue = [...known];
     const failed: string[] = [];
@@ -60,7 +61,7 @@ export function createPrefetches(parts: PrefetchParts): Prefetches {
 
     const one = async (url: string) => {
       try {
-        const { stored, further } = await persistently(url, pace);
+        const { stored, further } = await persistently(url, redirects, pace);
         if (stored) objects++;
         metrics.prefetches.inc({ outcome: stored ? 'stored' : 'there' });
         for (const next of further) {
@@ -84,12 +85,14 @@ export function createPrefetches(parts: PrefetchParts): Prefetches {
     return { objects, durationMs: performance.now() - begin };
   }
 
-  async function persistently(url: string, pace: () => Promise<void>) {
+  async function persistently(url: string, redirects: boolean, pace: () => Promise<void>) {
+    // A plain request would be sent to https, as each client's is.
+    const scheme = redirects || /^https:/i.test(url) ? 'https' : 'http';
     const wait = backoff(RETRY_BASE_MS, RETRY_CAP_MS);
     for (let left = TRIES - 1; ; left--) {
       await pace();
       try {
-        return await fetchOne(parts.pipeline, url, ending.signal);
+        return await fetchOne(parts.pipeline, url, { scheme, signal: ending.signal });
       } catch (error) {
         const hopeless = error instanceof NotStored && !error.again;
         if (hopeless || left === 0 || ending.signal.aborted) throw error;

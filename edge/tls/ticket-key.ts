@@ -32,16 +32,19 @@ export interface TicketKeys {
   stop(): void;
 }
 
+/** Without a folder it lies in memory alone. */
 export async function openTicketKeys(
-  folder: string,
+  folder: string | undefined,
   { clock, log, onChange }: { clock: Clock; log: Log; onChange: (key: TicketKey) => void },
 ): Promise<TicketKeys> {
-  const file = join(folder, 'ticket-key.json');
-  const write = (value: Kept) =>
-    writeFileAtomic(file, `${JSON.stringify(value)}\n`, 0o600).catch((error: unknown) =>
+  const file = folder === undefined ? undefined : join(folder, 'ticket-key.json');
+  const write = async (value: Kept) => {
+    if (file === undefined) return;
+    await writeFileAtomic(file, `${JSON.stringify(value)}\n`, 0o600).catch((error: unknown) =>
       log.warn({ err: error, file }, 'the ticket key is not written; a restart will end sessions'),
     );
-  let held = await readKept(file, clock.now());
+  };
+  let held = file === undefined ? undefined : await readKept(file, clock.now());
   if (held === undefined) {
     held = makeKey(clock.now());
     await write(held);

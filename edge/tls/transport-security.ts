@@ -1,12 +1,10 @@
 /** What a domain with `tls` says to clients beside its content: to come over https, now (redirect) and later (HSTS). Pure. */
+import { ACME_PATH } from '../answer/acme-challenge.ts';
 import { type Answer, textAnswer } from '../answer/answer.ts';
 import type { ClientRequest } from '../exchange.ts';
 import type { Headers } from '../headers.ts';
 import type { ServedDomain } from '../plan/served-plan.ts';
 import type { Target } from '../request/target.ts';
-
-/** RFC 8555 8.3: an ACME server asks over plain HTTP, and may not follow. */
-export const ACME_PATH = '/.well-known/acme-challenge/';
 
 const HSTS = 'strict-transport-security';
 
