@@ -12,7 +12,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { packageVersion } from '../lib/package-version.ts';
-import { systemDns } from './acme/dns.ts';
+import { type Dns, systemDns } from './acme/dns.ts';
 import { AcmeOffice } from './acme/office.ts';
 import { PACES, type Paces } from './acme/renewal.ts';
 import type { Backing } from './backing.ts';
@@ -51,6 +51,7 @@ interface LeadOptions {
 export interface AcmeOptions {
   nameServerPort?: number;
   paces?: Paces;
+  dns?: Partial<Dns>;
 }
 
 export interface Leader extends Post {
@@ -115,7 +116,10 @@ export async function lead({
     vault: backing.vault,
     reload: () => reconciler.reload(),
     isEverywhere: (role) => reconciler.isEverywhere(role),
-    dns: systemDns(() => reconciler.admission()?.config?.dnssec.resolver, acme.nameServerPort),
+    dns: {
+      ...systemDns(() => reconciler.admission()?.config?.dnssec.resolver, acme.nameServerPort),
+      ...acme.dns,
+    },
     paces: acme.paces ?? PACES,
     clock,
     log,

@@ -3,9 +3,11 @@
  *
  *     node bench/compile/main.ts [--domains 10000] [--nodes 1000] [--rounds 5]
  */
+
 import { parseArgs } from 'node:util';
 import { admit } from '../../operator/admit/admit.ts';
 import { type Accepted, NOTHING_ACCEPTED } from '../../operator/admit/snapshot.ts';
+import { NO_HOLDINGS } from '../../operator/certificates/holdings.ts';
 import { compile } from '../../operator/compile/compile.ts';
 import { decide } from '../../operator/decide/decide.ts';
 import { initialState } from '../../operator/decide/state.ts';
@@ -74,7 +76,9 @@ function pass(): Stages {
   publication = timed('publish', () => publish(publication, compiled));
   const { edge } = publication;
   timed('line', () => edge && lines.lineFor(edge, before && { digest: before.digest, run: before.run }, 2));
-  written = timed('status', () => statuses({ admission, publication, state, before: written, now }));
+  written = timed('status', () =>
+    statuses({ admission, publication, state, holdings: NO_HOLDINGS, before: written, now }),
+  );
   return stages;
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../installation/options.ts';
 import { printLines, printValue } from '../print.ts';
 import { explanationText } from './format.ts';
+import { tlsLines } from './tls.ts';
 import { oneView } from './view.ts';
 
 interface ExplainOptions extends InstallationOptions {
@@ -47,8 +48,13 @@ async function explain(hostname: string, options: ExplainOptions): Promise<void>
       `--client ${client}: an IP address or network, such as 202.102.224.68 or 2001:db8::/40`,
     );
   }
-  const [view, geoFiles] = await withInstallation(options, (installation) =>
-    Promise.all([installation.routing(), installation.geoFiles()]),
+  const [view, geoFiles, domains] = await withInstallation(options, (installation) =>
+    Promise.all([
+      installation.routing(),
+      installation.geoFiles(),
+      // Whoever may not list them gets the rest of the explanation.
+      installation.resources('CdnDomain').catch(() => []),
+    ]),
   );
   const explanation = await explainDomain({
     ...oneView(view),
@@ -60,7 +66,7 @@ async function explain(hostname: string, options: ExplainOptions): Promise<void>
   });
   if (!explanation) throw new CommandError(EXIT.failed, unknownHostname(hostname, view));
   if (output === 'json') printValue(explanation, 'json');
-  else printLines(explanationText(explanation));
+  else printLines([...explanationText(explanation), ...tlsLines(explanation.domain, domains)]);
 }
 
 function unknownHostname(hostname: string, { published }: RoutingView): string {

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EMPTY_TABLE, mergeTables, type NodeRow } from '../../contract/plans/node-table.ts';
 import { type AcceptedResource, refOf, resourceKey } from '../admit/snapshot.ts';
+import { NO_HOLDINGS } from '../certificates/holdings.ts';
 import { startPublication } from '../publish/publication.ts';
 import { type Statuses, statusOf } from '../status/record.ts';
 import { restoredStatuses } from '../status/restored.ts';
@@ -187,6 +188,7 @@ function statusesOf({ leader, jobs, written }: World): Statuses {
     ]),
   );
   return statuses({
+    holdings: NO_HOLDINGS,
     admission: {
       config: undefined,
       problems: [],

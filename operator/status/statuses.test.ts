@@ -1,9 +1,11 @@
 /** What people read of a resource: each condition with its reason, and no write where nothing changed. */
+
 import { describe, expect, test } from 'vitest';
 import type { KindName } from '../../contract/kinds/kind.ts';
 import { KINDS } from '../../contract/kinds/kinds.ts';
 import { admit } from '../admit/admit.ts';
 import { type Admission, NOTHING_ACCEPTED } from '../admit/snapshot.ts';
+import { NO_HOLDINGS } from '../certificates/holdings.ts';
 import { compile } from '../compile/compile.ts';
 import { type Publication, publish, startPublication } from '../publish/publication.ts';
 import { AT, domainManifest, jobManifest, loadedFrom, nodeManifest, SETTINGS } from '../testing/manifests.ts';
@@ -38,7 +40,14 @@ class Desk {
 
   status(kind: KindName, name: string) {
     const { admission, publication, leader, written: before } = this;
-    this.written = statuses({ admission, publication, state: leader.state, before, now: leader.now });
+    this.written = statuses({
+      admission,
+      publication,
+      holdings: NO_HOLDINGS,
+      state: leader.state,
+      before,
+      now: leader.now,
+    });
     const record = [...this.written.values()].find(({ ref }) => ref.kind === kind && ref.name === name);
     return record?.status ?? expect.fail(`${kind} ${name} has no status`);
   }

@@ -9,7 +9,7 @@ import type { Problem } from '../../contract/problem.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { memo } from '../../lib/memo.ts';
 import { type Admission, isKind, refOf, resourceKey } from '../admit/snapshot.ts';
-import { certificateHolder, type Holdings, judgeDomain, NO_HOLDINGS } from '../certificates/holdings.ts';
+import { certificateHolder, type Holdings, judgeDomain } from '../certificates/holdings.ts';
 import type { DecideState, NodeState } from '../decide/state.ts';
 import type { Publication } from '../publish/publication.ts';
 import { certificateFacts, certificateVerdicts } from './certificate-status.ts';
@@ -25,7 +25,7 @@ export interface StatusInput {
   publication: Publication;
   state: DecideState;
   /** Certificates in force. */
-  holdings?: Holdings;
+  holdings: Holdings;
   before: Statuses;
   /** Ours, to be written down beside what it put aside. */
   build?: string;
@@ -81,7 +81,7 @@ interface Around extends StatusInput {
 function looksAt(
   resource: Resource,
   { key, generation, acceptance }: { key: string; generation: number; acceptance: Verdict },
-  { admission, publication, cnames, fleet, state, health, holdings = NO_HOLDINGS, now }: Around,
+  { admission, publication, cnames, fleet, state, health, holdings, now }: Around,
 ): readonly unknown[] | undefined {
   const { uid, name } = resource.metadata;
   const own: unknown[] = [
@@ -182,7 +182,7 @@ function statusFor(
   input: Around,
 ): StatusOf[KindName] {
   const { uid, name } = resource.metadata;
-  const { publication, state, admission, before, now, cnames, fleet, health, holdings = NO_HOLDINGS } = input;
+  const { publication, state, admission, before, now, cnames, fleet, health, holdings } = input;
   const old = before.get(resourceKey(refOf(resource)));
   const conditions = (verdicts: Verdict[]) =>
     toConditions(old?.status.conditions, verdicts, generation, new Date(now).toISOString());

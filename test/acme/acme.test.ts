@@ -116,6 +116,23 @@ describe.runIf(hasPebble)('a certificate by ACME', () => {
     await issuedAs();
   }, 120_000);
 
+  test('what the server would find wrong is said before it is asked, with what to put where', async () => {
+    const cnames: string[] = [];
+    Object.assign(weir.answers, { cname: async () => cnames, caa: async () => [] });
+    await weir.restart();
+    await order({ hostnames: ['*.example.org'] }, { challenge: 'DNS01' });
+    const target = `video.default._acme.${ZONE}`;
+    await failedWith(
+      'CnameMissing',
+      `make _acme-challenge.example.org a CNAME of ${target}; now there is none`,
+    );
+    expect((await weir.issued()).acmeTarget).toBe(target);
+    expect(pebble.seen.filter((line) => line.includes('order-plz'))).toEqual([]);
+    // Once it is there, the value stands at the target.
+    cnames.push(target);
+    await vi.waitFor(() => expect(pebble.seen.some((line) => line.includes('order-plz'))).toBe(true), SOON);
+  }, 120_000);
+
   test('a server that is down, that fails, and that limits: said, and tried again until it is well', async () => {
     pebble.fault = (_, response) => Boolean(response.destroy());
     await order({});

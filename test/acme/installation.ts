@@ -13,6 +13,7 @@ import { startEdge } from '../../edge/main.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
 import { countingLog } from '../../lib/testing/counting-log.ts';
+import type { Dns } from '../../operator/acme/dns.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
 import { domainManifest, manifest } from '../../operator/testing/manifests.ts';
 import { placeOf, unknownTo } from '../../operator/testing/trust.ts';
@@ -52,6 +53,8 @@ export async function startInstallation() {
     }),
   );
 
+  /** What the world's DNS says, in place of the resolver. */
+  const answers: Partial<Dns> = {};
   let operator: Operator;
   const start = async () => {
     operator = await startOperator({
@@ -59,7 +62,7 @@ export async function startInstallation() {
       state: state.root,
       listen: { host: '127.0.0.1', port: operator?.address.port ?? 0 },
       clock,
-      acme: { nameServerPort: dns, paces: { line: FAST, refusal: FAST, preparation: FAST } },
+      acme: { nameServerPort: dns, dns: answers, paces: { line: FAST, refusal: FAST, preparation: FAST } },
       log,
     });
     return operator;
@@ -116,6 +119,7 @@ export async function startInstallation() {
     base,
     clock,
     lines,
+    answers,
     ports: { http, dns, https: edge.bound[1]?.port ?? 0 },
     write,
     resource,
