@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 
 /** A program that waits for `ready` before it asks to run, prints when it is up, and prints when it stops. */
-const program = (ready: string, further = '') => `
+const program = (ready: string, further = '', options = '{}') => `
   import { runUntilStopped } from '${new URL('./run-until-stopped.ts', import.meta.url).href}';
   import { silentLog } from '${new URL('./log.ts', import.meta.url).href}';
   ${ready}
@@ -11,7 +11,7 @@ const program = (ready: string, further = '') => `
   await runUntilStopped(silentLog, async () => {
     console.log('up');
     return { ${further} stop: async () => console.log('stopped') };
-  });
+  }, ${options});
 `;
 
 let child: ChildProcess | undefined;
@@ -49,6 +49,22 @@ test('one that drains goes on until it has drained, or is told again', async () 
   });
   expect(await exit).toEqual([0, null]);
   expect(output).toBe('up\ndraining\nstopped\n');
+});
+
+test('one that leaves signals to its parent goes with it, and not before', async () => {
+  const answers = "process.on('message', () => console.log('alive'));";
+  const { started, exit } = start(program(answers, '', '{ leavesSignals: true }'), true);
+  let output = '';
+  started.stdout?.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    if (output === 'up\n') {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) started.kill(signal);
+      started.send('are you there?');
+    }
+    if (output === 'up\nalive\n') started.disconnect();
+  });
+  expect(await exit).toEqual([0, null]);
+  expect(output).toBe('up\nalive\nstopped\n');
 });
 
 test('a parent that goes stops it', async () => {

@@ -15,14 +15,18 @@ export interface Running {
 /**
  * Starts, then stops on SIGTERM, SIGINT, or when the parent that started it with a channel is gone; told so before it is
  * up, it ends as it is. Told again while it drains, it stops at once. Exits 0 after a clean stop, 1 when it failed or the
- * stop did not end.
+ * stop did not end. `leavesSignals`: a terminal and systemd signal whole groups; this one's parent heeds them, and goes.
  */
-export async function runUntilStopped(log: Log, start: () => Promise<Running>): Promise<void> {
+export async function runUntilStopped(
+  log: Log,
+  start: () => Promise<Running>,
+  { leavesSignals = false }: { leavesSignals?: boolean } = {},
+): Promise<void> {
   const told = Promise.withResolvers<string>();
   const toldAgain = Promise.withResolvers<void>();
   let times = 0;
   const tell = (reason: string) => (times++ === 0 ? told.resolve(reason) : toldAgain.resolve());
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, tell);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, leavesSignals ? () => {} : tell);
   process.once('disconnect', () => tell('the parent is gone'));
   // It may have gone while our modules were loading; without a channel from the start this is undefined.
   if (process.connected === false) tell('the parent is gone');

@@ -203,5 +203,7 @@ function start(): Promise<EdgeWorker> {
 }
 
 if (import.meta.main) {
-  await runUntilStopped(createLog('edge-worker', { pid: process.pid }), start);
+  // The main process drains first, with us serving, and then tells us to stop.
+  const log = createLog('edge-worker', { pid: process.pid });
+  await runUntilStopped(log, start, { leavesSignals: true });
 }

@@ -24,7 +24,10 @@ const STEP = { timeout: 400_000 };
 const PATHS = ['/a.bin', '/b.bin', '/c.bin'];
 const ROLLOUTS = ['deployment/weir-operator', 'statefulset/weir-dns-server', 'daemonset/weir-edge'];
 
-/** Packaged with `helm package` when it was the newest; the one before this goes when a new one comes. */
+/**
+ * Packaged with `helm package` when it was the newest; the one before it goes when a new one comes. It runs today's image here,
+ * so it is one that gives the operator the rights that it needs today.
+ */
 const PREVIOUS_CHART = join(import.meta.dirname, 'previous', 'weir-0.1.0.tgz');
 
 let world: World;
