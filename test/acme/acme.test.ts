@@ -186,8 +186,8 @@ describe.runIf(hasPebble)('a certificate by ACME', () => {
     await weir.restart();
     pebble.fault = undefined;
     await issuedAs();
-    const count = (path: string) => pebble.seen.filter((line) => line.startsWith(`POST ${path}`)).length;
-    expect([count('/sign-me-up'), count('/order-plz')]).toEqual([1, 1]);
+    const made = (path: string) => pebble.answered.filter((line) => line === `201 ${path}`).length;
+    expect([made('/sign-me-up'), made('/order-plz')]).toEqual([1, 1]);
   }, 120_000);
 
   test('no key of an order or an account is in a log', async () => {

@@ -25,6 +25,8 @@ export interface Pebble {
   fault: Fault | undefined;
   /** Requests since it began, `POST /order-plz`. */
   seen: string[];
+  /** What came of those that were passed on, `201 /order-plz`: one in twenty is refused for its nonce, on purpose. */
+  answered: string[];
   stop(): Promise<void>;
 }
 
@@ -100,6 +102,7 @@ async function openDoor(own: TestPair, { port, ca }: { port: number; ca: string 
     const onward = request(
       { host: '127.0.0.1', port, path, method, headers, ca, servername: 'localhost' },
       (answer) => {
+        door.answered.push(`${answer.statusCode} ${path}`);
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(response);
       },
@@ -112,6 +115,7 @@ async function openDoor(own: TestPair, { port, ca }: { port: number; ca: string 
     directory: `https://localhost:${bound.port}/dir`,
     fault: undefined as Fault | undefined,
     seen: [] as string[],
+    answered: [] as string[],
     async close() {
       server.close();
       server.closeAllConnections();
