@@ -26,7 +26,10 @@ export const tls = withRules(
     secretRef: secretRef
       .optional()
       .describe('A Secret of type kubernetes.io/tls in the same namespace, without a Certificate between.'),
-    redirect: z.boolean().default(false).describe('Send plain requests to https (308).'),
+    redirect: z
+      .boolean()
+      .default(false)
+      .describe('Send plain requests to https: GET and HEAD by 301, others by 308.'),
     minVersion: z.enum(['1.2', '1.3']).default('1.2').describe('The oldest version of TLS that is spoken.'),
     hsts: hsts.optional().describe('Tell browsers to use https alone (Strict-Transport-Security, RFC 6797).'),
   }),
