@@ -5,7 +5,6 @@
 import type { KindName } from '../../contract/kinds/kind.ts';
 import { API_VERSION } from '../../contract/kinds/kind.ts';
 import { KINDS } from '../../contract/kinds/kinds.ts';
-import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { inParallel } from '../../lib/in-parallel.ts';
@@ -32,8 +31,8 @@ export const FIELD_MANAGER = 'weir';
 /** Changes of one object within this are one write. */
 const GATHER_MS = 1_000;
 const WRITES_AT_ONCE = 8;
-/** After so many the next round tries again. */
-const MAX_TRIES = 3;
+/** The version of what is no more. */
+const GONE = '';
 
 interface KubernetesStatusOptions {
   api: KubernetesApi;
@@ -88,17 +87,17 @@ class KubernetesStatus implements ClusterStatus {
     const strayed = this.#strayed.among(after, this.#versionOf);
     const changed = [...new Set([...fresh, ...strayed])];
     const chosen = this.#choose(before, changed);
+    const settled = new Set<StatusRecord>();
     for (const rows of chosen.values()) {
       await inParallel(rows, WRITES_AT_ONCE, async (record) => {
         const isThere = this.#written.get(record.uid)?.digest === digestOf(record);
-        if (isThere && !strayed.includes(record)) return;
-        const isNew = await this.#write(record);
-        if (isNew) await this.#announce(before.get(resourceKey(record.ref)), record);
+        const outcome = isThere && !strayed.includes(record) ? 'AsItIs' : await this.#write(record);
+        if (outcome !== 'Later') settled.add(record);
+        if (outcome === 'Written') await this.#announce(before.get(resourceKey(record.ref)), record);
       });
     }
     for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
-    const written = new Set([...chosen.values()].flat());
-    const deferred = changed.filter((record) => !written.has(record)).map(({ ref }) => resourceKey(ref));
+    const deferred = changed.filter((record) => !settled.has(record)).map(({ ref }) => resourceKey(ref));
     return withoutDeferred(before, after, deferred);
   }
 
@@ -114,16 +113,21 @@ class KubernetesStatus implements ClusterStatus {
     return chosen;
   }
 
-  /** False when the object is gone, or another of its name is there now: the source will say so. */
-  async #write(record: StatusRecord): Promise<boolean> {
-    const version = await this.#apply(record).catch((error: unknown) => {
-      if (hasStatus(error, 404)) return undefined;
+  /** `Gone`: the source will say so. `Later`: it is not as it was shown; the watch will show how it is. */
+  async #write(record: StatusRecord): Promise<'Written' | 'Gone' | 'Later'> {
+    this.#options.mayWrite();
+    const shown = this.#versions.get(record.uid);
+    if (shown === undefined) return 'Later';
+    const version = await this.#apply(record, shown).catch((error: unknown) => {
+      if (hasStatus(error, 404, 409)) return hasStatus(error, 404) ? GONE : undefined;
       throw error;
     });
+    if (version === undefined) return 'Later';
     const at = this.#options.clock.now();
-    this.#written.set(record.uid, { digest: digestOf(record), at, version: version ?? '' });
-    if (version !== undefined) this.#versions.set(record.uid, version);
-    return version !== undefined;
+    this.#written.set(record.uid, { digest: digestOf(record), at, version });
+    if (version === GONE) return 'Gone';
+    this.#versions.set(record.uid, version);
+    return 'Written';
   }
 
   #forget(uid: string): void {
@@ -159,37 +163,19 @@ class KubernetesStatus implements ClusterStatus {
   /**
    * The uid of a `/status` is not compared by API servers, the resourceVersion is. Without it a job that was deleted and
    * made again under its name could be called Complete for what the one before it did. Resolves with the version that
-   * came of it; nothing where the object is gone.
+   * came of it; a conflict (409) where it is no more as it was shown.
    */
-  async #apply({ ref, uid, status }: StatusRecord): Promise<string | undefined> {
-    const { api, mayWrite } = this.#options;
+  async #apply({ ref, status }: StatusRecord, resourceVersion: string): Promise<string> {
+    const { api } = this.#options;
     const { kind, namespace, name } = ref;
     const path = `${objectPath(ref)}/status`;
-    for (let tries = 1; ; tries++) {
-      mayWrite();
-      const resourceVersion = await this.#versionOfNow(ref, uid, tries);
-      if (resourceVersion === undefined) return undefined;
-      const place = { name, resourceVersion, ...(namespace !== '' && { namespace }) };
-      try {
-        const body = { apiVersion: API_VERSION, kind, metadata: place, status };
-        const answer = apiObject.parse(await api.apply(path, FIELD_MANAGER, body));
-        const foreign = foreignFields(answer.status, status);
-        if (foreign.length === 0) return answer.metadata.resourceVersion;
-        const without = { status: Object.fromEntries(foreign.map((field) => [field, null])) };
-        return apiObject.parse(await api.merge(path, without)).metadata.resourceVersion;
-      } catch (error) {
-        // Someone wrote to it between the two.
-        if (!hasStatus(error, 409) || tries === MAX_TRIES) throw error;
-      }
-    }
-  }
-
-  /** Nothing where another object of that name is there. Guarded by what was shown; asked for where that is too old. */
-  async #versionOfNow(ref: ObjectRef, uid: string, tries: number): Promise<string | undefined> {
-    const shown = this.#versions.get(uid);
-    if (shown !== undefined && tries === 1) return shown;
-    const { metadata } = apiObject.parse(await this.#options.api.get(objectPath(ref)));
-    return metadata.uid === uid ? metadata.resourceVersion : undefined;
+    const place = { name, resourceVersion, ...(namespace !== '' && { namespace }) };
+    const body = { apiVersion: API_VERSION, kind, metadata: place, status };
+    const answer = apiObject.parse(await api.apply(path, FIELD_MANAGER, body));
+    const foreign = foreignFields(answer.status, status);
+    if (foreign.length === 0) return answer.metadata.resourceVersion;
+    const without = { status: Object.fromEntries(foreign.map((field) => [field, null])) };
+    return apiObject.parse(await api.merge(path, without)).metadata.resourceVersion;
   }
 
   #readRecord(kind: KindName, object: ApiObject): StatusRecord | undefined {

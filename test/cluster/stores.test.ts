@@ -10,7 +10,7 @@ import { type Accepted, NOTHING_ACCEPTED, resourceKey } from '../../operator/adm
 import { type KubernetesApi, kubernetesApi } from '../../operator/kubernetes/api.ts';
 import { loadCredentials } from '../../operator/kubernetes/credentials.ts';
 import { Leadership } from '../../operator/kubernetes/leadership.ts';
-import { apiObject, collectionPath, listAll } from '../../operator/kubernetes/objects.ts';
+import { type ApiObject, apiObject, collectionPath, listAll } from '../../operator/kubernetes/objects.ts';
 import { watchMetrics } from '../../operator/kubernetes/watch-metrics.ts';
 import { acceptedRevisions } from '../../operator/source/kubernetes/accepted-revisions.ts';
 import { toDocument } from '../../operator/source/kubernetes/to-document.ts';
@@ -153,8 +153,20 @@ const kubernetesApiOf = (api: KubernetesApi): KubernetesApi => ({
 });
 
 describe('statuses', () => {
+  /** As the watch showed them. */
+  const shown = new Map<string, ApiObject>();
+  beforeEach(() => shown.clear());
+  const made = async (name: string) => {
+    const object = await createDomain(name);
+    shown.set(object.metadata.uid, object);
+    return object;
+  };
+  const knowing = (statuses: ReturnType<typeof kubernetesStatus>) => {
+    for (const object of shown.values()) statuses.show(object);
+    return statuses;
+  };
   const store = () =>
-    kubernetesStatus({ api: proxy.api, mayWrite: () => {}, clock: systemClock, log: silentLog });
+    knowing(kubernetesStatus({ api: proxy.api, mayWrite: () => {}, clock: systemClock, log: silentLog }));
   const record = (uid: string, cname: string, generation = 1): StatusRecord<'CdnDomain'> => ({
     ref: { kind: 'CdnDomain', namespace: 'demo', name: 'video' },
     uid,
@@ -166,7 +178,7 @@ describe('statuses', () => {
   const statusOfVideo = async () => apiObject.parse(await direct.get(`${DOMAINS}/video`)).status;
 
   test('come back as they were written; what nobody looked at has none', async () => {
-    const { uid } = (await createDomain('video')).metadata;
+    const { uid } = (await made('video')).metadata;
     await createDomain('other');
     await store().save(new Map(), moment(record(uid, 'video.demo.cdn.example.net')));
     const loaded = await store().load();
@@ -178,7 +190,7 @@ describe('statuses', () => {
   });
 
   test('that the API server has are not written again, also after a restart', async () => {
-    const { uid } = (await createDomain('video')).metadata;
+    const { uid } = (await made('video')).metadata;
     const first = store();
     await first.save(new Map(), moment(record(uid, 'a.example.net')));
     await first.save(new Map(), moment(record(uid, 'a.example.net')));
@@ -189,7 +201,7 @@ describe('statuses', () => {
   });
 
   test('of one object are written at most once a second', async () => {
-    const { uid } = (await createDomain('video')).metadata;
+    const { uid } = (await made('video')).metadata;
     const statuses = store();
     const from = performance.now();
     for (const name of ['a', 'b', 'c']) {
@@ -202,7 +214,7 @@ describe('statuses', () => {
   });
 
   test('are not written over an object that is made anew between our look and our write', async () => {
-    const { uid } = (await createDomain('video')).metadata;
+    const { uid } = (await made('video')).metadata;
     const api: KubernetesApi = {
       ...kubernetesApiOf(proxy.api),
       async apply(...args) {
@@ -211,33 +223,50 @@ describe('statuses', () => {
         return proxy.api.apply(...args);
       },
     };
-    const statuses = kubernetesStatus({
-      api,
-      mayWrite: () => {},
-      clock: systemClock,
-      log: silentLog,
-    });
+    const statuses = knowing(
+      kubernetesStatus({
+        api,
+        mayWrite: () => {},
+        clock: systemClock,
+        log: silentLog,
+      }),
+    );
     await statuses.save(new Map(), moment(record(uid, 'a.example.net')));
     expect(await statusOfVideo()).toEqual({ observedGeneration: -1 });
   });
 
   test('are not even looked at while another may lead: ten thousand of them must not hold up a stop', async () => {
-    const { uid } = (await createDomain('video')).metadata;
+    const { uid } = (await made('video')).metadata;
     const mayWrite = () => {
       throw new Error('another replica may lead');
     };
-    const statuses = kubernetesStatus({
-      api: proxy.api,
-      mayWrite,
-      clock: systemClock,
-      log: silentLog,
-    });
+    const statuses = knowing(
+      kubernetesStatus({
+        api: proxy.api,
+        mayWrite,
+        clock: systemClock,
+        log: silentLog,
+      }),
+    );
     await expect(statuses.save(new Map(), moment(record(uid, 'a.example.net')))).rejects.toThrow('may lead');
     expect(proxy.seen).toEqual([]);
   });
 
+  test('of an object that somebody else wrote to wait until the watch shows how it is', async () => {
+    const { uid } = (await made('video')).metadata;
+    const labelled = { metadata: { labels: { site: 'new' } } };
+    const now = apiObject.parse(await direct.merge(`${DOMAINS}/video`, labelled));
+    const statuses = store();
+    const after = moment(record(uid, 'a.example.net'));
+    expect(await statuses.save(new Map(), after)).toEqual(new Map());
+    expect(await statusOfVideo()).toEqual({ observedGeneration: -1 });
+    statuses.show(now);
+    expect(await statuses.save(new Map(), after)).toBe(after);
+    expect(await statusOfVideo()).toMatchObject({ cname: 'a.example.net' });
+  });
+
   test('that are news are told in Events of the object', async () => {
-    const { uid } = (await createDomain('video')).metadata;
+    const { uid } = (await made('video')).metadata;
     const accepted = {
       type: 'Accepted',
       status: 'False' as const,
@@ -247,12 +276,14 @@ describe('statuses', () => {
     };
     const row = record(uid, 'a.example.net');
     const { log, lines } = countingLog();
-    const statuses = kubernetesStatus({
-      api: proxy.api,
-      mayWrite: () => {},
-      clock: systemClock,
-      log,
-    });
+    const statuses = knowing(
+      kubernetesStatus({
+        api: proxy.api,
+        mayWrite: () => {},
+        clock: systemClock,
+        log,
+      }),
+    );
     await statuses.save(new Map(), moment({ ...row, status: { ...row.status, conditions: [accepted] } }));
     expect(lines).toEqual([]);
     const text = await cluster.kubectl(['describe', 'cdn', 'video', '-n', 'demo']);
@@ -260,7 +291,7 @@ describe('statuses', () => {
   });
 
   test('of an object that is gone, or is another now, go nowhere', async () => {
-    const gone = await createDomain('video');
+    const gone = await made('video');
     await direct.remove(`${DOMAINS}/video`);
     await store().save(new Map(), moment(record(gone.metadata.uid, 'a.example.net')));
     await createDomain('video');
