@@ -214,7 +214,11 @@ export async function startEdge(
   });
   const stopLoadReports = startLoadReports(
     clock,
-    { traffic: () => summed?.traffic() ?? countTraffic(metrics), connections: () => listeners.connections() },
+    {
+      traffic: () => summed?.traffic() ?? countTraffic(metrics),
+      connections: () => listeners.connections(),
+      ...(workers && { threads: () => workers.threads() }),
+    },
     (load) => agent.report(load),
   );
   agent.connect();

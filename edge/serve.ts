@@ -79,7 +79,7 @@ export function serve(parts: ServeParts): Served {
     parts;
   const { certificates, ticketKey, steps = STEPS } = parts;
   let httpsPort: number | undefined;
-  const limits = readLimits(settings.limits);
+  const limits = readLimits(settings.limits, settings.edge.workers);
   const onLimit: OnLimit = (limit) => metrics.limited.inc({ limit });
   const accessLog =
     settings.accessLog &&

@@ -46,7 +46,7 @@ const edge = z
       .default(1)
       .describe(
         'Processes that serve, each on a core of its own at best. More than one share the cache’s folder, and a purge is ' +
-          'in force in all of them; but each has its part of the memory, and limits of its own, and may fetch what another one is fetching.',
+          'in force in all of them; memory and limits are divided among them. Each may fetch what another one is fetching.',
       ),
     keys: z
       .enum(['disk', 'memory'])

@@ -199,6 +199,9 @@ export class DiskTier {
       this.#try('write', () => {
         if (this.index.has(object.id)) this.index.put(object, this.#options.clock.now());
       });
+      // Other processes have the old head.
+      this.#changedKeys.push(object.key.id);
+      this.#tell();
     }
   }
 

@@ -34,7 +34,8 @@ export type LimitName =
 
 export type OnLimit = (limit: LimitName) => void;
 
-export function readLimits(settings: LimitSettings): Limits {
+/** Connections of a client fall to the workers evenly, and so do those who wait: each has its part of what is counted. */
+export function readLimits(settings: LimitSettings, workers = 1): Limits {
   const windowMs = durationMs(settings.minimumRateWindow);
   return {
     headerBytes: byteSize(settings.headerSize),
@@ -45,9 +46,9 @@ export function readLimits(settings: LimitSettings): Limits {
     idleMs: durationMs(settings.idleTimeout),
     leastBytes: (byteSize(settings.minimumRate) * windowMs) / 1_000,
     windowMs,
-    connectionsPerClient: settings.connectionsPerClient,
+    connectionsPerClient: Math.ceil(settings.connectionsPerClient / workers),
     exempt: blockList(settings.exempt),
-    waitersPerObject: settings.waitersPerObject,
+    waitersPerObject: Math.ceil(settings.waitersPerObject / workers),
     streamsPerConnection: settings.streamsPerConnection,
   };
 }

@@ -51,3 +51,23 @@ test('measures a thread that is busy', async () => {
   expect(cpus[0]).toBeLessThanOrEqual(1);
   stop();
 });
+
+test('of several threads that serve, the busiest counts', async () => {
+  const clock = new FakeClock();
+  const cpus: number[] = [];
+  let active = 0;
+  const loop = (busy: number, idle: number) => ({ active: busy, idle, utilization: 0 });
+  const threads = async () =>
+    new Map([
+      ['a', loop(0, 1_000)],
+      ['b', loop(active, active)],
+    ]);
+  const sources = { traffic: async () => new Map(), connections: async () => 0, threads };
+  const stop = startLoadReports(clock, sources, ({ cpu }) => cpus.push(cpu));
+  await threads();
+  active = 1_000;
+  clock.advance(10_000);
+  await eventually(() => expect(cpus).toHaveLength(1));
+  expect(cpus[0]).toBeGreaterThanOrEqual(0.5);
+  stop();
+});

@@ -3,7 +3,7 @@
  * domains got.
  */
 import { cpus } from 'node:os';
-import { performance } from 'node:perf_hooks';
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { Report } from '../../contract/stream/messages.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { type CountsByDomain, type Rates, trafficMeter } from './traffic.ts';
@@ -17,8 +17,10 @@ const MOST_DOMAINS = 50;
 export interface LoadSources {
   traffic: () => Promise<CountsByDomain>;
   connections: () => Promise<number>;
-  /** How busy the machine and this thread were since the last call, 0 to 1. */
-  busy?: () => number;
+  /** How busy the machine and who serves were since the last call, 0 to 1. */
+  busy?: () => number | Promise<number>;
+  /** Who serves, by name, where it is not this thread. */
+  threads?: () => Promise<ReadonlyMap<string, EventLoopUtilization>>;
 }
 
 export function startLoadReports(
@@ -26,14 +28,14 @@ export function startLoadReports(
   sources: LoadSources,
   report: (load: LoadReport) => void,
 ): () => void {
-  const busy = sources.busy ?? busyMeter();
+  const busy = sources.busy ?? busyMeter(sources.threads ?? ownThread);
   const traffic = trafficMeter(clock, sources.traffic);
   const beat = async () => {
-    const [rates, connections] = await Promise.all([traffic(), sources.connections()]);
+    const [rates, connections, cpu] = await Promise.all([traffic(), sources.connections(), busy()]);
     const rows = [...rates.values()];
     report({
       type: 'load',
-      cpu: Math.min(1, Math.max(0, busy())),
+      cpu: Math.min(1, Math.max(0, cpu)),
       bitsPerSecond: sumOf(rows, 'bitsPerSecond'),
       connections,
       requestsPerSecond: sumOf(rows, 'requestsPerSecond'),
@@ -51,18 +53,32 @@ export function startLoadReports(
 
 const sumOf = (rows: readonly Rates[], part: keyof Rates) => rows.reduce((sum, row) => sum + row[part], 0);
 
-/** One thread serves: it is at its end long before a machine of many cores is. */
-function busyMeter(): () => number {
-  let loop = performance.eventLoopUtilization();
+const ownThread = async () => new Map([['', performance.eventLoopUtilization()]]);
+
+/** The busiest thread counts: it is at its end long before a machine of many cores is. */
+function busyMeter(threads: NonNullable<LoadSources['threads']>): () => Promise<number> {
+  let before: ReadonlyMap<string, EventLoopUtilization> = new Map();
+  // What a thread did before the first beat is not this beat's.
+  const first = threads().then((loops) => {
+    before = loops;
+  });
   let machine = machineTimes();
-  return () => {
-    const [loopNow, machineNow] = [performance.eventLoopUtilization(), machineTimes()];
-    const ofThread = performance.eventLoopUtilization(loopNow, loop).utilization;
+  return async () => {
+    await first;
+    const now = await threads();
+    const ofThreads = [...now].map(([name, loop]) => shareOf(loop, before.get(name)));
+    const machineNow = machineTimes();
     const total = machineNow.total - machine.total;
     const ofMachine = total > 0 ? 1 - (machineNow.idle - machine.idle) / total : 0;
-    [loop, machine] = [loopNow, machineNow];
-    return Math.max(ofThread, ofMachine);
+    [before, machine] = [now, machineNow];
+    return Math.max(ofMachine, ...ofThreads);
   };
+}
+
+function shareOf(now: EventLoopUtilization, before = { idle: 0, active: 0 }): number {
+  const active = now.active - before.active;
+  const total = active + now.idle - before.idle;
+  return total > 0 ? active / total : 0;
 }
 
 function machineTimes(): { idle: number; total: number } {

@@ -52,6 +52,8 @@ export interface Figures {
   /** As prom-client gives them. */
   metrics: object[];
   connections: number;
+  /** How long its thread was busy, and not, since it began; in milliseconds. */
+  loop: { idle: number; active: number; utilization: number };
 }
 
 export type FromWorker =

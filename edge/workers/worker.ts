@@ -148,7 +148,7 @@ class EdgeWorker {
       this.#metrics.registry.getMetricsAsJSON(),
       this.#listeners?.connections(),
     ]);
-    return { metrics, connections };
+    return { metrics, connections, loop: performance.eventLoopUtilization() };
   }
 
   /** In force here at once, and with the others as soon as they hear of it. */

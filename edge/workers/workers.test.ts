@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from '../testing/script-origin.ts';
-import { domainOf, type Reply, startTestEdge, type TestEdge } from '../testing/test-edge.ts';
+import { domainOf, fetchFrom, type Reply, startTestEdge, type TestEdge } from '../testing/test-edge.ts';
 
 /** New connections: the kernel gives each to one of the workers, so none is left out but once in 2^31. */
 const CONNECTIONS = 32;
@@ -166,4 +166,38 @@ test('what they stored is there after a restart, also for one process; a second 
   for (let index = 0; index < 40; index++) {
     expect((await edge.get(`/${index}`)).headers['cache-status']).toMatch(/; hit/);
   }
+});
+
+test('what is confirmed by one is fresh in the other', async () => {
+  await everywhere('/a');
+  await edge.command({ type: 'revalidateAll', uid: 'r' });
+  const asked = origin.count('/a');
+  await edge.get('/a');
+  await eventually(async () => {
+    const before = origin.count('/a');
+    await everywhere('/a');
+    expect(origin.count('/a')).toBe(before);
+  });
+  expect(origin.count('/a')).toBeLessThanOrEqual(asked + 4);
+});
+
+test('explain-url knows what they have stored', async () => {
+  await edge.get('/a');
+  await eventually(async () => {
+    const url = encodeURIComponent('http://video.example.com/a');
+    const { text } = await fetchFrom(edge.edge.admin.port, `/explain?url=${url}`, { host: 'admin' });
+    expect(JSON.parse(text)).toMatchObject({ verdict: 'hit', variants: [{ size: 100 }] });
+  });
+});
+
+test('load reports tell how busy the busiest of them is', async () => {
+  await eventually(async () => {
+    await Promise.all([everywhere('/large'), everywhere('/a')]);
+    edge.clock.advance(10_000);
+    const loads = edge.reports.filter(({ type }) => type === 'load');
+    expect(loads.at(-1)).toMatchObject({ cpu: expect.any(Number) });
+  });
+  const [load] = edge.reports.flatMap((report) => (report.type === 'load' ? [report] : [])).slice(-1);
+  expect(load?.cpu).toBeGreaterThan(0);
+  expect(load?.cpu).toBeLessThanOrEqual(1);
 });

@@ -128,6 +128,12 @@ export class Workers {
     return [...this.#counted, ...this.#figures.values()];
   }
 
+  /** How busy each that runs has been since it began. */
+  async threads(): Promise<Map<string, Figures['loop']>> {
+    await this.figures();
+    return new Map([...this.#figures].map(([{ mark }, { loop }]) => [mark, loop]));
+  }
+
   async #stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#telling);
