@@ -5,15 +5,15 @@ import type { RoutingNode, RoutingPlan } from '../plans/routing-plan.ts';
 import type { ContractVersion, Report } from './messages.ts';
 
 /**
- * The plan as the agent's version has it: edges that know nothing of certificates serve what they served before, and
- * dns-servers that cannot ask by HTTPS see whether the port is open.
+ * The plan as the agent's version has it: edges that know nothing of certificates serve what they served before, those
+ * that know no slices store whole objects, and dns-servers that cannot ask by HTTPS see whether the port is open.
  */
 export function planFor(contract: ContractVersion, published: PublishedPlan): PublishedPlan {
   if (contract >= 2) return published;
   if (!isEdgePlan(published.plan)) return routingFor(published as PublishedRoutingPlan);
   const { domains, challenges } = published.plan;
-  if (!challenges && domains.every(({ tls }) => tls === undefined)) return published;
-  const plan: EdgePlan = { domains: domains.map(withoutTls) };
+  if (!challenges && domains.every(isOfContract1)) return published;
+  const plan: EdgePlan = { domains: domains.map(ofContract1) };
   return { revision: published.revision, run: published.run, plan, digest: planDigest(plan) };
 }
 
@@ -30,9 +30,11 @@ function withoutHttps(node: RoutingNode): RoutingNode {
   return { ...node, healthCheck: { ...rest, protocol: 'TCP' } };
 }
 
-function withoutTls(domain: EdgeDomain): EdgeDomain {
-  const { tls: _, ...rest } = domain;
-  return rest;
+const isOfContract1 = ({ tls, rules }: EdgeDomain) => !tls && rules.every(({ slices }) => !slices);
+
+function ofContract1(domain: EdgeDomain): EdgeDomain {
+  const { tls: _, rules, ...rest } = domain;
+  return { ...rest, rules: rules.map(({ slices: __, ...rule }) => rule) };
 }
 
 const isEdgePlan = (plan: PublishedPlan['plan']): plan is EdgePlan => !('zones' in plan);

@@ -77,6 +77,15 @@ describe('agents from before, beside one of today', () => {
     expect(Object.keys(edge.held?.plan.domains[0] ?? {})).not.toContain('tls');
   });
 
+  test('store whole what edges of today store in slices', async () => {
+    const edge = await connectOld('edge', 'a');
+    await write('video.yaml', domainManifest('video', { cache: { rules: [{ slices: true, ttl: '1h' }] } }));
+    await until(() =>
+      expect(edge.held?.plan.domains).toMatchObject([{ rules: [{ ttl: { seconds: 3_600 } }] }]),
+    );
+    expect(edge.faults).toEqual([]);
+  });
+
   test('see whether the port is open where they can not ask by HTTPS', async () => {
     const dns = await connectOld('dns-server', 'dns-1');
     const checked = (healthCheck: object) =>
