@@ -18,6 +18,7 @@ import { freshLeftMs, heuristicMs, type RequestTerms, type Ttl, whyNotStored } f
 import type { CacheKey } from './key.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
 import { continues, furtherRange } from './resume.ts';
+import { redirectsToItself } from './self-redirect.ts';
 import { FAILURES } from './stale.ts';
 import type { Store } from './store.ts';
 import { asStored, confirmedBy } from './stored-head.ts';
@@ -149,6 +150,7 @@ export class Fills {
     const admitted = this.#store.admits(request.key) || request.admitted;
     const reason =
       whyNotStored(request.terms, response, request.ttl) ??
+      (redirectsToItself(request.key, response) ? 'redirect-to-itself' : undefined) ??
       this.#tooLarge(request, response) ??
       (admitted || fill.joined > 0 ? undefined : firstOfMany(response));
     if (reason !== undefined) {
