@@ -58,10 +58,15 @@ export async function askOrRead<T>(
     return await ask(operator);
   } catch (error) {
     const why = error instanceof Error ? error.message || error.name : String(error);
-    process.stderr.write(`weir: the operator does not answer (${why}); reading ${state.root}\n`);
+    if (!told.has(state))
+      process.stderr.write(`weir: the operator does not answer (${why}); reading ${state.root}\n`);
+    told.add(state);
     return read();
   }
 }
+
+/** A command may ask more than once; it says this once. */
+const told = new WeakSet<StateFolder>();
 
 export function readResources(installation: InstallationState): Promise<ResourceView[]> {
   return askOrRead(

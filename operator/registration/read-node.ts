@@ -8,7 +8,7 @@
  *     annotation weir.dev/isps (4837,9929)                                      isps
  *     annotation weir.dev/location (34.75,113.62)                               location
  *     annotation weir.dev/bandwidth (10Gbps), weir.dev/connections (100000)     capacity
- *     hostPort `http` of the pod, else its first                                ports
+ *     hostPorts `http` of the pod, else its first, and `https`                  ports
  */
 import type { z } from 'zod';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
@@ -104,7 +104,11 @@ export function readPorts({ spec }: EdgePod): Reading<EdgeNodeSpec['ports']> {
     .flatMap((container) => container.ports ?? [])
     .filter(({ hostPort, protocol }) => hostPort !== undefined && protocol === 'TCP');
   const http = ports.find(({ name }) => name === 'http') ?? ports.find(({ name }) => name === undefined);
-  const parsed = shape.ports.safeParse({ http: http?.hostPort });
+  const https = ports.find(({ name }) => name === 'https');
+  const parsed = shape.ports.safeParse({
+    http: http?.hostPort,
+    ...(https && { https: https.hostPort }),
+  });
   if (http && parsed.success) return { value: parsed.data };
   const message = 'a container port called `http` with a hostPort';
   return { fault: { reason: 'NoHostPort', path: 'pod: spec.containers[].ports', message } };

@@ -102,6 +102,7 @@ export async function startWorld(): Promise<World> {
         'join.operator': OPERATOR,
         'join.tokenSecret': 'weir-join',
         'edge.port': port,
+        'edge.tlsPort': port + 363,
         'edge.state.hostPath': join(folder(), 'state-of-another-cluster'),
       };
       const set = Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);

@@ -157,6 +157,9 @@ const edge = z
           'level. LoadBalancer: behind a Service; then you make the EdgeNodes, with its addresses.',
       ),
     port: port.default(80).describe('Port for HTTP on the node, or of the Service.'),
+    tlsPort: port
+      .default(443)
+      .describe('The same for HTTPS, which domains with a certificate are served by (`spec.tls`).'),
     service: service.prefault({}).describe('For `network: LoadBalancer`.'),
     memory: byteSizeText.default('256MiB').describe('What the memory tier may hold.'),
     disk: byteSizeText.default('20GiB').describe('What the disk tier may hold.'),
