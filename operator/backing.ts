@@ -2,7 +2,6 @@
 import type { WeirConfig } from '../contract/config/weir-config.ts';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { RoutingPlan } from '../contract/plans/routing-plan.ts';
-import type { Vault } from './certificates/vault.ts';
 import type { Stores } from './reconcile.ts';
 import type { AgentSecrets } from './secrets/agent-secrets.ts';
 import type { Source } from './source/source.ts';
@@ -14,7 +13,6 @@ export interface Backing {
   source: Source;
   stores: Stores;
   secrets: AgentSecrets;
-  vault: Vault;
   trust: TrustStores;
   /** Where ServiceAccount tokens can be asked about. */
   reviewToken?: ReviewToken;

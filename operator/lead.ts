@@ -113,7 +113,7 @@ export async function lead({
     domains: () => reconciler.admission()?.snapshot.domains ?? [],
     secretEntry: (certificate, name, entry) => reconciler.secretEntry(certificate, name, entry),
     book: reconciler.certificates,
-    vault: backing.vault,
+    vault: backing.stores.vault,
     reload: () => reconciler.reload(),
     isEverywhere: (role) => reconciler.isEverywhere(role),
     dns: {

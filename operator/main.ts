@@ -118,7 +118,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     sessions.secrets(secretsFor('dns-server', values));
   });
   let certificates: ReadonlyMap<string, AgentSecret> = new Map();
-  const stopVault = backing.vault.follow((values) => {
+  const stopVault = backing.stores.vault.follow((values) => {
     certificates = certificateSecrets(values, certificates);
     sessions.certificates(certificates);
   });

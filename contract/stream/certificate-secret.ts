@@ -17,5 +17,3 @@ export const certificateSecret = z.strictObject({
   /** PEM, PKCS #8. */
   key: z.string(),
 });
-
-export type CertificateSecret = z.infer<typeof certificateSecret>;

@@ -139,10 +139,10 @@ export class Reflector {
     if (hasStatus(error, 410) || error instanceof RelistError) this.#relist('Expired');
     const reason = error instanceof Error ? error.message : String(error);
     this.#failure = error;
-    if (reason !== this.#failing) this.#options.onFailing?.();
-    if (reason !== this.#failing)
-      log.warn({ resource, err: error }, 'the Kubernetes API does not answer; what it gave stays');
+    if (reason === this.#failing) return;
     this.#failing = reason;
+    log.warn({ resource, err: error }, 'the Kubernetes API does not answer; what it gave stays');
+    this.#options.onFailing?.();
   }
 
   async #list(onChange: OnChange): Promise<void> {

@@ -16,7 +16,7 @@ interface Leaving {
 export class EdgeCertificates {
   #edge: PublishedEdgePlan | undefined;
   #routing: PublishedRoutingPlan | undefined;
-  #values: SecretsByName = new Map();
+  #values: SecretsByName | undefined;
   /** By node, as the plans have it. */
   #names: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   /** By node, what the plans had before. */
@@ -48,13 +48,15 @@ export class EdgeCertificates {
     return true;
   }
 
-  setFor(node: string): SecretSet {
+  /** Nothing before plans and vault were read: an edge that comes back by then must not lose what it serves by. */
+  setFor(node: string): SecretSet | undefined {
+    if (!this.#edge || !this.#routing || !this.#values) return undefined;
     return this.#sets.get(node) ?? NO_SECRETS;
   }
 
   /** Whether all is here that the newest plan names. */
   isComplete(): boolean {
-    return !this.#edge || isComplete(this.#edge.plan, this.#routing?.plan, this.#values);
+    return !this.#edge || isComplete(this.#edge.plan, this.#routing?.plan, this.#values ?? new Map());
   }
 
   #settle(now: number): void {
@@ -85,7 +87,7 @@ export class EdgeCertificates {
   #valuesKept(): SecretsByName {
     const leaving = new Set([...this.#leaving.values()].flat().flatMap(({ names }) => [...names]));
     for (const name of this.#lastValues.keys())
-      if (!this.#values.has(name) && !leaving.has(name)) this.#lastValues.delete(name);
+      if (!this.#values?.has(name) && !leaving.has(name)) this.#lastValues.delete(name);
     return this.#lastValues;
   }
 

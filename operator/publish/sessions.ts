@@ -174,8 +174,10 @@ export class Sessions implements Downlink {
   }
 
   #offerCertificates(): void {
-    for (const session of this.#settled('edge'))
-      session.offerSecrets(this.#certificates.setFor(session.identity.node));
+    for (const session of this.#settled('edge')) {
+      const set = this.#certificates.setFor(session.identity.node);
+      if (set) session.offerSecrets(set);
+    }
   }
 
   *#settled(role: Role): Generator<Session> {

@@ -37,7 +37,6 @@ export async function folderBacking(options: FolderBackingOptions): Promise<Back
       vault,
     },
     secrets: secretFolder(state, clock, log),
-    vault,
     trust: {
       ca: guardedFile(state.ca, caState),
       tokens: guardedFile(state.joinTokens, joinTokenRecords),

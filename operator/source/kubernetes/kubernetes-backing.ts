@@ -73,7 +73,6 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
       epoch: leadership.epoch,
       vault,
     },
-    vault,
     secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),
     trust: {
       ca: guardedSecret({ api, namespace, name: 'weir-ca' }, caState),
