@@ -64,6 +64,18 @@ describe.each<BatchMode>(['off', 'on'])('with batches %s', (mode) => {
     expect(String(await askUdp(bound, Buffer.from('a')))).toMatch(/^a udp (0\.){15}1$/);
   });
 
+  test('answers both families on one port, as a pod with both has them', async () => {
+    const [first] = await startWith(mode, [{ host: '0.0.0.0', port: 0 }]);
+    if (!first) throw new Error('not bound');
+    await stops.pop()?.();
+    const { port } = first;
+    await startWith(mode, [first, { host: '::', port }]);
+    for (const host of ['127.0.0.1', '::1']) {
+      expect(String(await askUdp({ host, port }, Buffer.from('a')))).toMatch(/^a udp /);
+      expect(text(await askTcp({ host, port }, [framed(Buffer.from('b'))], 1))[0]).toMatch(/^b tcp /);
+    }
+  });
+
   test('says what it cannot listen on', async () => {
     const [bound] = await startWith(mode, [LOOPBACK]);
     if (!bound) throw new Error('not bound');

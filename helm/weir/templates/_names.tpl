@@ -212,9 +212,19 @@ prometheus.io/port: {{ index . 1 | quote }}
 {{- end }}
 {{- end }}
 
-{{/* The Service in front of what clients or agents reach. Called with its values. */}}
+{{/* All addresses of a family, as `--listen` has them. */}}
+{{- define "weir.anyAddress" -}}
+{{ eq . "IPv6" | ternary "[::]" "0.0.0.0" }}
+{{- end }}
+
+{{/* The Service in front of what clients or agents reach. Called with (list $ .Values.edge.service). */}}
 {{- define "weir.serviceSpec" -}}
+{{- $root := index . 0 }}
+{{- with index . 1 -}}
 type: {{ .type }}
+{{- if gt (len $root.Values.ipFamilies) 1 }}
+ipFamilyPolicy: PreferDualStack
+{{- end }}
 {{- if ne .type "ClusterIP" }}
 externalTrafficPolicy: {{ .externalTrafficPolicy }}
 {{- end }}
@@ -224,6 +234,7 @@ loadBalancerClass: {{ . }}
 {{- end }}
 {{- with .loadBalancerIP }}
 loadBalancerIP: {{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -55,19 +55,17 @@ const edgeState = z
   .prefault({})
   .describe(`${KEEPS} The cache is there too.`);
 
-const service = z.strictObject({
-  type: z
-    .enum(['ClusterIP', 'NodePort', 'LoadBalancer'])
-    .default('LoadBalancer')
-    .describe('Type of the Service.'),
-  annotations: labels.describe('Annotations of the Service, for the load balancer.'),
-  loadBalancerClass: z.string().default('').describe('Which implementation of load balancers.'),
-  loadBalancerIP: z.string().default('').describe('A fixed address, where the load balancer takes one.'),
-  externalTrafficPolicy: z
-    .enum(['Local', 'Cluster'])
-    .default('Local')
-    .describe('Local keeps the clients’ addresses, by which they are placed.'),
-});
+const service = (type: 'ClusterIP' | 'LoadBalancer', externalTrafficPolicy: 'Local' | 'Cluster') =>
+  z.strictObject({
+    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).default(type).describe('Type of the Service.'),
+    annotations: labels.describe('Annotations of the Service, for the load balancer.'),
+    loadBalancerClass: z.string().default('').describe('Which implementation of load balancers.'),
+    loadBalancerIP: z.string().default('').describe('A fixed address, where the load balancer takes one.'),
+    externalTrafficPolicy: z
+      .enum(['Local', 'Cluster'])
+      .default(externalTrafficPolicy)
+      .describe('Local keeps the clients’ addresses, by which they are placed.'),
+  });
 
 const nodePort = z
   .int()
@@ -104,9 +102,9 @@ const operator = z
       .array(z.string())
       .default([])
       .describe('Names and addresses by which agents outside the cluster reach it, for its certificate.'),
-    service: service
+    service: service('ClusterIP', 'Cluster')
       .extend({ nodePort })
-      .prefault({ type: 'ClusterIP', externalTrafficPolicy: 'Cluster' })
+      .prefault({})
       .describe('How agents reach it; LoadBalancer or NodePort where edges run outside the cluster.'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('What it logs.'),
     resources: resources('100m', '256Mi'),
@@ -137,7 +135,10 @@ const dnsServer = z
       .default('Deployment')
       .describe('StatefulSet goes with volume claims.'),
     replicas: z.int().min(1).max(100).default(2).describe('How many; a DaemonSet has one on each node.'),
-    service: service.extend({ nodePort }).prefault({}).describe('Port 53, UDP and TCP.'),
+    service: service('LoadBalancer', 'Local')
+      .extend({ nodePort })
+      .prefault({})
+      .describe('Port 53, UDP and TCP.'),
     state: dnsState,
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('What it logs.'),
     resources: resources('100m', '512Mi'),
@@ -160,7 +161,7 @@ const edge = z
     tlsPort: port
       .default(443)
       .describe('The same for HTTPS, which domains with a certificate are served by (`spec.tls`).'),
-    service: service.prefault({}).describe('For `network: LoadBalancer`.'),
+    service: service('LoadBalancer', 'Local').prefault({}).describe('For `network: LoadBalancer`.'),
     memory: byteSizeText.default('256MiB').describe('What the memory tier may hold.'),
     disk: byteSizeText.default('20GiB').describe('What the disk tier may hold.'),
     drainSeconds: z
@@ -282,11 +283,19 @@ export const chartValues = z.strictObject({
     .boolean()
     .default(true)
     .describe('Join Weir’s kinds to the cluster’s roles `view`, `edit` and `admin` (docs/tenancy.md).'),
+  ipFamilies: z
+    .array(z.enum(['IPv4', 'IPv6']))
+    .min(1)
+    .max(2)
+    .default(['IPv4'])
+    .describe(
+      'Which addresses pods of this cluster have, its first family first. With both, clients are served over both.',
+    ),
   watchNamespaces: z
     .array(dnsLabel)
     .default([])
     .describe(
-      'Namespaces whose CdnDomains and PurgeJobs count; all by default. The rights are then given in these alone.',
+      'Namespaces whose CdnDomains, PurgeJobs and Certificates count; all by default. The rights are then given in these alone.',
     ),
   operator,
   redis,
