@@ -17,6 +17,7 @@ import { parseJoinToken } from '../../contract/trust/join-token.ts';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { codeFile } from '../../lib/code-files.ts';
 import { parseListenAddress } from '../../lib/listen-address.ts';
+import { durationArgument } from '../duration-argument.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import { printLines, printValue } from '../print.ts';
 import { unitName, unitText } from './unit.ts';
@@ -28,15 +29,24 @@ interface JoinOptions {
   name?: string;
   state: string;
   listen?: string[];
+  listenTls?: string[];
+  /** Milliseconds. */
+  drain?: number;
   admin?: string;
   writeUnit?: string | true;
   output: 'text' | 'json';
 }
 
 const UNIT_FOLDER = '/etc/systemd/system';
+/** Longer than the usual TTL of a minute, as the chart has it. */
+const DRAIN_MS = 75_000;
 const DEFAULTS = {
-  edge: { listen: ['0.0.0.0:80', '[::]:80'], admin: '127.0.0.1:8701' },
-  'dns-server': { listen: ['0.0.0.0:53', '[::]:53'], admin: '127.0.0.1:8702' },
+  edge: {
+    listen: ['0.0.0.0:80', '[::]:80'],
+    listenTls: ['0.0.0.0:443', '[::]:443'],
+    admin: '127.0.0.1:8701',
+  },
+  'dns-server': { listen: ['0.0.0.0:53', '[::]:53'], listenTls: [], admin: '127.0.0.1:8702' },
 } as const;
 
 export function joinCommand(program: Command): void {
@@ -58,6 +68,17 @@ export function joinCommand(program: Command): void {
     )
     .addOption(
       new Option('--listen <address>', 'for the unit: where to serve; repeatable').argParser(addresses),
+    )
+    .addOption(
+      new Option('--listen-tls <address>', 'for the unit: where an edge speaks HTTPS; repeatable').argParser(
+        addresses,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--drain <duration>',
+        'for the unit: how long an edge serves on after it left DNS, longer than the TTL of its domains (75s)',
+      ).argParser(durationArgument),
     )
     .addOption(
       new Option('--admin <address>', 'for the unit: /healthz, /readyz and /metrics').argParser(address),
@@ -101,6 +122,8 @@ async function joinOperator(options: JoinOptions): Promise<void> {
     operator: options.operator,
     state,
     listen: options.listen ?? DEFAULTS[role].listen,
+    listenTls: options.listenTls ?? DEFAULTS[role].listenTls,
+    drainMs: role === 'edge' ? (options.drain ?? DRAIN_MS) : undefined,
     admin: options.admin ?? DEFAULTS[role].admin,
     user: userInfo().username,
     runtime: process.execPath,

@@ -1,5 +1,8 @@
 /** `weir token` and `weir join` against an operator that runs, and what joined really comes in. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAgent } from '../../agent/create-agent.ts';
@@ -8,6 +11,7 @@ import { silentLog } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { startOperator } from '../../operator/main.ts';
 import { nodeManifest, SETTINGS } from '../../operator/testing/manifests.ts';
+import { freePort } from '../testing/free-port.ts';
 import { runWeir, temporaryFolder } from '../testing/run-weir.ts';
 import { unitText } from './unit.ts';
 
@@ -61,6 +65,36 @@ test('a machine joins, and its edge comes in with what it got, and nothing else'
   ends.push(() => agent.stop());
   agent.connect();
   await eventually(() => expect(agent.held()).toBeDefined());
+});
+
+test('what the unit starts serves both families, with TLS beside it, and drains', async () => {
+  const machine = await temporaryFolder();
+  const [port, tlsPort, admin] = [await freePort(), await freePort(), await freePort()];
+  const places = [`--listen=0.0.0.0:${port}`, `--listen=[::]:${port}`, `--admin=127.0.0.1:${admin}`];
+  const token = await newToken('--role', 'edge', '--node', 'a');
+  const { stdout } = await joinWith(
+    token,
+    machine,
+    ...places,
+    `--listen-tls=[::]:${tlsPort}`,
+    '--drain=1s',
+    '-o',
+    'json',
+  );
+  const [, commandLine = ''] = /^ExecStart=(.*)$/m.exec(JSON.parse(stdout).unit.text) ?? [];
+  const edge = spawn('/bin/sh', ['-c', `exec ${commandLine}`], { stdio: 'ignore' });
+  const ended = once(edge, 'exit');
+  ends.push(async () => edge.kill('SIGKILL'));
+  await eventually(
+    async () => expect((await fetch(`http://127.0.0.1:${admin}/readyz`)).status).toBe(200),
+    15_000,
+  );
+  for (const host of ['127.0.0.1', '[::1]']) {
+    expect((await fetch(`http://${host}:${port}/`)).status).toBe(404);
+  }
+  await new Promise((resolve) => connect({ host: '::1', port: tlsPort }).once('connect', resolve).unref());
+  edge.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
 });
 
 test('a second one with the same token is refused, and says what to do', async () => {
@@ -181,15 +215,21 @@ test('a unit quotes what systemd would take for something else', () => {
     operator: 'https://weir.example.net:8700',
     state: '/srv/100% of "it"',
     listen: ['0.0.0.0:80', '[::]:80'],
+    listenTls: ['[::]:443'],
+    drainMs: 75_000,
     admin: '127.0.0.1:8701',
     user: 'weir',
     runtime: '/usr/bin/node',
     program: '/opt/weir/edge/main.js',
   });
-  expect(text.split('\n').filter((line) => /^(ExecStart|ReadWritePaths|User)=/.test(line))).toEqual([
+  expect(
+    text.split('\n').filter((line) => /^(ExecStart|ReadWritePaths|TimeoutStopSec|User)=/.test(line)),
+  ).toEqual([
     'ExecStart=/usr/bin/node /opt/weir/edge/main.js --node zz-1 --operator https://weir.example.net:8700 ' +
-      String.raw`--state "/srv/100%% of \"it\"" --listen 0.0.0.0:80 --listen [::]:80 --admin 127.0.0.1:8701`,
+      String.raw`--state "/srv/100%% of \"it\"" --listen 0.0.0.0:80 --listen [::]:80 ` +
+      '--listen-tls [::]:443 --admin 127.0.0.1:8701 --drain 75000ms',
     'User=weir',
+    'TimeoutStopSec=90',
     String.raw`ReadWritePaths="/srv/100%% of \"it\""`,
   ]);
 });

@@ -8,6 +8,10 @@ export interface AgentService {
   operator: string;
   state: string;
   listen: readonly string[];
+  /** An edge's, for HTTPS. */
+  listenTls: readonly string[];
+  /** How long an edge serves on after it left DNS. */
+  drainMs: number | undefined;
   admin: string;
   /** Whose files the credential and the state are. */
   user: string;
@@ -19,13 +23,15 @@ export interface AgentService {
 export const unitName = (role: Role) => `weir-${role}.service`;
 
 export function unitText(service: AgentService): string {
-  const { role, node, operator, state, listen, admin, user, runtime, program } = service;
+  const { role, node, operator, state, listen, listenTls, drainMs, admin, user, runtime, program } = service;
   const flags = [
     [role === 'edge' ? '--node' : '--name', node],
     ['--operator', operator],
     ['--state', state],
     ...listen.map((address) => ['--listen', address]),
+    ...listenTls.map((address) => ['--listen-tls', address]),
     ['--admin', admin],
+    ...(drainMs === undefined ? [] : [['--drain', `${drainMs}ms`]]),
   ].flat();
   return `[Unit]
 Description=Weir ${role} ${node}
@@ -37,8 +43,8 @@ ExecStart=${[runtime, program, ...flags].map(word).join(' ')}
 User=${user}
 Restart=always
 RestartSec=1
-# It ends its connections within ten seconds.
-TimeoutStopSec=15
+# It ends its connections within ten seconds${drainMs === undefined ? '' : ', after --drain'}.
+TimeoutStopSec=${Math.ceil((drainMs ?? 0) / 1000) + 15}
 LimitNOFILE=1048576
 AmbientCapabilities=CAP_NET_BIND_SERVICE
 NoNewPrivileges=yes
