@@ -1,7 +1,6 @@
 /** A machine outside the cluster: a network namespace with an address of its own, where Weir's bundle is installed. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { createWriteStream, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -17,12 +16,12 @@ export class Machine {
     this.address = address;
     this.#namespace = `/run/netns/${process.env.WEIR_E2E_NETWORK}-${name}`;
     this.#weir = join(folder, 'dist');
-    this.#state = join(folder, name);
+    // Of its own in each test file: one that has joined before is refused.
+    this.#state = mkdtempSync(join(folder, `${name}-`));
   }
 
   /** `weir join`, with its standard output. */
   async join(operator: string, token: string): Promise<string> {
-    await mkdir(this.#state, { recursive: true });
     const args = ['join', '--operator', operator, '--token', token, '--state', this.#state];
     const { stdout } = await promisify(execFile)('nsenter', this.#node('bin/weir', ...args));
     return stdout;
