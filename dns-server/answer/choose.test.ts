@@ -59,6 +59,11 @@ const nodesFor = (world: World, client?: string, family?: Family) =>
     .picked.map(({ node }) => node.spec.name)
     .sort();
 
+test('an address that nodes share, as behind a load balancer, is answered once', () => {
+  const nodes = ['a', 'b', 'c'].map((name) => testNode(name, 'cn-north', { addresses: ['192.0.2.80'] }));
+  expect(answer(worldOf({ nodes, answers: 3 })).addresses.map(({ text }) => text)).toEqual(['192.0.2.80']);
+});
+
 const changed = (name: string, changes: Partial<RoutingNode>) =>
   testPlan().nodes.map((node) => (node.name === name ? { ...node, ...changes } : node));
 

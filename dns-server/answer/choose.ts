@@ -117,11 +117,15 @@ export function addressesOf(
   picked: readonly NodeStanding[],
   family: Family,
 ): AddressStanding[] {
-  return picked.flatMap(({ addresses, forced }) =>
-    addresses.filter(
-      ({ family: its, healthy }) => its === family && (healthy || forced === 'Up' || outcome === 'AllDown'),
-    ),
-  );
+  const found = new Map<string, AddressStanding>();
+  for (const { addresses, forced } of picked) {
+    for (const address of addresses) {
+      const isUsable = address.healthy || forced === 'Up' || outcome === 'AllDown';
+      // RFC 2181 section 5: no record twice. Nodes behind one load balancer have one address.
+      if (address.family === family && isUsable && !found.has(address.text)) found.set(address.text, address);
+    }
+  }
+  return [...found.values()];
 }
 
 /** Whether two clients can get different answers; where they cannot, one cached answer is good for all. */

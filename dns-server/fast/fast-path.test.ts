@@ -155,7 +155,17 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
 );
 
-test('both paths give the same bytes', () => {
+const SHARED: RoutingPlan = {
+  ...PLAN,
+  nodes: PLAN.nodes.map((node) =>
+    node.region === 'cn-north' ? { ...node, addresses: ['198.51.100.1', '2001:db8:1::1'] } : node,
+  ),
+};
+
+test.each([
+  ['their own', PLAN],
+  ['a load balancer', SHARED],
+])('both paths give the same bytes: nodes with addresses of %s', (_, plan) => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ name, asked, again: fc.nat(2), change: fc.option(change, { freq: 8 }) }), {
@@ -163,7 +173,7 @@ test('both paths give the same bytes', () => {
       }),
       fc.constantFrom('8.8.8.8', '202.102.224.68', '192.0.2.7', '240e::1', '::ffff:8.8.8.8'),
       (steps, source) => {
-        const { fast, ordinary, each } = twins(PLAN);
+        const { fast, ordinary, each } = twins(plan);
         for (const step of steps) {
           const { change: news } = step;
           if (news && 'table' in news) each((service) => service.useTable(news.table));

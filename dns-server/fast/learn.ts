@@ -130,10 +130,15 @@ function check(fast: FastPath, slot: Slot, shape: number, ordinary: Uint8Array) 
   return { key: fast.key, slot };
 }
 
-/** Nothing where the answer is a negative one, or where a shift may divide the clients of one place. */
+/**
+ * Nothing where the answer is a negative one, where a shift may divide the clients of one place, or where nodes share an
+ * address: records of nodes stand one after the other here, and none may be there twice.
+ */
 function slotOf(answer: DomainAnswer, family: Family): Slot | undefined {
   const { domain, side, selection, addresses, ttl, length } = answer;
   if (side !== 'None' || addresses.length === 0) return undefined;
+  const owned = selection.standings.flatMap((standing) => addressesOf(selection, [standing], family));
+  if (new Set(owned.map(({ text }) => text)).size < owned.length) return undefined;
   return {
     outcome: selection.outcome,
     standings: selection.standings.map((standing) => {
