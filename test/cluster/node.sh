@@ -109,7 +109,7 @@ start() {
 }
 
 stop_all() {
-  local dir=$1 ctr="ctr -a $1/containerd.sock -n k8s.io"
+  local name=$1 dir=$2 ctr="ctr -a $2/containerd.sock -n k8s.io"
   trap - EXIT TERM INT
   # The kubelet first: it would start again what is ended next.
   kill "${started[@]:1}" 2>/dev/null || true
@@ -124,6 +124,12 @@ stop_all() {
   awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
   # Each pod that was killed with its containers left one.
   pod_namespaces | grep -vxF "${found:-none}" | xargs -r -n 1 ip netns del
+  # And rules: the next node would send what comes to its hostPorts to pods that are gone.
+  local inside="nsenter --net=/run/netns/$name-node"
+  for table in nat filter mangle; do $inside iptables -t $table -F && $inside iptables -t $table -X || true; done
+  $inside conntrack -F >/dev/null 2>&1 || true
+  ip -n "$name-node" link del cni0 2>/dev/null || true
+  rm -rf --one-file-system "$dir/containerd" "$dir/cni-state" "$dir/kubelet"
   find /sys/fs/cgroup -depth -type d -path '*/weir-test*' -exec rmdir {} + 2>/dev/null || true
 }
 
@@ -146,7 +152,7 @@ run() {
   else mkdir -p /sys/fs/cgroup/{cpu,cpuacct,cpuset,memory,devices,freezer,blkio,pids,systemd}/weir-test 2>/dev/null || true
   fi
   found=$(pod_namespaces)
-  trap 'stop_all "$dir"' EXIT
+  trap 'stop_all "$name" "$dir"' EXIT
   trap 'exit 0' TERM INT
   start "$dir" "$name-node" containerd containerd -c "$dir/containerd.toml"
   until_true ctr -a "$dir/containerd.sock" version

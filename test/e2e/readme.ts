@@ -23,6 +23,8 @@ export async function readerShell(kubeconfig: string): Promise<(block: string) =
   cpSync(join(ROOT, 'helm'), join(home, 'helm'), { recursive: true });
   writeFileSync(join(home, 'examples', 'kubernetes', 'demo.yaml'), demoText());
   writeFileSync(join(home, 'values.yaml'), readersValues());
+  // curl -s says nothing of why it failed either.
+  writeFileSync(join(home, '.curlrc'), 'show-error\n');
   const tools = [await kubectlBinary(), await helmBinary()].map((path) => dirname(path));
   const path = [...tools, join(folder(), 'dist', 'bin'), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH: path, KUBECONFIG: kubeconfig, HOME: home };
