@@ -45,7 +45,7 @@ export function edgeNodeForm(
     ...(connections !== undefined && { connections }),
   };
   const fields: { [K in keyof Spec]: Spec[K] | undefined } = {
-    addresses: taken(readAddresses(node), before?.addresses),
+    addresses: taken(readAddresses(node, pod), before?.addresses),
     ports: taken(readPorts(pod), before?.ports),
     region: taken(readRegion(node, config), before?.region),
     location: taken(readLocation(node), before?.location),

@@ -2,13 +2,13 @@
  * What a Kubernetes node says of its edge, in labels, annotations and addresses. Each field alone: one that is wrong is
  * a fault with path, value and what is allowed, and the others count. Pure.
  *
- *     label weir.dev/region, or topology.kubernetes.io/region by weir.yaml      region
- *     label weir.dev/tier, weir.dev/weight                                      tier, weight
- *     annotation weir.dev/addresses (a,b), else ExternalIP, else InternalIP     addresses
- *     annotation weir.dev/isps (4837,9929)                                      isps
- *     annotation weir.dev/location (34.75,113.62)                               location
- *     annotation weir.dev/bandwidth (10Gbps), weir.dev/connections (100000)     capacity
- *     hostPorts `http` of the pod, else its first, and `https`                  ports
+ *     label weir.dev/region, or topology.kubernetes.io/region by weir.yaml                      region
+ *     label weir.dev/tier, weir.dev/weight                                                      tier, weight
+ *     annotation weir.dev/addresses (a,b), else the pod's, else ExternalIP, else InternalIP     addresses
+ *     annotation weir.dev/isps (4837,9929)                                                      isps
+ *     annotation weir.dev/location (34.75,113.62)                                               location
+ *     annotation weir.dev/bandwidth (10Gbps), weir.dev/connections (100000)                     capacity
+ *     the pod's weir.dev/ports (http=80,https=443), else its hostPorts `http` or first, `https` ports
  */
 import type { z } from 'zod';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
@@ -33,13 +33,14 @@ export interface Reading<T> {
 const { shape } = edgeNode.spec;
 const LABEL = { reason: 'InvalidLabel', path: 'metadata.labels' } as const;
 const ANNOTATION = { reason: 'InvalidAnnotation', path: 'metadata.annotations' } as const;
+const POD_ANNOTATION = { reason: 'InvalidAnnotation', path: 'pod: metadata.annotations' } as const;
 export const REGION_LABEL = 'topology.kubernetes.io/region';
 const OWN_REGION_LABEL = 'weir.dev/region';
 
 /** What `text` means is checked as a manifest's field is. */
 function read<T>(
   texts: Record<string, string> | undefined,
-  place: typeof LABEL | typeof ANNOTATION,
+  place: typeof LABEL | typeof ANNOTATION | typeof POD_ANNOTATION,
   key: string,
   schema: z.ZodType<T>,
   parse: (text: string) => unknown,
@@ -86,9 +87,12 @@ export function readConnections({ metadata: { annotations } }: KubernetesNode) {
   return read(annotations, ANNOTATION, 'weir.dev/connections', capacity.connections, asNumber);
 }
 
-export function readAddresses({ metadata, status }: KubernetesNode): Reading<string[]> {
-  const given = read(metadata.annotations, ANNOTATION, 'weir.dev/addresses', shape.addresses, asList);
-  if (given.value || given.fault) return given;
+export function readAddresses({ metadata, status }: KubernetesNode, pod: EdgePod): Reading<string[]> {
+  const key = 'weir.dev/addresses';
+  const ofNode = read(metadata.annotations, ANNOTATION, key, shape.addresses, asList);
+  if (ofNode.value || ofNode.fault) return ofNode;
+  const ofPod = read(pod.metadata.annotations, POD_ANNOTATION, key, shape.addresses, asList);
+  if (ofPod.value || ofPod.fault) return ofPod;
   const ofType = (wanted: string) =>
     (status.addresses ?? []).filter(({ type }) => type === wanted).map(({ address }) => address);
   const found = [ofType('ExternalIP'), ofType('InternalIP')].find((list) => list.length > 0);
@@ -98,8 +102,21 @@ export function readAddresses({ metadata, status }: KubernetesNode): Reading<str
   return { fault: { reason: 'NoAddress', path: 'status.addresses', message } };
 }
 
-/** In host networking each port of the container is one of the host; the API server says so in hostPort. */
-export function readPorts({ spec }: EdgePod): Reading<EdgeNodeSpec['ports']> {
+const asPorts = (text: string) =>
+  Object.fromEntries(
+    asList(text).map((part) => {
+      const [name = '', number = ''] = part.split('=');
+      return [name, asNumber(number)];
+    }),
+  );
+
+/**
+ * In host networking each port of the container is one of the host; the API server says so in hostPort. Pods behind a
+ * load balancer have none, and say its ports.
+ */
+export function readPorts({ metadata, spec }: EdgePod): Reading<EdgeNodeSpec['ports']> {
+  const given = read(metadata.annotations, POD_ANNOTATION, 'weir.dev/ports', shape.ports, asPorts);
+  if (given.value || given.fault) return given;
   const ports = spec.containers
     .flatMap((container) => container.ports ?? [])
     .filter(({ hostPort, protocol }) => hostPort !== undefined && protocol === 'TCP');
@@ -110,7 +127,7 @@ export function readPorts({ spec }: EdgePod): Reading<EdgeNodeSpec['ports']> {
     ...(https && { https: https.hostPort }),
   });
   if (http && parsed.success) return { value: parsed.data };
-  const message = 'a container port called `http` with a hostPort';
+  const message = 'a container port called `http` with a hostPort, or the annotation weir.dev/ports';
   return { fault: { reason: 'NoHostPort', path: 'pod: spec.containers[].ports', message } };
 }
 

@@ -41,6 +41,7 @@ const OTHERS: Record<string, Values> = {
   config: { config: { zones: [{ ...zone('cdn.example.org') }] } },
   'dnsServer.kind': { dnsServer: { kind: 'DaemonSet' } },
   'dnsServer.state.type': { dnsServer: { state: { type: 'EmptyDir' } } },
+  'edge.service.addresses': { edge: { service: { addresses: ['192.0.2.80'] } } },
   ipFamilies: { ipFamilies: ['IPv6', 'IPv4'] },
   'edge.network': { edge: { network: 'HostNetwork' } },
   'edge.state.type': { edge: { state: { type: 'EmptyDir' } } },

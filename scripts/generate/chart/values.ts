@@ -1,7 +1,7 @@
 /** The chart's values, once: `values.yaml`, `values.schema.json` and the chart's README are made of this. Pure. */
 import { z } from 'zod';
 import { weirConfig } from '../../../contract/config/weir-config.ts';
-import { byteSizeText, cidr, dnsLabel, duration, port } from '../../../contract/kinds/scalars.ts';
+import { byteSizeText, cidr, dnsLabel, duration, ipAddress, port } from '../../../contract/kinds/scalars.ts';
 
 const labels = z.record(z.string(), z.string()).default({});
 /** What Kubernetes itself checks. */
@@ -155,13 +155,23 @@ const edge = z
       .default('HostPort')
       .describe(
         'HostPort and HostNetwork: on the node’s own addresses; both need a namespace with the `privileged` Pod Security ' +
-          'level. LoadBalancer: behind a Service; then you make the EdgeNodes, with its addresses.',
+          'level. LoadBalancer: behind a Service, whose addresses go into `service.addresses`.',
       ),
     port: port.default(80).describe('Port for HTTP on the node, or of the Service.'),
     tlsPort: port
       .default(443)
       .describe('The same for HTTPS, which domains with a certificate are served by (`spec.tls`).'),
-    service: service('LoadBalancer', 'Local').prefault({}).describe('For `network: LoadBalancer`.'),
+    service: service('LoadBalancer', 'Local')
+      .extend({
+        addresses: z
+          .array(ipAddress)
+          .default([])
+          .describe(
+            'Where clients reach the Service: with these EdgeNodes are made of pods, as `loadBalancerIP` does too.',
+          ),
+      })
+      .prefault({})
+      .describe('For `network: LoadBalancer`.'),
     memory: byteSizeText.default('256MiB').describe('What the memory tier may hold.'),
     disk: byteSizeText.default('20GiB').describe('What the disk tier may hold.'),
     drainSeconds: z
