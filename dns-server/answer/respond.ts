@@ -4,7 +4,7 @@
  *     readQuery ──> silence | BADVERS | FORMERR, NOTIMP | gate ──> silence | TC | answer-name.ts
  */
 
-import { judgeCookie } from '../cookies/cookies.ts';
+import { CLIENT_BYTES, judgeCookie } from '../cookies/cookies.ts';
 import type { ZoneSigner } from '../dnssec/zone-signer.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
@@ -86,6 +86,7 @@ export function respond(
   if (limited?.verdict === 'Drop') return { ...SILENCE, type, limited, cookie };
   let answer: DomainAnswer | undefined;
   if (limited) writer.truncate();
+  else if (isStaleCookie(query, cookie)) writer.setRcode(RCODE.BADCOOKIE);
   else answer = write(responder, query, source, writer, now);
   return {
     length: writer.finish(),
@@ -113,6 +114,12 @@ function write(
   if (!isFault(query)) return answerName({ geo, query, source, now, writer, signers }, view);
   const notSupported = query.rcode === RCODE.NOTIMP ? EXTENDED_ERROR.NOT_SUPPORTED : undefined;
   return writer.setRcode(query.rcode, notSupported);
+}
+
+/** Without a question, a server cookie is sent to hear whether it is still good (RFC 7873 5.4). */
+function isStaleCookie(query: Query | Fault, cookie: Responded['cookie']): boolean {
+  const asksForOne = isFault(query) && query.rcode === RCODE.NOERROR;
+  return asksForOne && cookie === 'fresh' && (query.edns?.cookie?.length ?? 0) > CLIENT_BYTES;
 }
 
 /** RFC 8467 4.1: so many answers have one length. */

@@ -7,7 +7,7 @@ import { sipHash24 } from './siphash.ts';
 
 export const SECRET_BYTES = 16;
 
-const CLIENT_BYTES = 8;
+export const CLIENT_BYTES = 8;
 /** Version, three reserved bytes, time, hash (RFC 9018 4). */
 const SERVER_BYTES = 16;
 const VERSION = 1;

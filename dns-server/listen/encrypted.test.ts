@@ -215,13 +215,54 @@ describe('over HTTPS', () => {
     expect(decode(await buffer(stream)).answers).toHaveLength(1);
   });
 
+  test('HEAD is a GET without the answer', async () => {
+    const { doh } = await start();
+    const { statusCode, headers, body } = await get(doh, `?dns=${SOA.toString('base64url')}`, {
+      method: 'HEAD',
+    });
+    expect([statusCode, Number(headers['content-length']) > SOA.length, await body.text()]).toEqual([
+      200,
+      true,
+      '',
+    ]);
+  });
+
+  test.each(['Application/DNS-Message', 'application/dns-message; charset=binary'])(
+    'a body of type %s is a query (RFC 9110 8.3.1)',
+    async (type) => {
+      const { doh } = await start();
+      const { statusCode, body } = await get(doh, '', {
+        method: 'POST',
+        body: SOA,
+        headers: { 'content-type': type },
+      });
+      expect(statusCode).toBe(200);
+      expect(decode(Buffer.from(await body.arrayBuffer())).answers).toHaveLength(1);
+    },
+  );
+
+  test('another method is told which there are (RFC 9110 15.5.6)', async () => {
+    const { doh } = await start();
+    const { statusCode, headers } = await get(doh, '', { method: 'PUT', body: SOA });
+    expect([statusCode, headers.allow]).toEqual([405, 'GET, HEAD, POST']);
+  });
+
   test.each<[string, string, object, number]>([
     ['another path', '/other', {}, 404],
     ['no query', '', {}, 400],
     ['what is no base64url', '?dns=a+b', {}, 400],
     ['what is no query', `?dns=${Buffer.alloc(5).toString('base64url')}`, {}, 400],
     ['a query too long', `?dns=${'A'.repeat(6_000)}`, {}, 413],
+    ['base64 of the other alphabet', '?dns=AAAA%2F%2F', {}, 400],
+    ['base64 with padding', '?dns=AAA%3D', {}, 400],
     ['another method', '', { method: 'DELETE' }, 405],
+    ['a body of no type', '', { method: 'POST', body: SOA }, 415],
+    [
+      'an empty body',
+      '',
+      { method: 'POST', body: '', headers: { 'content-type': 'application/dns-message' } },
+      400,
+    ],
     [
       'a body of another type',
       '',

@@ -18,13 +18,15 @@ const MAX_QUERY_BYTES = 4_096;
 /** Queries at one time on one connection. */
 const MAX_STREAMS = 100;
 
-/** Answered with this status and text. */
+/** Answered with this status, text and fields. */
 class Refusal extends Error {
   readonly status: number;
+  readonly fields: Record<string, string>;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, fields: Record<string, string> = {}) {
     super(message);
     this.status = status;
+    this.fields = fields;
   }
 }
 
@@ -112,12 +114,17 @@ async function queryOf(request: Http2ServerRequest): Promise<Buffer> {
     case 'HEAD':
       return parameterOf(url);
     case 'POST':
-      if (request.headers['content-type'] !== MEDIA_TYPE)
-        throw new Refusal(415, `a body of type ${MEDIA_TYPE}`);
+      if (mediaTypeOf(request) !== MEDIA_TYPE) throw new Refusal(415, `a body of type ${MEDIA_TYPE}`);
       return bodyOf(request);
     default:
-      throw new Refusal(405, 'GET or POST');
+      // RFC 9110 15.5.6: it says what there is instead.
+      throw new Refusal(405, 'GET or POST', { allow: 'GET, HEAD, POST' });
   }
+}
+
+/** In any case, and whatever parameters follow (RFC 9110 8.3.1). */
+function mediaTypeOf({ headers }: Http2ServerRequest): string | undefined {
+  return headers['content-type']?.split(';')[0]?.trim().toLowerCase();
 }
 
 function parameterOf(url: URL): Buffer {
@@ -143,9 +150,9 @@ function tooLong(): Refusal {
 }
 
 function refuse(response: Http2ServerResponse, error: unknown, log: Log): void {
-  const status = error instanceof Refusal ? error.status : 500;
+  const { status, fields } = error instanceof Refusal ? error : { status: 500, fields: {} };
   if (status === 500) log.error({ err: error }, 'a DNS query over HTTPS failed');
   if (response.headersSent) return void response.stream.destroy();
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...fields });
   response.end(`${error instanceof Error ? error.message : String(error)}\n`);
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import { silentLog } from '../../lib/log.ts';
@@ -141,6 +143,31 @@ describe('TCP', () => {
     const bound = await startTcp({ connections: 10, perClient: 10, idleMs: 50 });
     const answers = await askTcp(bound, [framed(Buffer.from('one')), Buffer.of(0)], 2);
     expect(text(answers)).toEqual(['one tcp 127.0.0.1']);
+  });
+
+  test('answers a client that ended its side already, all that it asked', async () => {
+    const bound = await startTcp({ connections: 10, perClient: 10, idleMs: 10_000 });
+    const socket = connect({ ...bound, allowHalfOpen: true });
+    socket.end(Buffer.concat(messages));
+    expect(new Frames().push(await buffer(socket)).map(String)).toEqual([
+      'one tcp 127.0.0.1',
+      'two tcp 127.0.0.1',
+      'three tcp 127.0.0.1',
+    ]);
+  });
+
+  test('is not kept open by messages that get no answer, which are passed over', async () => {
+    const bound = await startTcp({ connections: 10, perClient: 10, idleMs: 300 });
+    const socket = connect(bound);
+    // Reset, since there is always something on its way.
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(framed(Buffer.from('quiet')));
+    socket.write(framed(Buffer.from('one')));
+    expect(String((await once(socket, 'data'))[0])).toBe('\0\x11one tcp 127.0.0.1');
+    const trickle = setInterval(() => socket.write(framed(Buffer.from('quiet'))), 20);
+    await closed;
+    clearInterval(trickle);
   });
 
   test('closes connections beyond its limit, and those before it go on', async () => {

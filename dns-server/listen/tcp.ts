@@ -88,12 +88,12 @@ function serve(
   socket.on('data', (chunk) => {
     // Never text, since no encoding is set.
     if (typeof chunk === 'string') return;
-    const messages = frames.push(chunk);
-    if (messages.length > 0) {
+    const responses = frames.push(chunk).flatMap((message) => frame(handle(message, source, transport)));
+    // Messages that get no answer, empty ones say, are no more use than bytes that trickle.
+    if (responses.length > 0) {
       idle.refresh();
       used();
     }
-    const responses = messages.flatMap((message) => frame(handle(message, source, transport)));
     // A client that asks and does not read waits until it has: answers do not pile up here.
     if (responses.length > 0 && !socket.write(Buffer.concat(responses))) {
       socket.pause();

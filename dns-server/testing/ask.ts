@@ -34,9 +34,11 @@ function subnetOption(subnet: string) {
   return { code: 'CLIENT_SUBNET', ip, sourcePrefixLength: Number(length) };
 }
 
-export function decode(bytes: Buffer): DecodedPacket & { rcode: string } {
-  // The response code is missing in the types.
-  return dnsPacket.decode(bytes) as DecodedPacket & { rcode: string };
+export type Decoded = DecodedPacket & { rcode: string; opcode: string };
+
+export function decode(bytes: Buffer): Decoded {
+  // These two are missing in the types.
+  return dnsPacket.decode(bytes) as Decoded;
 }
 
 /** `A 198.51.100.1 60` for each record, OPT apart. */
@@ -48,6 +50,7 @@ export function lines(records: readonly unknown[] | undefined): string[] {
 }
 
 export interface Opt {
+  flags: number;
   udpPayloadSize: number;
   extendedRcode: number;
   ednsVersion: number;
@@ -62,7 +65,13 @@ export interface Opt {
 }
 
 export function optOf({ additionals = [] }: DecodedPacket): Opt | undefined {
-  return (additionals as unknown as (Opt & { type: string })[]).find(({ type }) => type === 'OPT');
+  const records: readonly unknown[] = additionals;
+  return records.find(isOpt);
+}
+
+/** The library's types do not know it. */
+export function isOpt(record: unknown): record is Opt {
+  return typeof record === 'object' && record !== null && 'type' in record && record.type === 'OPT';
 }
 
 /** The scope that came back with the client's subnet. */

@@ -52,6 +52,8 @@ export const RCODE = {
   YXDOMAIN: 6,
   /** Extended: its upper eight bits travel in the OPT record (RFC 6891 6.1.3). */
   BADVERS: 16,
+  /** RFC 7873 8. */
+  BADCOOKIE: 23,
 } as const;
 
 const RCODE_NAMES = new Map<number, string>(

@@ -8,8 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planWithRecords } from '../../dns-server/testing/answering.ts';
 import { askTcp, askUdp, framed, queryBytes } from '../../dns-server/testing/ask.ts';
 import { testDomain, testNode, testPlan } from '../../dns-server/testing/routing-plan.ts';
+import { type Way, ZONE } from './cases/case.ts';
+import { BEHIND, SILENT, SOA_LINES } from './cases/malformed.ts';
 import { textOf } from './message.ts';
-import { BEHIND, CASES, SILENT, SOA_LINES, type Way, ZONE } from './protocol-cases.ts';
+import { CASES } from './protocol-cases.ts';
 import { type Serving, serve } from './serving.ts';
 
 let edges: Server;
@@ -34,14 +36,29 @@ function planOf(port: number) {
     'www AAAA 2001:db8::7',
     'alias CNAME ttl=120 www',
     'nowhere CNAME missing',
+    'outside CNAME www.example.org.',
+    'to-video CNAME video.demo.cdn.example.net.',
+    'loop-a CNAME loop-b',
+    'loop-b CNAME loop-a',
     'deep.er.still TXT here',
     '*.wild TXT any',
     'exact.wild TXT one',
+    'a.b.wild TXT two',
+    '*.nested.wild TXT inner',
+    '*.aliased CNAME www',
     'sub NS ns.sub.cdn.example.net.',
     'ns.sub A 192.0.2.54',
     'old DNAME ttl=600 new.cdn.example.net.',
     'a.new A 192.0.2.70',
+    `far DNAME ${['x', 'y', 'z'].map((letter) => letter.repeat(60)).join('.')}.example.org.`,
     '@ MX 10 www',
+    '_sip._tcp SRV 1 2 5060 www',
+    'ptr PTR host.example.org.',
+    `fits TXT "${'f'.repeat(239)}" "${'f'.repeat(221)}"`,
+    `over TXT "${'o'.repeat(239)}" "${'o'.repeat(222)}"`,
+    'crowd MX 10 host.crowd.cdn.example.net.',
+    ...Array.from({ length: 40 }, (_, index) => `host.crowd A 192.0.2.${index}`),
+    'host.crowd AAAA 2001:db8::40',
     ...Array.from({ length: 3 }, (_, index) => `medium TXT "${String(index).repeat(200)}"`),
     ...Array.from({ length: 6 }, (_, index) => `large TXT "${String(index).repeat(220)}"`),
   ]);
@@ -72,6 +89,11 @@ async function movedBy(serving: Serving, act: () => Promise<unknown>): Promise<R
     ([name, value]) => [name, value - (before.get(name) ?? 0)] as const,
   );
   return Object.fromEntries(moved.filter(([name, by]) => by !== 0 && !BESIDE.test(name)));
+}
+
+/** Of so many bytes in hexadecimal, as two bytes. */
+function lengthOf(hex: string, more: number): string {
+  return (hex.length / 2 + more).toString(16).padStart(4, '0');
 }
 
 async function exchange({ at }: Serving, way: Way, message: Buffer): Promise<Buffer | undefined> {
@@ -140,13 +162,51 @@ describe.each([
     expect(second['weir_dns_cookies_total{result="valid"}']).toBe(1);
   });
 
-  test('a cookie alone, without a question, is answered with one (RFC 7873 5.4)', async () => {
-    const opt = Buffer.from('00002904d000000000000c000a00080102030405060708', 'hex');
-    const message = Buffer.concat([Buffer.from('471100000000000000000001', 'hex'), opt]);
-    const got = await exchange(serving, way, message);
-    expect(got && textOf(got)).toEqual([
-      'NOERROR qr',
-      expect.stringMatching(/^opt 1232 v0 10:[0-9a-f]{48}$/),
+  test('a cookie that is not ours is answered, with one that is', async () => {
+    const forged = queryBytes(ZONE, {
+      type: 'SOA',
+      edns: { options: [{ code: 10, data: Buffer.from(`0102030405060708${'01000000'.repeat(4)}`, 'hex') }] },
+    });
+    const moved = await movedBy(serving, async () => {
+      const lines = textOf((await exchange(serving, way, forged)) ?? Buffer.alloc(0));
+      expect(lines.slice(0, -1)).toEqual(SOA_LINES);
+      expect(lines.at(-1)).toMatch(/^opt 1232 v0 10:010203040506070801000000[0-9a-f]{24}$/);
+    });
+    expect(moved).toMatchObject({ 'weir_dns_cookies_total{result="fresh"}': 1 });
+  });
+
+  test('a cookie alone, without a question, is answered with one, or told that it is not (RFC 7873 5.4)', async () => {
+    const alone = async (hex: string) => {
+      const opt = Buffer.from(`00002904d000000000${lengthOf(hex, 4)}000a${lengthOf(hex, 0)}${hex}`, 'hex');
+      const message = Buffer.concat([Buffer.from('471100000000000000000001', 'hex'), opt]);
+      const got = textOf((await exchange(serving, way, message)) ?? Buffer.alloc(0));
+      const [head, line = ''] = got;
+      return { got, head, cookie: /^opt 1232 v0 10:([0-9a-f]{48})$/.exec(line)?.[1] ?? line };
+    };
+    const client = '0102030405060708';
+    let ours = '';
+    const first = await movedBy(serving, async () => {
+      const { got, head, cookie } = await alone(client);
+      expect([got.length, head, cookie.slice(0, 24)]).toEqual([2, 'NOERROR qr', `${client}01000000`]);
+      ours = cookie;
+    });
+    const good = await movedBy(serving, async () => {
+      expect(await alone(ours)).toMatchObject({ head: 'NOERROR qr', cookie: ours });
+    });
+    const bad = await movedBy(serving, async () => {
+      const forged = `${client}01000000${'00'.repeat(12)}`;
+      const { head, cookie } = await alone(forged);
+      expect([head, cookie.slice(0, 24)]).toEqual(['BADCOOKIE qr', `${client}01000000`]);
+      expect(cookie).not.toBe(forged);
+    });
+    const counted = (rcode: string, result: string) => ({
+      [`weir_dns_queries_total{transport="${way}",type="other",rcode="${rcode}"}`]: 1,
+      [`weir_dns_cookies_total{result="${result}"}`]: 1,
+    });
+    expect([first, good, bad]).toEqual([
+      counted('NOERROR', 'fresh'),
+      counted('NOERROR', 'valid'),
+      counted('BADCOOKIE', 'fresh'),
     ]);
   });
 });

@@ -1,25 +1,23 @@
 /** A message as text, all of it: what is not in the text was not in the message. Read by another implementation. */
-import dnsPacket, { type DecodedPacket } from 'dns-packet';
-import { decode, type Opt } from '../../dns-server/testing/ask.ts';
-
-type Decoded = DecodedPacket & Record<string, unknown>;
+import dnsPacket from 'dns-packet';
+import { type Decoded, decode, isOpt, type Opt, optOf } from '../../dns-server/testing/ask.ts';
 
 /**
  * Status and flags; `?` the question; `=` answer, `!` authority and `+` additional records; the OPT record with its
  * options in hexadecimal.
  */
 export function textOf(bytes: Buffer): string[] {
-  const message = decode(bytes) as Decoded & { rcode: string };
+  const message = decode(bytes);
   const { questions = [], answers = [], authorities = [], additionals = [] } = message;
   const read = dnsPacket.decode.bytes ?? 0;
   return [
-    [statusOf(message), message.opcode === 'QUERY' ? [] : message.opcode, flagsOf(bytes)].flat().join(' '),
+    [statusOf(message, bytes), message.opcode === 'QUERY' ? [] : message.opcode, flagsOf(bytes)]
+      .flat()
+      .join(' '),
     ...questions.map(({ name, type, class: kind }) => `? ${name} ${type}${kind === 'IN' ? '' : ` ${kind}`}`),
     ...answers.map((record) => `= ${recordText(record)}`),
     ...authorities.map((record) => `! ${recordText(record)}`),
-    ...additionals.map((record) =>
-      record.type === 'OPT' ? optText(bytes, record) : `+ ${recordText(record)}`,
-    ),
+    ...additionals.map((record) => (isOpt(record) ? optText(bytes, record) : `+ ${recordText(record)}`)),
     ...(read === bytes.length ? [] : [`${bytes.length - read} bytes more`]),
   ];
 }
@@ -40,10 +38,15 @@ function flagsOf(bytes: Buffer): string[] {
   return FLAGS.flatMap(([bit, name]) => (flags & bit ? name : []));
 }
 
-/** With the upper bits that the OPT record has of it (RFC 6891 6.1.3). */
-function statusOf(message: Decoded & { rcode: string }): string {
-  const opt = (message.additionals ?? []).find(({ type }) => type === 'OPT') as unknown as Opt | undefined;
-  return opt?.extendedRcode === 1 && message.rcode === 'NOERROR' ? 'BADVERS' : message.rcode;
+/** The extended ones, by their numbers: the OPT record has the upper eight bits (RFC 6891 6.1.3). */
+const EXTENDED = new Map([
+  [16, 'BADVERS'],
+  [23, 'BADCOOKIE'],
+]);
+
+function statusOf(message: Decoded, bytes: Buffer): string {
+  const rcode = ((optOf(message)?.extendedRcode ?? 0) << 4) | (bytes.readUInt16BE(2) & 0x0f);
+  return rcode < 16 ? message.rcode : (EXTENDED.get(rcode) ?? String(rcode));
 }
 
 function recordText(record: unknown): string {
@@ -61,8 +64,7 @@ function dataText(data: unknown): string {
         .join(' ');
 }
 
-function optText(bytes: Buffer, record: unknown): string {
-  const { udpPayloadSize, ednsVersion, flags, options } = record as Opt & { flags: number };
+function optText(bytes: Buffer, { udpPayloadSize, ednsVersion, flags, options }: Opt): string {
   // The library reads some options and drops their bytes.
   const given = options.map(({ code }) => `${code}:${optionBytes(bytes, code).toString('hex')}`);
   return ['opt', udpPayloadSize, `v${ednsVersion}`, flags === 0 ? [] : `flags ${flags.toString(16)}`, given]
