@@ -144,6 +144,7 @@ export async function lead({
       await stopLeading?.();
       await backing.source.stop();
       await Promise.race([reconciler.idle(), pause(clock, WRITE_OUT_MS)]);
+      reconciler.giveUp();
     },
   };
 }

@@ -31,6 +31,7 @@ import { isForeign, type Publication, publish, raiseEpoch, startPublication } fr
 import type { Caller } from './relay/relay.ts';
 import type { AcceptedStore } from './source/folder/accepted-files.ts';
 import type { Loaded } from './source/source.ts';
+import { DuePlan } from './status/due-plan.ts';
 import { fleetOf } from './status/fleet.ts';
 import type { Statuses } from './status/record.ts';
 import { restoredSince, restoredStatuses } from './status/restored.ts';
@@ -85,6 +86,7 @@ export class Reconciler {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #statuses: StatusWriting;
+  readonly #due = new DuePlan();
   readonly #acceptedWriter: Latest<void>;
   /** A table is on its way. */
   #gathering = false;
@@ -98,6 +100,7 @@ export class Reconciler {
   #table: NodeTable;
   /** A write failed: the next tick tries again. */
   #acceptedBehind = false;
+  #isGivenUp = false;
   /** Agents that this run has greeted. */
   readonly #met = new Set<string>();
   #queue: Promise<void> = Promise.resolve();
@@ -195,8 +198,14 @@ export class Reconciler {
     // What was in order comes to its end without anybody's doing.
     if (event.type === 'tick' && this.certificates.isStale(this.#clock.now())) void this.reload();
     if (event.type === 'report' && this.#state !== before) this.#gatherTable();
-    const isStale = this.#statuses.isBehind || (event.type === 'tick' && this.#statuses.hasStrayed());
-    if (this.#state !== before || isStale) this.#statuses.offer();
+    if (this.#state !== before || this.#statuses.isBehind || (event.type === 'tick' && this.#isStale()))
+      this.#statuses.offer();
+  }
+
+  /** Nobody said anything, and what was told of is another all the same. */
+  #isStale(): boolean {
+    const isDue = this.#due.advance(this.#clock.now());
+    return this.#statuses.hasStrayed() || isDue;
   }
 
   /** Of what is published now. */
@@ -250,6 +259,12 @@ export class Reconciler {
     await this.#acceptedWriter.idle();
     await this.certificates.idle();
     await this.#statuses.idle();
+  }
+
+  /** The operator ends: what can't be written any more is the next one's. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#statuses.giveUp();
   }
 
   /** A thousand acks of one plan make few tables. */
@@ -324,7 +339,7 @@ export class Reconciler {
       await this.#stores.accepted.save(this.#accepted);
       this.#acceptedBehind = false;
     } catch (error) {
-      if (!this.#acceptedBehind)
+      if (!this.#acceptedBehind && !this.#isGivenUp)
         this.#log.error({ err: error }, 'accepted forms are not written; trying again with each tick');
       this.#acceptedBehind = true;
     }
@@ -359,6 +374,7 @@ export class Reconciler {
       { role, revision: formatRevision(plan.revision), digest: plan.digest.slice(0, 12), took },
       'plan published',
     );
+    if (role === 'edge') this.#due.published(plan.revision, this.#clock.now());
     this.#outbox.plan(role, plan);
   }
 
@@ -404,7 +420,14 @@ export class Reconciler {
     const admission = this.#admission;
     if (!admission) return undefined;
     const { holdings } = this.certificates;
-    return { admission, publication: this.#publication, state: this.#state, holdings, build: this.#build };
+    return {
+      admission,
+      publication: this.#publication,
+      state: this.#state,
+      holdings,
+      due: this.#due.revision,
+      build: this.#build,
+    };
   }
 
   #logProblems(problems: readonly Problem[]): void {

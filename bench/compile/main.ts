@@ -5,8 +5,10 @@
  */
 
 import { parseArgs } from 'node:util';
+import type { Revision } from '../../contract/plans/revision.ts';
+import { memo } from '../../lib/memo.ts';
 import { admit } from '../../operator/admit/admit.ts';
-import { type Accepted, NOTHING_ACCEPTED } from '../../operator/admit/snapshot.ts';
+import { type Accepted, type Admission, NOTHING_ACCEPTED } from '../../operator/admit/snapshot.ts';
 import { NO_HOLDINGS } from '../../operator/certificates/holdings.ts';
 import { compile } from '../../operator/compile/compile.ts';
 import { decide } from '../../operator/decide/decide.ts';
@@ -41,11 +43,17 @@ const objects = [
 ];
 
 let accepted: Accepted = NOTHING_ACCEPTED;
+let newest: Admission | undefined;
+/** The plan before the newest: nobody is behind who has not acked that one for a moment. */
+let due: Revision | undefined;
 let publication = startPublication(1, new Map(), 'run');
 let state = initialState({ nodes: new Map(), jobs: new Map() });
 let written: Statuses = new Map();
 let now = Date.parse(AT);
 const lines = new PlanLines();
+
+/** An object that did not change stays the same document, as in the source. */
+const documentOf = memo(({ kind, object }: (typeof objects)[number]) => toDocument(kind, object));
 
 /** Milliseconds by stage, in order. */
 type Stages = Map<string, number>;
@@ -60,8 +68,11 @@ function pass(): Stages {
     return result;
   };
   now += 1_000;
-  const documents = timed('documents', () => objects.map(({ kind, object }) => toDocument(kind, object)));
+  const documents = timed('documents', () =>
+    objects.map(documentOf).sort((a, b) => (a.file < b.file ? -1 : 1)),
+  );
   const admission = timed('admit', () => admit({ at: AT, config: settingsDocument, documents }, accepted));
+  newest = admission;
   accepted = admission.accepted;
   const { snapshot, config } = admission;
   if (!config) throw new Error('the settings were refused');
@@ -73,13 +84,27 @@ function pass(): Stages {
   });
   const compiled = timed('compile', () => compile(snapshot, config));
   const before = publication.edge;
+  due = before?.revision;
   publication = timed('publish', () => publish(publication, compiled));
   const { edge } = publication;
+  const { routing } = publication;
+  timed('published', () => {
+    if (!edge || !routing) return;
+    const plans = { edge: edge.revision, 'dns-server': routing.revision };
+    state = decide(state, { type: 'published', snapshot, plans, quarantined: new Set() }, now).state;
+  });
   timed('line', () => edge && lines.lineFor(edge, before && { digest: before.digest, run: before.run }, 2));
-  written = timed('status', () =>
-    statuses({ admission, publication, state, holdings: NO_HOLDINGS, before: written, now }),
-  );
+  timed('status', look);
   return stages;
+}
+
+/** As many nodes' newer revisions are told at once as an API server takes. */
+const TURNS = 12;
+
+function look(): void {
+  if (!newest) return;
+  const values = { admission: newest, publication, state, holdings: NO_HOLDINGS, due };
+  written = statuses({ ...values, before: written, turns: TURNS, now }).records;
 }
 
 /** Every node connects and acks the plan. */
@@ -90,7 +115,11 @@ function ackAll(): number {
     const report = { type: 'ack', revision: held } as const;
     state = decide(state, { type: 'report', role: 'edge', node: `edge-${index}`, report }, now).state;
   }
-  return performance.now() - start;
+  const took = performance.now() - start;
+  const server = { role: 'dns-server', node: 'dns-1' } as const;
+  const revision = publication.routing?.revision ?? held;
+  state = decide(state, { type: 'report', ...server, report: { type: 'ack', revision } }, now).state;
+  return took;
 }
 
 const median = (values: readonly number[]) =>
@@ -102,10 +131,14 @@ for (let index = 0; index < (nodes ?? 0); index++) {
   const held = { epoch: 0, seq: 0 };
   state = decide(state, { type: 'connect', role: 'edge', node: `edge-${index}`, held }, now).state;
 }
+const nothing = { epoch: 0, seq: 0 };
+state = decide(state, { type: 'connect', role: 'dns-server', node: 'dns-1', held: nothing }, now).state;
 ackAll();
 pass();
+look();
 const edits: Stages[] = [];
 const acks: number[] = [];
+const looks: number[] = [];
 for (let round = 0; round < (rounds ?? 1); round++) {
   const index = (round * 7_919) % (domains ?? 1);
   objects[index] = {
@@ -114,6 +147,9 @@ for (let round = 0; round < (rounds ?? 1); round++) {
   };
   edits.push(pass());
   acks.push(ackAll());
+  const began = performance.now();
+  look();
+  looks.push(performance.now() - began);
 }
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -126,4 +162,5 @@ print(`${'stage'.padEnd(16)}${'whole'.padStart(10)}${'one edit'.padStart(12)}${'
 for (const [name, ms] of whole) row(name, ms, median(edits.map((stages) => stages.get(name) ?? 0)));
 row('all', total(whole), median(edits.map(total)));
 print(`${nodes} acks decided: ${median(acks).toFixed(1)} ms`);
+print(`status after that: ${median(looks).toFixed(1)} ms`);
 print(`memory: ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MB resident`);

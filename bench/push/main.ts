@@ -3,7 +3,9 @@
  * the real stream, many domains in a real API server (test/cluster), beside a bare sender of the same bytes to the same
  * agents. Every figure of one run is of one machine; the ratios are what holds on others.
  *
- *     node bench/push/main.ts [--domains 10000] [--agents 1000] [--rounds 10]
+ *     node bench/push/main.ts [--domains 10000] [--agents 1000] [--rounds 10] [--only change|purge] [--profile FOLDER]
+ *
+ * `--profile` writes the CPU profile of the operator there, and says which of its seconds the rounds took.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,8 +32,12 @@ const { values } = parseArgs({
     /** Seconds over which CPU is counted, from the change on. */
     window: { type: 'string', default: '5' },
     flap: { type: 'string', default: '20' },
+    only: { type: 'string' },
+    profile: { type: 'string' },
   },
 });
+const roundsOf = (kind: 'change' | 'purge') =>
+  values.only === undefined || values.only === kind ? rounds : 0;
 const [domains = 0, agents = 0, rounds = 0, window = 0, flap = 0] = [
   values.domains,
   values.agents,
@@ -52,7 +58,7 @@ print(`${domains} domains, ${agents} agents, ${rounds} rounds`);
 // One more node than agents: that one flaps.
 await fill(api, domains, agents + 1);
 
-const operator = new OperatorProcess(folder, cluster.kubeconfig);
+const operator = new OperatorProcess(folder, cluster.kubeconfig, values.profile);
 ending.defer(() => operator.stop());
 print(`first start to first plan: ${(await operator.start()).toFixed(1)} s`);
 await operator.quiet();
@@ -86,6 +92,8 @@ async function measured(pid: number, act: () => Promise<Round>): Promise<Round> 
   return { ...round, cpu: cpuSeconds(pid) - before };
 }
 
+// Before the first change: what a change leaves to be written is a part of what it costs.
+const idle = await idleCost(operator.pid);
 const change = async (round: number): Promise<Round> => {
   const next = fleet.nextPlan(agents);
   const at = await changeDomain(api, (round * 7_919) % domains, 9_000 + round);
@@ -97,13 +105,15 @@ const { at: began, seen: first } = await change(rounds);
 print(
   `the first change, for which every agent opens a connection anew: ${(lastAck(first) - began).toFixed(0)} ms`,
 );
-const idle = await idleCost(operator.pid);
 const changes: Round[] = [];
 const purges: Round[] = [];
-for (let round = 0; round < rounds; round++) {
+const second = () => operator.age().toFixed(0);
+const changesFrom = second();
+for (let round = 0; round < roundsOf('change'); round++) {
   changes.push(await measured(operator.pid, () => change(round)));
 }
-for (let round = 0; round < rounds; round++) {
+const purgesFrom = second();
+for (let round = 0; round < roundsOf('purge'); round++) {
   purges.push(
     await measured(operator.pid, async () => {
       const { at, uid } = await createPurge(api, (round * 7_919) % domains, `purge-${round}`);
@@ -111,6 +121,8 @@ for (let round = 0; round < rounds; round++) {
     }),
   );
 }
+if (values.profile !== undefined)
+  print(`in the profile: changes ${changesFrom} to ${purgesFrom} s, purges to ${second()} s`);
 print(`operator's memory after that: ${memoryMegabytes(operator.pid).toFixed(0)} MB`);
 if (flap > 0) {
   const writes = await flapWrites(cluster, place, { node: nodeName(agents), seconds: flap });
@@ -124,9 +136,10 @@ const others = new AgentProcess();
 ending.defer(() => others.stop());
 await others.connect({ place: bare.place, agents, folder: fleetFolder, joins: false });
 const bareIdle = await idleCost(bare.pid);
-const bareRounds = async (kind: 'delta' | 'command', bytes: number) => {
+const bareRounds = async (kind: 'delta' | 'command', [first]: readonly Round[]) => {
   const done: Round[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; first && round < rounds; round++) {
+    const bytes = first.seen[0]?.bytes ?? 0;
     done.push(
       await measured(bare.pid, async () => {
         const { at, what } = bare.send(kind, round + 2, bytes);
@@ -136,9 +149,13 @@ const bareRounds = async (kind: 'delta' | 'command', bytes: number) => {
   }
   return done;
 };
-const bareChanges = await bareRounds('delta', changes[0]?.seen[0]?.bytes ?? 0);
-const barePurges = await bareRounds('command', purges[0]?.seen[0]?.bytes ?? 0);
-report('one changed CdnDomain', fold(changes), fold(bareChanges));
-cost(changes, idle, bareChanges, bareIdle);
-report('one PurgeJob', fold(purges), fold(barePurges));
-cost(purges, idle, barePurges, bareIdle);
+const bareChanges = await bareRounds('delta', changes);
+const barePurges = await bareRounds('command', purges);
+for (const [name, ours, beside] of [
+  ['one changed CdnDomain', changes, bareChanges],
+  ['one PurgeJob', purges, barePurges],
+] as const) {
+  if (ours.length === 0) continue;
+  report(name, fold(ours), fold(beside));
+  cost(ours, idle, beside, bareIdle);
+}

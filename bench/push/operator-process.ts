@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -27,18 +27,27 @@ export interface Published {
 export class OperatorProcess {
   readonly #folder: string;
   readonly #kubeconfig: string;
+  readonly #profile: string | undefined;
   readonly #published: Published[] = [];
   #child: ChildProcess | undefined;
   #port = 0;
   #onPublished = () => {};
+  #began = 0;
 
-  constructor(folder: string, kubeconfig: string) {
+  /** `profile`: the folder that each run writes its CPU profile to when it ends. */
+  constructor(folder: string, kubeconfig: string, profile?: string) {
     this.#folder = folder;
     this.#kubeconfig = kubeconfig;
+    this.#profile = profile;
   }
 
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  /** Seconds since it was started. */
+  age(): number {
+    return (performance.now() - this.#began) / 1_000;
   }
 
   /** Resolves with the seconds until the edges' first plan was out. */
@@ -59,7 +68,12 @@ export class OperatorProcess {
       this.#onPublished = resolve;
     });
     const began = performance.now();
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#began = began;
+    const profiling =
+      this.#profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(this.#profile)}`];
+    const child = spawn(process.execPath, [...profiling, MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', (line) => this.#read(line));
     await first;

@@ -8,6 +8,7 @@ import { dnsLabel } from '../../contract/kinds/scalars.ts';
 import { formatPath, type Problem, shownValue } from '../../contract/problem.ts';
 import { memo } from '../../lib/memo.ts';
 import type { SourceDocument } from '../source/source.ts';
+import { resourceKey } from './snapshot.ts';
 
 /** A manifest that its own schema accepts; whether it fits the others is seen later. */
 export interface Candidate {
@@ -22,6 +23,8 @@ export interface Reading {
   document: SourceDocument;
   /** As far as it can be read; nothing when the document does not say what it is. */
   ref: ObjectRef | undefined;
+  /** Of that. */
+  key: string | undefined;
   candidate: Candidate | undefined;
   problems: Problem[];
 }
@@ -34,9 +37,12 @@ const SCHEMAS = {
 };
 
 /** A document that did not change is read once: a source hands over the same one. */
-export const readDocument = memo(read);
+export const readDocument = memo((document: SourceDocument): Reading => {
+  const reading = read(document);
+  return { ...reading, key: reading.ref && resourceKey(reading.ref) };
+});
 
-function read(document: SourceDocument): Reading {
+function read(document: SourceDocument): Omit<Reading, 'key'> {
   const { syntaxError, value, file } = document;
   if (syntaxError) {
     const problem: Problem = {

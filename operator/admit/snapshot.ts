@@ -4,6 +4,7 @@ import type { KindName } from '../../contract/kinds/kind.ts';
 import type { CdnDomain, Certificate, EdgeNode, PurgeJob, Resource } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
+import { memo } from '../../lib/memo.ts';
 import type { Quarantined } from '../decide/quarantine.ts';
 import type { ServerIdentity } from '../source/source.ts';
 
@@ -55,7 +56,7 @@ export interface Admission {
    * What the API server says of each manifest as it stands now, by `resourceKey`; a refused one has a generation that
    * its accepted form has not. A folder has no server that says anything.
    */
-  observed?: ReadonlyMap<string, ServerIdentity>;
+  observed?: { get(key: string): ServerIdentity | undefined };
   /** By `resourceKey` of a CdnDomain that keeps a hostname: who else claims it. */
   contested?: ReadonlyMap<string, readonly Claim[]>;
 }
@@ -69,6 +70,9 @@ export interface Claim {
 export function resourceKey({ kind, namespace, name }: ObjectRef): string {
   return `${kind}/${namespace}/${name}`;
 }
+
+/** Asked for ten thousand resources at each moment: one string for each, whose hash is known. */
+export const keyOf = memo((resource: Resource): string => resourceKey(refOf(resource)));
 
 export function refOf({ kind, metadata: { namespace, name } }: Resource): ObjectRef {
   return { kind, namespace, name };

@@ -1,9 +1,11 @@
 /**
- * Compile: a snapshot, the certificates in force and the settings to the two plans. Pure: no clock, socket, file or environment, and no report
- * enters, so plans change when people change things and not otherwise. Same input, same bytes, same digest.
+ * Compile: a snapshot, the certificates in force and the settings to the two plans. Pure: no clock, socket, file or
+ * environment, and no report enters, so plans change when people change things and not otherwise. Same input, same
+ * bytes, same digest; and where nothing changed the very same plans, so that nobody hashes ten thousand rows again.
  */
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { EdgePlan } from '../../contract/plans/edge-plan.ts';
+import { partDigest } from '../../contract/plans/published-plan.ts';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { Snapshot } from '../admit/snapshot.ts';
 import { type Challenges, type Holdings, NO_CHALLENGES, NO_HOLDINGS } from '../certificates/holdings.ts';
@@ -28,11 +30,28 @@ export function compile(
   config: WeirConfig,
   { holdings, challenges }: CertificatesInForce = NO_CERTIFICATES,
 ): Compiled {
-  return {
-    routing: compileRouting(snapshot, config, challenges.txt),
-    edge: {
-      domains: snapshot.domains.map((domain) => withTls(compileEdgeDomain(domain), domain, holdings)),
-      ...(challenges.http.length > 0 && { challenges: [...challenges.http] }),
-    },
+  const domains = snapshot.domains.map((domain) => withTls(compileEdgeDomain(domain), domain, holdings));
+  const http = challenges.http.length > 0 && { challenges: [...challenges.http] };
+  last = {
+    routing: unlessSame(last?.routing, compileRouting(snapshot, config, challenges.txt)),
+    edge: unlessSame(last?.edge, { domains, ...http }),
   };
+  return last;
+}
+
+let last: Compiled | undefined;
+
+function unlessSame<P extends object>(before: P | undefined, plan: P): P {
+  const sections: [string, unknown][] = Object.entries(plan);
+  const isSame =
+    before &&
+    sections.length === Object.keys(before).length &&
+    sections.every(([name, value]) => isSamePart(Reflect.get(before, name), value));
+  return isSame ? before : plan;
+}
+
+function isSamePart(before: unknown, now: unknown): boolean {
+  if (before === now) return true;
+  if (!Array.isArray(before) || !Array.isArray(now)) return partDigest(before) === partDigest(now);
+  return before.length === now.length && now.every((row, at) => isSamePart(before[at], row));
 }

@@ -200,7 +200,7 @@ function statusesOf({ leader, jobs, written }: World): Statuses {
     state: leader.state,
     before: written,
     now: leader.now,
-  });
+  }).records;
 }
 
 type Step = (world: World) => void;

@@ -5,6 +5,7 @@ import type { ForcedState, NodeRow } from '../../contract/plans/node-table.ts';
 import { compareRevisions, NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import type { Command } from '../../contract/stream/messages.ts';
 import { bitsPerSecond } from '../../lib/bandwidth.ts';
+import { memo } from '../../lib/memo.ts';
 import { isGating } from './jobs.ts';
 import { type LoadState, rampOf, UNLOADED } from './load.ts';
 import type { NodeState } from './state.ts';
@@ -65,12 +66,11 @@ export function weightOf({ load, recoveredAt }: NodeState, now: number): number 
   return Math.round(load.weight * rampOf(recoveredAt, now) * 100) / 100;
 }
 
-export function capacityOf({ spec: { capacity } }: EdgeNode): NodeState['capacity'] {
-  return {
-    bitsPerSecond: capacity?.bandwidth === undefined ? undefined : bitsPerSecond(capacity.bandwidth),
-    connections: capacity?.connections,
-  };
-}
+/** Of a resource that did not change the very same. */
+export const capacityOf = memo(({ spec: { capacity } }: EdgeNode): NodeState['capacity'] => ({
+  bitsPerSecond: capacity?.bandwidth === undefined ? undefined : bitsPerSecond(capacity.bandwidth),
+  connections: capacity?.connections,
+}));
 
 /** In the status times are text, as Kubernetes has them. */
 function restoredForce(status: EdgeNodeStatus | undefined): ForcedState | undefined {
@@ -170,11 +170,25 @@ export function rowsOf(
   return isSame ? before : kept;
 }
 
+/** A node that is seen by all and has its whole weight: nothing but itself makes its row. */
+const plainRows = new WeakMap<NodeState, NodeRow>();
+
 function rowOf(node: string, state: NodeState, votes: Votes, now: number): NodeRow {
-  const { acked = NO_REVISION, gates, forced } = state;
   const weight = weightOf(state, now);
-  const admitted = gates.size === 0;
   const down = votes.downOf(node) ?? [];
+  if (weight < 1 || down.length > 0) return rowWith(node, state, weight, down);
+  const row = plainRows.get(state) ?? rowWith(node, state, weight, down);
+  plainRows.set(state, row);
+  return row;
+}
+
+function rowWith(
+  node: string,
+  { acked = NO_REVISION, gates, forced }: NodeState,
+  weight: number,
+  down: NonNullable<NodeRow['down']>,
+): NodeRow {
+  const admitted = gates.size === 0;
   return {
     node,
     acked,
@@ -187,6 +201,7 @@ function rowOf(node: string, state: NodeState, votes: Votes, now: number): NodeR
 }
 
 function sameAs(old: NodeRow | undefined, row: NodeRow): NodeRow | undefined {
+  if (old === row) return old;
   const isSame =
     old &&
     compareRevisions(old.acked, row.acked) === 0 &&

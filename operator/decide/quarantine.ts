@@ -13,7 +13,7 @@ import { partDigest } from '../../contract/plans/published-plan.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
 import type { Report, Role } from '../../contract/stream/messages.ts';
 import type { PlanResource } from '../../contract/stream/plan-resource.ts';
-import { refOf, resourceKey, type Snapshot } from '../admit/snapshot.ts';
+import { keyOf, resourceKey, type Snapshot } from '../admit/snapshot.ts';
 import type { DecideState, Decision } from './state.ts';
 
 /** What others are given to take what one refused: most agents ack within a second. */
@@ -70,14 +70,16 @@ export function plansPublished(
 ): DecideState {
   const { quarantine } = state;
   // Under another epoch nothing that was acked before says anything of these plans.
-  const known = quarantine.published?.edge.epoch === published.edge.epoch ? quarantine.forms : new Map();
-  const forms = new Map(
-    [...domains, ...nodes].map((resource): [string, Form] => {
-      const key = resourceKey(refOf(resource));
+  const known: QuarantineState['forms'] =
+    quarantine.published?.edge.epoch === published.edge.epoch ? quarantine.forms : new Map();
+  const forms = new Map<string, Form>();
+  for (const resources of [domains, nodes]) {
+    for (const resource of resources) {
+      const key = keyOf(resource);
       const [before, spec] = [known.get(key), partDigest(resource.spec)];
-      return [key, before?.spec === spec ? before : { spec, since: published }];
-    }),
-  );
+      forms.set(key, before?.spec === spec ? before : { spec, since: published });
+    }
+  }
   const refusals = filtered(quarantine.refusals, ([key, { spec }]) => forms.get(key)?.spec === spec);
   return { ...state, quarantine: { ...quarantine, forms, refusals, published } };
 }

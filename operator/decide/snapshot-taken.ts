@@ -12,13 +12,7 @@ const PRESUMED_MS = 15_000;
 
 /** Nodes and jobs follow the resources: new ones start, those that went away end. */
 export function snapshotTaken(state: DecideState, snapshot: Snapshot, now: number): Decision {
-  const nodes = new Map(
-    snapshot.nodes.map((resource) => {
-      const { name } = resource.metadata;
-      const node = state.nodes.get(name) ?? restoreNode(name, state.restored.nodes.get(name), now);
-      return [name, { ...node, capacity: capacityOf(resource) }];
-    }),
-  );
+  const nodes = nodesOf(state, snapshot, now);
   // What was restored counts for the first look only: a resource that goes away and comes back starts anew.
   const kept: DecideState = { ...state, nodes, presumedUntil: state.presumedUntil ?? now + PRESUMED_MS };
   const wanted = new Set(snapshot.jobs.map(({ metadata }) => metadata.uid));
@@ -27,6 +21,19 @@ export function snapshotTaken(state: DecideState, snapshot: Snapshot, now: numbe
   const decision = gone.reduce((before, [uid, job]) => dropJob(before, uid, job, now), dismissed);
   const started = startJobs(shrinkJobs(dropRestored(decision, wanted, now), now), snapshot, now);
   return { ...started, state: gateUnheard(started.state) };
+}
+
+/** The very same where nothing changed: a row of the table and a status are made of each. */
+function nodesOf(state: DecideState, snapshot: Snapshot, now: number): DecideState['nodes'] {
+  const rows = snapshot.nodes.map((resource) => {
+    const { name } = resource.metadata;
+    const node = state.nodes.get(name) ?? restoreNode(name, state.restored.nodes.get(name), now);
+    const capacity = capacityOf(resource);
+    return [name, node.capacity === capacity ? node : { ...node, capacity }] as const;
+  });
+  const isSame =
+    rows.length === state.nodes.size && rows.every(([name, node]) => state.nodes.get(name) === node);
+  return isSame ? state.nodes : new Map(rows);
 }
 
 function dismissals(before: DecideState, { nodes }: DecideState): Effect[] {

@@ -1,6 +1,5 @@
 /** The rows of a node table that the one before it has not. Pure. */
 import type { NodeTable } from '../../contract/plans/node-table.ts';
-import { partDigest } from '../../contract/plans/published-plan.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
 import type { ChangedRows } from './session.ts';
 
@@ -9,7 +8,7 @@ export function changedRows(before: NodeTable, after: NodeTable): ChangedRows {
   const known = new Map(before.rows.map((row) => [row.node, row] as const));
   const rows = after.rows.filter((row) => {
     const old = known.get(row.node);
-    return old !== row && (!old || partDigest(old) !== partDigest(row));
+    return old !== row && JSON.stringify(old) !== JSON.stringify(row);
   });
   return {
     base: before.version,

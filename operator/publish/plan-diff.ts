@@ -12,12 +12,25 @@ export function planDelta(base: PublishedPlan, next: PublishedPlan): PlanDelta |
     if (before === after) continue;
     if (after === undefined) return undefined;
     if (Array.isArray(before) && Array.isArray(after)) {
-      const splices = splicesBetween(before.map(partDigest), after.map(partDigest), after);
+      const splices = splicesOf(before, after);
       if (splices.length > 0) lists[section] = splices;
     } else if (before === undefined || partDigest(before) !== partDigest(after)) values[section] = after;
   }
   const { revision, digest, run } = next;
   return { revision, digest, run, base: base.digest, lists, values, ...sinceBetween(base, next) };
+}
+
+/** Ten thousand rows that both have, the very same, stand before and behind the one that changed. */
+function splicesOf(before: readonly unknown[], after: readonly unknown[]): Splice[] {
+  const most = Math.min(before.length, after.length);
+  let head = 0;
+  while (head < most && before[head] === after[head]) head++;
+  let tail = 0;
+  while (tail < most - head && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
+  const old = before.slice(head, before.length - tail);
+  const fresh = after.slice(head, after.length - tail);
+  const splices = splicesBetween(old.map(partDigest), fresh.map(partDigest), fresh);
+  return splices.map(({ at, ...splice }) => ({ at: at + head, ...splice }));
 }
 
 /** A plan of another run may be known by its digest; what the agent keeps beside it is not. */

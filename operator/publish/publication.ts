@@ -62,7 +62,9 @@ export function isForeign({ run, epoch }: Publication, agent: Acquaintance): boo
 
 /** The publication after a compile. Edges' plan first: what DNS points at has to exist before. */
 export function publish(last: Publication, { edge, routing }: Compiled): Publication {
-  const edgeDigest = planDigest(edge);
+  // Compile gives the very same plans where nothing changed, as after a purge.
+  if (last.edge?.plan === edge && last.routing?.plan === routing) return last;
+  const edgeDigest = last.edge?.plan === edge ? last.edge.digest : planDigest(edge);
   const edgeSame = last.edge?.digest === edgeDigest;
   const edgeSeq = edgeSame ? last.seq : last.seq + 1;
   const published =
@@ -70,21 +72,31 @@ export function publish(last: Publication, { edge, routing }: Compiled): Publica
       ? last.edge
       : { revision: { epoch: last.epoch, seq: edgeSeq }, digest: edgeDigest, run: last.run, plan: edge };
 
-  const routingDigest = planDigest(routing);
+  const routingDigest = last.routing?.plan === routing ? last.routing.digest : planDigest(routing);
   const routingSame = last.routing?.digest === routingDigest;
   const seq = routingSame ? edgeSeq : edgeSeq + 1;
   const routed = last.routing && routingSame ? last.routing.revision : { epoch: last.epoch, seq };
   const history = new Map(
     edge.domains.map((domain) => [domain.uid, historyOf(domain, last, published.revision, routed)] as const),
   );
-  const since = Object.fromEntries([...history].map(([uid, row]) => [uid, row.since]));
   const routingPlan =
     last.routing && routingSame
       ? last.routing
-      : { revision: routed, digest: routingDigest, run: last.run, plan: routing, since };
-  // A uid that went away and comes back is a new beginning, whatever was restored for it.
-  const restored = new Map([...last.restored].filter(([uid]) => history.has(uid)));
+      : { revision: routed, digest: routingDigest, run: last.run, plan: routing, since: sinceOf(history) };
+  const restored = stillThere(last.restored, history);
   return { ...last, seq, edge: published, routing: routingPlan, history, restored };
+}
+
+const sinceOf = (history: Publication['history']): PublishedRoutingPlan['since'] =>
+  Object.fromEntries([...history].map(([uid, row]) => [uid, row.since]));
+
+/** A uid that went away and comes back is a new beginning, whatever was restored for it. */
+function stillThere(
+  restored: Publication['restored'],
+  history: Publication['history'],
+): Publication['restored'] {
+  const kept = [...restored].filter(([uid]) => history.has(uid));
+  return kept.length === restored.size ? restored : new Map(kept);
 }
 
 function historyOf(domain: EdgeDomain, last: Publication, edge: Revision, routing: Revision): DomainHistory {

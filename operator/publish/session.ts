@@ -86,6 +86,10 @@ export class Session {
     this.#wire.write(ndjsonLine(message));
   }
 
+  command(line: Buffer): void {
+    this.#wire.write(line);
+  }
+
   offer(plan: PublishedPlan): void {
     if (compareRevisions(plan.revision, this.#held) === 0) return;
     if (this.#unacked) {

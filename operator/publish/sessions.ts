@@ -12,6 +12,8 @@ import type {
 import type { AgentSecret } from '../../contract/stream/agent-secret.ts';
 import type { Command, Report, Role } from '../../contract/stream/messages.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { memo } from '../../lib/memo.ts';
+import { ndjsonLine } from '../../lib/ndjson.ts';
 import {
   type AgentIdentity,
   type Caller,
@@ -34,6 +36,9 @@ import { WholePlans } from './whole-plans.ts';
 const GREET_WITHIN_MS = 5_000;
 /** What the leader wrote is seen by each replica within a second. */
 const HOLD_BACK_MS = 5_000;
+
+/** Once for the thousand that it goes to. */
+const commandLine = memo((command: Command) => Buffer.from(ndjsonLine({ type: 'command', command })));
 
 /** One agent's connection. */
 export interface Wire extends SessionWire {
@@ -221,7 +226,7 @@ export class Sessions implements Downlink {
   }
 
   command(id: string, command: Command): void {
-    this.#streams.get(id)?.session.send({ type: 'command', command });
+    this.#streams.get(id)?.session.command(commandLine(command));
   }
 
   settle(id: string): void {

@@ -148,11 +148,12 @@ export class StreamServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'https://operator');
-    if (this.#answersAdmin(url.pathname, response)) return;
     const route = `${request.method} ${url.pathname}`;
+    // First: all others together are few beside these.
+    if (route === `POST ${REPORTS_PATH}`) return this.#takeReports(request, response);
+    if (this.#answersAdmin(url.pathname, response)) return;
     if (await this.#routes.answer(route, request, response)) return;
     if (route === `GET ${STREAM_PATH}`) return this.#openStream(url, request, response);
-    if (route === `POST ${REPORTS_PATH}`) return this.#takeReports(request, response);
     this.#routes.requireMachineToken(request);
     // For `weir top`, wherever the paths are for others.
     if (answerAdmin(url.pathname, response, this.#options)) return;

@@ -1,7 +1,7 @@
 /** Who is written first, and how many at once. */
 import { expect, test } from 'vitest';
 import type { Condition } from '../../contract/kinds/conditions.ts';
-import { fullBudget, LATER, refilled, spend, urgency, withoutDeferred } from './budget.ts';
+import { fullBudget, refilled, spend, urgency, withoutDeferred } from './budget.ts';
 import type { StatusRecord } from './record.ts';
 
 const ready = (status: Condition['status']): Condition => ({
@@ -32,26 +32,23 @@ function node(
   return { ref, uid: 'uid-a', generation: 1, firstSeen: '2026-11-22T04:00:00Z', status };
 }
 
-const NOW = Date.parse('2026-11-22T04:01:00Z');
-
 test('what must survive goes first, then what follows a change of spec, then what turned, then the rest', () => {
-  expect(urgency(node(true), node(false), NOW)).toBe(0);
-  expect(urgency(domain('a', 2), domain('a', 1), NOW)).toBe(2);
-  expect(urgency(domain('a'), undefined, NOW)).toBe(2);
-  expect(urgency(domain('a', 1, 'False'), domain('a'), NOW)).toBe(3);
-  expect(urgency(node(false, 1, ready('False')), node(false), NOW)).toBe(3);
-  expect(urgency(node(false, 2), node(false, 1), NOW)).toBe(5);
+  expect(urgency(node(true), node(false))).toBe(0);
+  expect(urgency(domain('a', 2), domain('a', 1))).toBe(2);
+  expect(urgency(domain('a'), undefined)).toBe(2);
+  expect(urgency(domain('a', 1, 'False'), domain('a'))).toBe(3);
+  expect(urgency(node(false, 1, ready('False')), node(false))).toBe(3);
+  expect(urgency(node(false, 2), node(false, 1))).toBe(5);
 });
 
-test('a node that a plan is on its way to is told of when it stays behind', () => {
+test('a node that stays behind comes after all news, and before mere revisions', () => {
   const behind = node(false, 1, { ...ready('False'), reason: 'Behind' });
-  expect(urgency(behind, node(false), NOW - 58_000)).toBe(LATER);
-  expect(urgency(behind, node(false), NOW)).toBe(4);
+  expect(urgency(behind, node(false))).toBe(4);
   // It has it: that is no news either.
-  expect(urgency(node(false, 2), behind, NOW)).toBe(5);
+  expect(urgency(node(false, 2), behind)).toBe(5);
   // That something else is the matter with it now is.
   const gone = node(false, 1, { ...ready('False'), type: 'Connected', reason: 'NotConnected' });
-  expect(urgency(gone, behind, NOW - 58_000)).toBe(3);
+  expect(urgency(gone, behind)).toBe(3);
 });
 
 test('a quiet time saves up some, and no more', () => {

@@ -11,11 +11,8 @@ import { statusOf } from './record.ts';
 const NEWS = { perSecond: 50, savedUp: 100 };
 /** A thousand nodes ack each plan: that may take minutes until it is all written down. */
 const REVISIONS = { perSecond: 3, savedUp: 12 };
-const PASSING_MS = 5_000;
 /** From this urgency on it is a mere revision. */
 const MERE = 4;
-/** Not now. */
-export const LATER = Number.POSITIVE_INFINITY;
 
 export interface Budget {
   news: number;
@@ -57,7 +54,7 @@ export function spend(
  * waits for who changed a spec; what changes by itself comes last, and of that a mere revision after all: which one a
  * node has, and whether that is the newest already.
  */
-export function urgency(record: StatusRecord, before: StatusRecord | undefined, now: number): number {
+export function urgency(record: StatusRecord, before: StatusRecord | undefined): number {
   const [node, old] = [statusOf(record, 'EdgeNode'), statusOf(before, 'EdgeNode')];
   const isForced = JSON.stringify(node?.forced) !== JSON.stringify(old?.forced);
   const promised = isForced || node?.mustRevalidate !== old?.mustRevalidate;
@@ -65,22 +62,15 @@ export function urgency(record: StatusRecord, before: StatusRecord | undefined, 
   if (record.ref.kind === 'PurgeJob') return 1;
   if (record.uid !== before?.uid || record.generation !== before.generation) return 2;
   if (isNews(record, before)) return 3;
-  if (isPassing(record, now)) return LATER;
   return node?.conditions?.some(isBehind) ? MERE : MERE + 1;
 }
 
-/** A condition turned. Every plan turns that of every node for as long as it takes to ack it: that alone is no news. */
+/** A condition turned. A plan that is slow to take may turn that of every node: that alone is no news. */
 function isNews({ status }: StatusRecord, before: StatusRecord): boolean {
   const { conditions = [] } = status;
   const known = new Map(before.status.conditions?.map((old) => [old.type, old] as const));
   const turned = conditions.filter(({ type, status: value }) => known.get(type)?.status !== value);
   return turned.some((condition) => !isBehind(condition) && !isBehind(known.get(condition.type)));
-}
-
-/** A plan is on its way to the node: people are told of the nodes that stay behind. */
-function isPassing({ status: { conditions = [] } }: StatusRecord, now: number): boolean {
-  const since = conditions.filter(isBehind).map(({ lastTransitionTime }) => Date.parse(lastTransitionTime));
-  return since.some((at) => now < at + PASSING_MS);
 }
 
 const isBehind = (condition: Condition | undefined) => condition?.reason === BEHIND;

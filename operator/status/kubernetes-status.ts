@@ -22,7 +22,7 @@ import {
   refOfObject,
 } from '../kubernetes/objects.ts';
 import { announcements } from './announcements.ts';
-import { type Budget, fullBudget, LATER, refilled, spend, urgency, withoutDeferred } from './budget.ts';
+import { type Budget, fullBudget, refilled, spend, urgency, withoutDeferred } from './budget.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
 import { changedRecords, type StatusStore } from './status-files.ts';
 import { foreignFields, Strayed } from './strayed.ts';
@@ -101,13 +101,15 @@ class KubernetesStatus implements ClusterStatus {
     return withoutDeferred(before, after, deferred);
   }
 
+  turns(): number {
+    return Math.floor(refilled(this.#budget, this.#options.clock.now()).revisions);
+  }
+
   /** By urgency: each is durable before the next begins. */
   #choose(before: Statuses, changed: readonly StatusRecord[]): Map<number, StatusRecord[]> {
     const now = this.#options.clock.now();
     const due = changed.filter(({ uid }) => (this.#written.get(uid)?.at ?? 0) + GATHER_MS <= now);
-    const levelOf = (record: StatusRecord) => urgency(record, before.get(resourceKey(record.ref)), now);
-    const byUrgency = Map.groupBy(due, levelOf);
-    byUrgency.delete(LATER);
+    const byUrgency = Map.groupBy(due, (record) => urgency(record, before.get(resourceKey(record.ref))));
     const { chosen, left } = spend(refilled(this.#budget, now), byUrgency);
     this.#budget = left;
     return chosen;

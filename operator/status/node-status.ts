@@ -32,17 +32,29 @@ interface NodeInput {
   node: NodeState | undefined;
   acceptance: Verdict;
   schedulable: boolean;
-  /** Of the edge plan that is out. */
-  published: Revision | undefined;
+  /** The edge plan that it should have. */
+  due: Revision | undefined;
   views: Views;
 }
 
-export function nodeVerdicts({ node, acceptance, schedulable, published, views }: NodeInput): Verdict[] {
+/** What a node's status is made of beside its spec and the views of it, and but for its revision. */
+export function newsOfNode(node: NodeState | undefined, due: Revision | undefined): unknown[] {
+  if (!node) return [];
+  const { connected, presumed, known, nack, forced, revalidation, gates, load, acked } = node;
+  const isBehind = acked && due && compareRevisions(acked, due) < 0;
+  const marks = [connected || presumed, known, revalidation !== undefined, gates.size > 0];
+  return [...marks, nack, forced, load.weight, isBehind];
+}
+
+/** Of one that we have no record of, what it holds is nothing to go by. */
+export const revisionTold = (node: NodeState | undefined) => (node?.known ? node.acked : undefined);
+
+export function nodeVerdicts({ node, acceptance, schedulable, due, views }: NodeInput): Verdict[] {
   const parts = [
     acceptance,
     connectedVerdict(node),
     node?.forced ? forcedVerdict(node.forced) : healthyVerdict(views),
-    upToDateVerdict(node, published),
+    upToDateVerdict(node, due),
   ];
   const admitted = admittedVerdict(node, schedulable);
   return [...parts, admitted, ready([...parts, admitted], 'in the answers')];
@@ -80,7 +92,7 @@ function forcedVerdict({ state, until }: ForcedState): Verdict {
   return state === 'Up' ? holds('Healthy', 'ForcedUp', message) : fails('Healthy', 'ForcedDown', message);
 }
 
-function upToDateVerdict(node: NodeState | undefined, published: Revision | undefined): Verdict {
+function upToDateVerdict(node: NodeState | undefined, due: Revision | undefined): Verdict {
   if (node?.nack) {
     const { fault, revision, message } = node.nack;
     return fails(
@@ -89,8 +101,8 @@ function upToDateVerdict(node: NodeState | undefined, published: Revision | unde
       `refused plan ${formatRevision(revision)}: ${message}`.slice(0, 1_024),
     );
   }
-  if (!published || !node?.acked) return fails('UpToDate', 'NoPlan', 'acked no plan yet');
-  if (compareRevisions(node.acked, published) < 0)
+  if (!due || !node?.acked) return fails('UpToDate', 'NoPlan', 'acked no plan yet');
+  if (compareRevisions(node.acked, due) < 0)
     return fails('UpToDate', BEHIND, 'has not acked the newest plan yet');
   return holds('UpToDate', 'UpToDate', 'serves the newest plan');
 }

@@ -1,8 +1,12 @@
 /** What is written down of a resource: the status that people see, and what identifies the object it speaks of. */
 import { z } from 'zod';
 import type { KindName } from '../../contract/kinds/kind.ts';
-import { KINDS, type StatusOf } from '../../contract/kinds/kinds.ts';
+import { KINDS, type Resource, type StatusOf } from '../../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../../contract/kinds/metadata.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import { memo } from '../../lib/memo.ts';
+import { refOf } from '../admit/snapshot.ts';
+import type { Quarantined } from '../decide/quarantine.ts';
 
 export interface StatusRecord<K extends KindName = KindName> {
   ref: ObjectRef & { kind: K };
@@ -35,4 +39,31 @@ export function statusOf<K extends KindName>(
   kind: K,
 ): StatusOf[K] | undefined {
   return record?.ref.kind === kind ? (record.status as StatusOf[K]) : undefined;
+}
+
+export function record(
+  resource: Resource,
+  generation: number,
+  status: StatusOf[KindName],
+  old: StatusRecord | undefined,
+): StatusRecord {
+  const { uid, creationTimestamp } = resource.metadata;
+  return unlessEqual({ ref: refOf(resource), uid, generation, firstSeen: creationTimestamp, status }, old);
+}
+
+/** The record before, where it says the same. */
+export function unlessEqual(fresh: StatusRecord, old: StatusRecord | undefined): StatusRecord {
+  return old && textOf(fresh) === textOf(old) ? old : fresh;
+}
+
+const textOf = memo<StatusRecord, string>(canonicalJson);
+
+/** What agents refused, and which build of the operator put it aside. */
+export function quarantinedStatus(
+  refused: Quarantined | undefined,
+  build = '',
+): Pick<StatusOf['CdnDomain'], 'quarantined'> {
+  if (!refused) return {};
+  const { spec, by, message } = refused;
+  return { quarantined: { spec, by, message: message.slice(0, 1_024), build } };
 }

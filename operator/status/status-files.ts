@@ -18,6 +18,8 @@ export interface StatusStore {
   save(before: Statuses, after: Statuses): Promise<Statuses>;
   /** What was written may stand there no more: the next save looks, also where nothing changed. */
   hasStrayed?(): boolean;
+  /** How many nodes' newer revisions it takes now, beside news; where it does not say, all. */
+  turns?(): number;
 }
 
 export function statusFiles(state: StateFolder, log: Log): StatusStore {
@@ -46,10 +48,9 @@ export function statusFiles(state: StateFolder, log: Log): StatusStore {
  */
 export function changedRecords(before: Statuses, after: Statuses): StatusRecord[] {
   const order = ['EdgeNode', 'Certificate', 'CdnDomain', 'PurgeJob'];
-  return [...after]
-    .filter(([key, record]) => before.get(key) !== record)
-    .map(([, record]) => record)
-    .sort((a, b) => order.indexOf(a.ref.kind) - order.indexOf(b.ref.kind));
+  const changed: StatusRecord[] = [];
+  for (const [key, record] of after) if (before.get(key) !== record) changed.push(record);
+  return changed.sort((a, b) => order.indexOf(a.ref.kind) - order.indexOf(b.ref.kind));
 }
 
 async function readRecord(state: StateFolder, path: string, log: Log): Promise<StatusRecord | undefined> {

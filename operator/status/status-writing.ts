@@ -5,16 +5,24 @@
 import type { Clock } from '../../lib/clock.ts';
 import { type Latest, latest } from '../../lib/latest.ts';
 import type { Log } from '../../lib/log.ts';
+import type { StatusInput } from './around.ts';
 import type { Statuses } from './record.ts';
 import type { StatusStore } from './status-files.ts';
-import { type StatusInput, statuses } from './statuses.ts';
+import { statuses } from './statuses.ts';
 
 /** What happens within this is one look. */
 const GATHER_MS = 50;
 /** When there are more to write than is fit at once, the next go out after this. */
 const WRITE_ON_MS = 500;
-/** After a look, this many times what it took are for other things: ten thousand take a while. */
-const REST = 8;
+/** The same where only revisions of nodes wait, of which few are taken in a second. */
+const TURNS_MS = 4_000;
+/** After a look, this many times what it took are for other things. Ten thousand take a while: a second is enough then. */
+const REST = 40;
+const LONG_REST_MS = 1_000;
+/** But a look that takes longer than that is not to be all that is done. */
+const LEAST_REST = 8;
+
+const restAfter = (ms: number) => Math.max(LEAST_REST * ms, Math.min(REST * ms, LONG_REST_MS));
 
 /** What statuses are made of, as it is now; nothing before manifests were read. */
 type Look = () => Omit<StatusInput, 'before' | 'now'> | undefined;
@@ -33,8 +41,10 @@ export class StatusWriting {
   readonly #writer: Latest<void> = latest(() => this.#write());
   #written: Statuses;
   #cancelGathering: (() => void) | undefined;
+  #cancelNext = () => {};
   #restUntil = 0;
   #isBehind = false;
+  #isGivenUp = false;
 
   constructor(options: StatusWritingOptions) {
     this.#options = options;
@@ -56,8 +66,16 @@ export class StatusWriting {
     return this.#options.store.hasStrayed?.() === true;
   }
 
+  /** What is not written now is for the next operator. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#cancelNext();
+    this.#cancelGathering?.();
+  }
+
   /** Something happened. */
   offer(): void {
+    if (this.#isGivenUp) return;
     const { clock } = this.#options;
     const wait = Math.max(GATHER_MS, this.#restUntil - clock.now());
     this.#cancelGathering ??= clock.after(wait, () => this.#gathered());
@@ -81,16 +99,23 @@ export class StatusWriting {
     if (!seen) return;
     const began = performance.now();
     const before = this.#written;
-    const after = statuses({ ...seen, before, now: clock.now() });
-    this.#restUntil = clock.now() + REST * (performance.now() - began);
+    const { records, waiting } = statuses({ ...seen, before, turns: store.turns?.(), now: clock.now() });
+    this.#restUntil = clock.now() + restAfter(performance.now() - began);
     try {
-      this.#written = await store.save(before, after);
+      this.#written = await store.save(before, records);
       this.#isBehind = false;
-      if (this.#written !== after) clock.after(WRITE_ON_MS, () => this.offer());
+      if (this.#written !== records) this.#lookAgain(WRITE_ON_MS);
+      else if (waiting) this.#lookAgain(TURNS_MS);
     } catch (error) {
-      // Once for all the ticks that it takes.
-      if (!this.#isBehind) log.error({ err: error }, 'status is not written; trying again with each tick');
+      // Once for all the ticks that it takes. Cut off at the end of the operator, it is the next one's to write.
+      if (!this.#isBehind && !this.#isGivenUp)
+        log.error({ err: error }, 'status is not written; trying again with each tick');
       this.#isBehind = true;
     }
+  }
+
+  #lookAgain(ms: number): void {
+    this.#cancelNext();
+    if (!this.#isGivenUp) this.#cancelNext = this.#options.clock.after(ms, () => this.offer());
   }
 }

@@ -47,7 +47,7 @@ class Desk {
       state: leader.state,
       before,
       now: leader.now,
-    });
+    }).records;
     const record = [...this.written.values()].find(({ ref }) => ref.kind === kind && ref.name === name);
     return record?.status ?? expect.fail(`${kind} ${name} has no status`);
   }

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { type TrustConfig, trust } from '../../contract/config/trust.ts';
 import { incarnationOf } from '../../contract/trust/identity.ts';
+import { memo } from '../../lib/memo.ts';
 import type { Admission } from '../admit/snapshot.ts';
 
 export interface TrustPolicy extends TrustConfig {
@@ -20,11 +21,13 @@ export const toldPolicy = z.object({
 });
 export type ToldPolicy = z.output<typeof toldPolicy>;
 
+const incarnation = memo(incarnationOf);
+
 /** Nothing without valid settings. */
 export function policyIn(admission: Admission | undefined): ToldPolicy | undefined {
   if (!admission?.config) return undefined;
   const incarnations = admission.snapshot.nodes.map(
-    ({ metadata }) => [metadata.name, incarnationOf(metadata)] as const,
+    ({ metadata }) => [metadata.name, incarnation(metadata)] as const,
   );
   return { ...admission.config.trust, incarnations: Object.fromEntries(incarnations) };
 }

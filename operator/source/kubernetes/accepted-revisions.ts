@@ -160,26 +160,37 @@ class AcceptedRevisions implements KeptRevisions {
       keep: ({ metadata }) => ({ metadata }),
     });
     reflector.start((change) => {
-      // Ten thousand that we write ourselves are no reason to look through all of them ten thousand times.
+      // Those that we write and remove ourselves are no reason to look through ten thousand each time.
       if (change?.after) this.#shown.add(pathOf(change.after));
+      else if (change?.before) this.#deleted(pathOf(change.before));
       else this.#lookForLosses([...(reflector.objects()?.values() ?? [])].map(pathOf));
     });
     return () => reflector.stop();
   }
 
+  #deleted(path: string): void {
+    if (!this.#shown.delete(path)) return;
+    const lost = [...this.#kept].filter(([, { paths }]) => paths.includes(path));
+    this.#writeAgain(lost.map(([key]) => key));
+  }
+
   #lookForLosses(paths: readonly string[]): void {
     const there = new Set(paths);
-    const { config, resources } = this.#saved ?? NOTHING_ACCEPTED;
-    const isWanted = (key: string) => (key === CONFIG ? config !== undefined : resources.has(key));
-    const lost = [...this.#kept].filter(
-      ([key, { paths: kept }]) =>
-        isWanted(key) && kept.some((path) => this.#shown.has(path) && !there.has(path)),
+    const lost = [...this.#kept].filter(([, { paths: kept }]) =>
+      kept.some((path) => this.#shown.has(path) && !there.has(path)),
     );
     this.#shown = there;
+    this.#writeAgain(lost.map(([key]) => key));
+  }
+
+  #writeAgain(keys: readonly string[]): void {
+    const { config, resources } = this.#saved ?? NOTHING_ACCEPTED;
+    const isWanted = (key: string) => (key === CONFIG ? config !== undefined : resources.has(key));
+    const lost = keys.filter(isWanted);
     if (lost.length === 0 || !this.#saved) return;
-    for (const [key] of lost) this.#kept.delete(key);
+    for (const key of lost) this.#kept.delete(key);
     const { log } = this.#options;
-    log.warn({ resources: lost.map(([key]) => key) }, 'accepted forms were deleted, and are written again');
+    log.warn({ resources: lost }, 'accepted forms were deleted, and are written again');
     this.save(this.#saved).catch((error: unknown) =>
       log.error({ err: error }, 'accepted forms that were deleted are not written; the next change does it'),
     );
