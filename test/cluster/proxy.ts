@@ -12,9 +12,12 @@ export type Fault = (url: URL) => { status: number; body: unknown } | undefined;
 export interface FaultyProxy {
   /** Through the proxy. */
   api: KubernetesApi;
+  url: string;
   /** `GET /path?query`, in the order of arrival. */
   seen: string[];
   fault: Fault;
+  /** Requests that never get an answer. */
+  holds: (url: URL) => boolean;
   /** Lists wait this long. */
   slowListMs: number;
   /** Cuts all connections in the middle of whatever they do. */
@@ -41,7 +44,9 @@ export async function startProxy(kubeconfig: string): Promise<FaultyProxy> {
   const proxy: FaultyProxy = {
     api,
     seen: [],
+    url: `http://127.0.0.1:${address.port}`,
     fault: () => undefined,
+    holds: () => false,
     slowListMs: 0,
     cut: () => server.closeAllConnections(),
     async stop() {
@@ -67,6 +72,7 @@ async function pass(
   proxy.seen.push(`${method} ${url.pathname}${url.search}`);
   const isWatch = url.searchParams.has('watch');
   if (method === 'GET' && !isWatch) await pause(proxy.slowListMs);
+  if (proxy.holds(url)) return;
   const fault = proxy.fault(url);
   if (fault) {
     response.writeHead(fault.status, { 'content-type': 'application/json' });
