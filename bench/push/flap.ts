@@ -6,6 +6,8 @@ import { joinAs, type OperatorPlace } from '../../operator/testing/trust.ts';
 import type { Cluster } from '../../test/cluster/cluster.ts';
 
 const QUIET_MS = 5_000;
+/** So often in a row: on a busy machine the operator may pause that long in the midst of it. */
+const CALM = 3;
 /** Revisions of nodes trickle on. */
 const QUIET_WRITES = 25;
 
@@ -44,8 +46,10 @@ export async function writes(cluster: Cluster): Promise<number> {
 
 /** Resolves when hardly anything is written any more. */
 export async function allToldOf(cluster: Cluster): Promise<void> {
-  for (let before = 0, now = await writes(cluster); now - before > QUIET_WRITES; ) {
+  for (let calm = 0, before = await writes(cluster); calm < CALM; ) {
     await sleep(QUIET_MS);
-    [before, now] = [now, await writes(cluster)];
+    const now = await writes(cluster);
+    calm = now - before > QUIET_WRITES ? 0 : calm + 1;
+    before = now;
   }
 }
