@@ -22,7 +22,7 @@ spec: ${spec}
 test.each(globSync('*/weir.yaml', { cwd: EXAMPLES }).map(dirname))('examples/%s is valid', async (name) => {
   const { code, stdout, stderr } = await runWeir(['validate', join(EXAMPLES, name)]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(stdout).toMatch(/^ok: \d+ domains?, \d+ nodes?, \d+ jobs\n$/);
+  expect(stdout).toMatch(/^ok: \d+ domains?, \d+ nodes?, \d+ jobs, 0 certificates\n$/);
 });
 
 test('validate tells all problems at once, with file, line, path, value and what is allowed', async () => {

@@ -32,7 +32,13 @@ async function validate(folder: string, { output }: { output: 'text' | 'json' })
   if (problems.length > 0) process.exitCode = EXIT.failed;
 }
 
-function countLine({ snapshot: { domains, nodes, jobs } }: Admission): string {
+function countLine({ snapshot: { domains, nodes, jobs, certificates } }: Admission): string {
   const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
-  return `ok: ${[count(domains.length, 'domain'), count(nodes.length, 'node'), count(jobs.length, 'job')].join(', ')}`;
+  const counts = [
+    count(domains.length, 'domain'),
+    count(nodes.length, 'node'),
+    count(jobs.length, 'job'),
+    count(certificates.length, 'certificate'),
+  ];
+  return `ok: ${counts.join(', ')}`;
 }

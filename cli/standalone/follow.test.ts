@@ -11,6 +11,7 @@ import { eventually } from '../../lib/testing/eventually.ts';
 import { temporaryFolder } from '../testing/run-weir.ts';
 import { followInstallation, keepEdges } from './follow.ts';
 import type { Installation, LocalEdge } from './programs.ts';
+import { SMALLEST_SETTINGS } from './testing/settings.ts';
 
 const edge = (name: string, port = 80): LocalEdge => ({
   tlsPort: undefined,
@@ -61,18 +62,7 @@ test('an edge whose EdgeNode moved to another machine is gone at once', () => {
 });
 
 test('follows what the operator says; its silence and half an answer change nothing', async () => {
-  const settings = {
-    zones: [
-      {
-        name: 'cdn.example.net',
-        nameServers: [{ name: 'ns1.example.net' }],
-        soa: { contact: 'h.example.net' },
-      },
-    ],
-    regions: [{ name: 'all' }],
-    defaultRegion: 'all',
-  };
-  const root = await temporaryFolder({ 'accepted/weir.yaml': stringify(settings) });
+  const root = await temporaryFolder({ 'accepted/weir.yaml': stringify(SMALLEST_SETTINGS) });
   const view = (name: string, spec: object): ResourceView => ({
     kind: 'EdgeNode',
     metadata: { name, namespace: '' },
@@ -85,7 +75,7 @@ test('follows what the operator says; its silence and half an answer change noth
   };
   const seen: Installation[] = [];
   const clock = new FakeClock();
-  const config = weirConfig.parse(settings);
+  const config = weirConfig.parse(SMALLEST_SETTINGS);
   const stop = followInstallation({
     installation: { folder: root, state: stateFolder(root), config, edges: [edge('a')] },
     operator: () => ({
@@ -111,7 +101,10 @@ test('follows what the operator says; its silence and half an answer change noth
   answer = () => [view('a', spec(82))];
   expect((await poll())?.edges).toEqual([edge('a', 82), edge('b', 81)]);
   await poll();
-  await writeFile(join(root, 'accepted/weir.yaml'), stringify({ ...settings, cache: { memory: '1MiB' } }));
+  await writeFile(
+    join(root, 'accepted/weir.yaml'),
+    stringify({ ...SMALLEST_SETTINGS, cache: { memory: '1MiB' } }),
+  );
   const last = await poll();
   expect(last?.edges).toEqual([edge('a', 82)]);
   expect(last?.config.cache.memory).toBe('1MiB');

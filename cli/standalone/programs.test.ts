@@ -2,18 +2,9 @@ import { expect, test } from 'vitest';
 import { weirConfig } from '../../contract/config/weir-config.ts';
 import { stateFolder } from '../../contract/state-folder.ts';
 import { type Installation, programs } from './programs.ts';
+import { SMALLEST_SETTINGS } from './testing/settings.ts';
 
-const config = weirConfig.parse({
-  zones: [
-    {
-      name: 'cdn.example.net',
-      nameServers: [{ name: 'ns1.example.net' }],
-      soa: { contact: 'h.example.net' },
-    },
-  ],
-  regions: [{ name: 'all' }],
-  defaultRegion: 'all',
-});
+const config = weirConfig.parse(SMALLEST_SETTINGS);
 const installation: Installation = {
   folder: '/srv/cdn',
   state: stateFolder('/var/lib/weir'),
