@@ -12,6 +12,7 @@ import { openAccessLog } from './access-log/access-log.ts';
 import { createAskHead } from './answer/asking-head.ts';
 import type { Teller } from './answer/client-headers.ts';
 import { createFetching } from './answer/fetching.ts';
+import { createMending } from './answer/mending.ts';
 import { createPassing } from './answer/passing.ts';
 import { createReadyHits, type ReadyHits } from './answer/ready-hits.ts';
 import { createServing } from './answer/serving.ts';
@@ -93,7 +94,8 @@ export function serve(parts: ServeParts): Served {
   const observer = createObserver({ metrics, meter, accessLog });
 
   const origin = createOrigin(clock, metrics, parts.timeouts ?? DEFAULT_TIMEOUTS);
-  const serving = createServing(store, clock, teller);
+  const mending = createMending({ store, fills, origin, observer });
+  const serving = createServing(mending, clock, teller);
   const passing = createPassing({ teller, origin, invalidate });
   const hitForMiss = new HitForMiss(clock);
   const { waitersPerObject } = limits;

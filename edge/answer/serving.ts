@@ -4,13 +4,13 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ByteSource } from '../cache/byte-source.ts';
 import type { Outcome } from '../cache/fill.ts';
 import { ageMs, freshLeftMs } from '../cache/freshness.ts';
-import type { Store } from '../cache/store.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Headers } from '../headers.ts';
 import type { Answer, Result } from './answer.ts';
 import type { CacheNote } from './cache-status.ts';
 import { clientHeaders, type Teller, withAge, withBrowserTtl } from './client-headers.ts';
+import type { Mending } from './mending.ts';
 import { bodyFor, type Representation, type Shape, shapeFor } from './representation.ts';
 
 export type Filling = Extract<Outcome, { kind: 'filling' }>;
@@ -32,7 +32,7 @@ export interface Serving {
 /** Why and how the origin was asked, where it was. */
 export type Forward = Omit<Extract<CacheNote, { hit: false }>, 'hit' | 'ttl'>;
 
-export function createServing(store: Store, clock: Clock, teller: Teller): Serving {
+export function createServing(bodyOf: Mending, clock: Clock, teller: Teller): Serving {
   async function answer(
     exchange: Exchange,
     object: StoredObject,
@@ -61,7 +61,7 @@ export function createServing(store: Store, clock: Clock, teller: Teller): Servi
       answer(
         exchange,
         object,
-        { length: object.size, anyOffset: true, open: () => store.body(object) },
+        { length: object.size, anyOffset: true, open: () => bodyOf(exchange, object) },
         forward,
       ),
 

@@ -25,6 +25,7 @@ import { abandon } from '../origin/abandon.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import type { Answer } from './answer.ts';
 import { type FillSources, fillRequest } from './fill-request.ts';
+import { mendedSource } from './mended-source.ts';
 import type { Passing } from './passing.ts';
 import type { Forward, Serving } from './serving.ts';
 import { type SliceBody, slicedSource } from './sliced-source.ts';
@@ -80,7 +81,7 @@ export function createSlicing(parts: SlicingParts): Slicing {
       open: (slice: number) => openSlice(exchange, key, slice, object),
       ahead: (slice: number) => ahead(exchange, key, slice),
     };
-    let begun: SliceBody | undefined = await bodyOf(lead);
+    let begun: SliceBody | undefined = await bodyOf(exchange, key, lead);
     try {
       return await serving.sliced(exchange, { ...object, size: total }, forward, (last) => {
         const first = begun && { slice: lead.slice, body: begun };
@@ -93,8 +94,14 @@ export function createSlicing(parts: SlicingParts): Slicing {
     }
   }
 
-  function bodyOf({ object, reader }: Slice): SliceBody | Promise<SliceBody> {
-    return reader ?? store.body(object);
+  async function bodyOf(
+    exchange: Exchange,
+    key: CacheKey,
+    { slice, object, reader }: Slice,
+  ): Promise<SliceBody> {
+    const body = reader ?? (await store.body(object));
+    if (reader !== undefined || Buffer.isBuffer(body)) return body;
+    return mendedSource(object, body, () => openSlice(exchange, key, slice, object));
   }
 
   /** The body of a slice of the object that the answer began with. */
@@ -108,7 +115,7 @@ export function createSlicing(parts: SlicingParts): Slicing {
       const found = await take(exchange, key, slice);
       if (found === undefined) break;
       if (belongTogether(found.object, of)) {
-        const body = await orDamaged(bodyOf(found));
+        const body = await orDamaged(bodyOf(exchange, key, found));
         if (body !== undefined) return body;
         continue;
       }
@@ -232,7 +239,7 @@ function firstByte({ request }: Exchange): number {
 }
 
 /** Nothing where it was found damaged: it is gone from the store then, and may be asked for anew. */
-async function orDamaged<T>(body: T | Promise<T>): Promise<T | undefined> {
+async function orDamaged<T>(body: Promise<T>): Promise<T | undefined> {
   try {
     return await body;
   } catch (error) {

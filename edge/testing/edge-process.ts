@@ -27,9 +27,17 @@ export interface EdgeProcess {
   remove(): Promise<void>;
 }
 
+/** What a test puts around the process. */
+export interface Around {
+  env?: (state: string) => Record<string, string>;
+  /** Its cache lies on a disk of its own, of this size (`16m`), which nobody else sees and which ends with it; for root. */
+  cacheDisk?: string;
+}
+
 export async function edgeProcess(
   originUrl: string,
-  further: { disk?: string; drain?: string; settings?: string } = { disk: '2GiB' },
+  further: { disk?: string; memory?: string; drain?: string; settings?: string } = { disk: '2GiB' },
+  { env, cacheDisk }: Around = {},
 ): Promise<EdgeProcess> {
   const state = await mkdtemp(join(tmpdir(), 'weir-edge-'));
   const port = await freePort();
@@ -49,6 +57,8 @@ export async function edgeProcess(
   const begin = () =>
     fork(join(import.meta.dirname, '../main.ts'), flags, {
       stdio: process.env.WEIR_TEST_LOG ? 'inherit' : 'ignore',
+      ...(env && { env: { ...process.env, ...env(state) } }),
+      ...(cacheDisk && onDiskOfItsOwn(join(state, 'cache'), cacheDisk)),
     });
   const answers = () => fetchFrom(port, '/.weir/health', { host: 'any' });
   // The last one to listen.
@@ -78,6 +88,16 @@ export async function edgeProcess(
       await kill();
       await rm(state, { recursive: true, force: true });
     },
+  };
+}
+
+/** A tmpfs in a mount namespace of the process. */
+function onDiskOfItsOwn(folder: string, size: string) {
+  const script = `mkdir -p ${folder} && mount -t tmpfs -o size=${size} tmpfs ${folder} && exec "$NODE" "$0" "$@"`;
+  return {
+    execPath: 'unshare',
+    execArgv: ['--mount', 'sh', '-c', script],
+    env: { ...process.env, NODE: process.execPath },
   };
 }
 
