@@ -5,7 +5,7 @@ import type { EdgeRule } from '../contract/plans/edge-plan.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { SLICE_BYTES } from './cache/slice.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
-import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
+import { domainOf, startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
 const rules: EdgeRule[] = [{ match: {}, bypass: false, slices: true, query: { mode: 'Keep', names: [] } }];
 /** Three slices and a half. */
@@ -147,6 +147,53 @@ test('a stale slice is confirmed by itself', async () => {
   const reply = await get('/a', 'bytes=0-9');
   expect(reply.headers['cache-status']).toMatch(/fwd-status=304/);
   expect(reply.body.equals(bodyOf('/a').subarray(0, 10))).toBe(true);
+});
+
+describe('stale-while-revalidate, slice by slice (RFC 5861 3):', () => {
+  const within = 'max-age=3600, stale-while-revalidate=600';
+
+  beforeEach(async () => {
+    await edge.publish([
+      domainOf(origin.url, { rules: rules.map((rule) => ({ ...rule, staleWhileRevalidate: 600 })) }),
+    ]);
+    expect((await get('/a')).body.equals(bodyOf('/a'))).toBe(true);
+    await eventually(async () => expect(await onDisk()).toBe(4));
+    origin.requests.length = 0;
+    edge.clock.advance(3_700_000);
+  });
+
+  test('all get the stale one at once, one question goes out, and what it confirms is fresh', async () => {
+    let answer = () => {};
+    origin.answer((_request, response) => {
+      answer = () => response.writeHead(304, { 'cache-control': within, etag: '"v1"' }).end();
+    });
+    const replies = await Promise.all([1, 2, 3].map(() => get('/a', 'bytes=0-9')));
+    for (const reply of replies) {
+      expect(reply.headers['cache-status']).toMatch(/^zz-1; hit; ttl=-\d+$/);
+      expect(reply.body.equals(bodyOf('/a').subarray(0, 10))).toBe(true);
+    }
+    await eventually(() => expect(asked()).toEqual([sliceRange(0)]));
+    answer();
+    await eventually(async () =>
+      expect((await get('/a', 'bytes=0-9')).headers['cache-status']).toMatch(/; hit; ttl=\d+$/),
+    );
+    expect(asked()).toEqual([sliceRange(0)]);
+  });
+
+  test('a newer version takes its place whole: never are two put together', async () => {
+    const old = bodyOf('/a').subarray(0, 10);
+    version++;
+    expect((await get('/a', 'bytes=0-9')).body.equals(old)).toBe(true);
+    await eventually(async () => expect((await get('/a', 'bytes=0-9')).headers.etag).toBe('"v2"'));
+    const whole = await get('/a');
+    expect(whole.headers.etag).toBe('"v2"');
+    expect(whole.body.equals(bodyOf('/a'))).toBe(true);
+  });
+
+  test('not for who wants something fresher', async () => {
+    const reply = await get('/a', 'bytes=0-9', { 'cache-control': 'max-age=60' });
+    expect(reply.headers['cache-status']).not.toMatch(/; hit/);
+  });
 });
 
 test('slices of two versions are never put together: the transfer breaks, the next one is of the new version', async () => {

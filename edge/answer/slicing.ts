@@ -17,7 +17,7 @@ import type { PurgeScope } from '../cache/purge-scope.ts';
 import { parseRange } from '../cache/range.ts';
 import { joinIdOf, selectVariant, suits, whyForward } from '../cache/select.ts';
 import { asSlice, belongTogether, NotSliced, rangeOf, sliceAt } from '../cache/slice.ts';
-import { mayUseOnError } from '../cache/stale.ts';
+import { mayUseOnError, mayUseWhileRevalidating } from '../cache/stale.ts';
 import type { Store } from '../cache/store.ts';
 import { CorruptBody, type StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
@@ -50,6 +50,8 @@ interface Slice {
   object: StoredObject;
   forward: Forward | undefined;
   reader: ByteSource | undefined;
+  /** It is used while the origin is asked about it. */
+  isStale?: boolean;
 }
 
 /** How often a slice is asked for that went away while it was being opened. */
@@ -83,11 +85,12 @@ export function createSlicing(parts: SlicingParts): Slicing {
     };
     let begun: SliceBody | undefined = await bodyOf(exchange, key, lead);
     try {
-      return await serving.sliced(exchange, { ...object, size: total }, forward, (last) => {
+      const answer = await serving.sliced(exchange, { ...object, size: total }, forward, (last) => {
         const first = begun && { slice: lead.slice, body: begun };
         begun = undefined;
         return slicedSource(slices, { total, last, begun: first });
       });
+      return lead.isStale ? { ...answer, result: 'stale' } : answer;
     } finally {
       // An answer without a body.
       if (begun !== undefined && !Buffer.isBuffer(begun)) await begun.close();
@@ -135,6 +138,10 @@ export function createSlicing(parts: SlicingParts): Slicing {
       const { stored, fwd, start } = look(exchange, whole, slice);
       if (stored !== undefined && fwd === undefined) {
         return { slice, object: stored, forward: undefined, reader: undefined };
+      }
+      if (stored !== undefined && fwd === 'stale' && isUsableMeanwhile(exchange, stored)) {
+        inBackground(start);
+        return { slice, object: stored, forward: undefined, reader: undefined, isStale: true };
       }
       if (exchange.request.method === 'HEAD') return undefined;
       const { fill, joined } = start();
@@ -184,9 +191,28 @@ export function createSlicing(parts: SlicingParts): Slicing {
     );
   }
 
+  function isUsableMeanwhile(exchange: Exchange, stored: StoredObject): boolean {
+    return (
+      !store.purges.mustRevalidate(stored) &&
+      mayUseWhileRevalidating(exchange.terms, stored, exchange.rule.rule, clock.now())
+    );
+  }
+
+  /** One for all. What it brings is stored; a failure was counted where it happened. */
+  function inBackground(start: () => { fill: Fill; joined: boolean }): void {
+    const { fill, joined } = start();
+    if (joined) return;
+    fill.outcome.then(
+      (outcome) => {
+        if (outcome.kind === 'unshareable') abandon(outcome.response.body);
+      },
+      () => {},
+    );
+  }
+
   function ahead(exchange: Exchange, whole: CacheKey, slice: number): void {
     const { stored, fwd, start } = look(exchange, whole, slice);
-    if (stored === undefined || fwd !== undefined) start();
+    if (stored === undefined || fwd !== undefined) inBackground(start);
   }
 
   function look(exchange: Exchange, whole: CacheKey, slice: number) {

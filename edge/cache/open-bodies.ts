@@ -123,6 +123,12 @@ export class OpenBody {
     return block;
   }
 
+  /** It could not be sent: what was compared before counts no more. */
+  doubt(): void {
+    this.#compared.fill(0);
+    this.#left = this.#compared.length;
+  }
+
   hold(): void {
     this.#holds++;
   }

@@ -16,7 +16,7 @@ import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
 import type { SecureConnection } from '../tls/secure-connection.ts';
 import type { OtherConnections } from './listeners.ts';
 import { type PlainRequest, plainRequestReader } from './plain-request.ts';
-import type { SendFile } from './send-file.ts';
+import { FileFault, type SendFile } from './send-file.ts';
 
 export interface FastPathParts {
   ready: ReadyHits;
@@ -121,6 +121,8 @@ export function installFastPath(
     const onSent = (bytes: number) => connection.transfer?.sentAside(bytes);
     sendFile?.(socket, { fd: file.fd, first, length: hit.length, onSent }, (error, bytes) => {
       isOut = true;
+      // The next answer reads and compares it, and has the rest fetched anew.
+      if (error instanceof FileFault) file.doubt();
       file.letGo();
       onHit(hit.domain, bytes, request, { socket, secure: undefined });
       // An answer that cannot be gone on with must not look whole.

@@ -19,6 +19,9 @@ export interface FilePart {
   onSent?: (bytes: number) => void;
 }
 
+/** The file, not the client, is why it does not go on. */
+export class FileFault extends Error {}
+
 /** Calls `done` when all of it is with the kernel, or with what went wrong; maybe before it returns. */
 export type SendFile = (socket: Socket, part: FilePart, done: Sent) => void;
 
@@ -121,8 +124,8 @@ class Sending {
     try {
       read = readSync(this.#file, this.#buffer, 0, length, this.#at);
       if (read === 0) throw new Error(`a stored body ended at ${this.#at}, before ${this.#end}`);
-    } catch (error) {
-      this.#finish(error instanceof Error ? error : new Error(String(error)));
+    } catch (cause) {
+      this.#finish(new FileFault('a stored body cannot be read', { cause }));
       return;
     }
     this.#at += read;

@@ -6,7 +6,7 @@ import type { Answer, AnswerBody } from '../answer/answer.ts';
 import type { Blocks } from '../cache/blocks.ts';
 import type { Headers } from '../headers.ts';
 import { abandon } from '../origin/abandon.ts';
-import { plainDescriptor, type SendFile } from './send-file.ts';
+import { FileFault, plainDescriptor, type SendFile } from './send-file.ts';
 
 /** Where an answer goes: a response of HTTP/1, or a stream of HTTP/2. */
 export interface Outgoing {
@@ -42,7 +42,12 @@ export async function send(outgoing: Outgoing, answer: Answer, options: SendOpti
       onBytes(body.bytes.length);
       stream.end(body.bytes);
     } else if (body.kind === 'stream') await relay(outgoing, body.stream, onBytes);
-    else if (!(await sendPart(outgoing, body, options))) await sendSource(stream, body, options);
+    else
+      await sendSource(
+        stream,
+        { ...body, first: body.first + (await sendPart(outgoing, body, options)) },
+        options,
+      );
   } catch (error) {
     // The client's own going away is no event.
     const hasGone = stream.destroyed || isGone(error);
@@ -67,27 +72,26 @@ async function relay(
 
 type SourceBody = Extract<AnswerBody, { kind: 'source' }>;
 
-/** As a part of a file, where it is one and the connection carries bytes as they are; says whether it was sent. */
+/** As a part of a file, where it is one and the connection carries bytes as they are; how much of it was sent so. */
 async function sendPart(
-  { stream, socket, flushHead, onSent }: Outgoing,
+  { socket, flushHead, onSent }: Outgoing,
   { source, first, last }: SourceBody,
   { onBytes, sendFile }: SendOptions,
-): Promise<boolean> {
+): Promise<number> {
   if (sendFile === undefined || last === undefined || socket === undefined || plainDescriptor(socket) < 0) {
-    return false;
+    return 0;
   }
   const fd = source.file?.(first, last);
-  if (fd === undefined) return false;
+  if (fd === undefined) return 0;
   flushHead();
-  await new Promise<void>((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     sendFile(socket, { fd, first, length: last - first + 1, onSent }, (error, bytes) => {
       onBytes(bytes);
-      if (error) reject(error);
-      else resolve();
+      // A file that fails is read on, which finds out what is wrong with it and may know where the rest is.
+      if (error && !(error instanceof FileFault)) reject(error);
+      else resolve(bytes);
     });
   });
-  stream.end();
-  return true;
 }
 
 async function sendSource(
