@@ -11,6 +11,11 @@ const withE2e = process.env.WEIR_E2E === '1';
 if (!withCluster && !withE2e)
   console.log(`${CLUSTER_TESTS} does not run: \`npm run test:cluster\` does that (needs Go once)`);
 
+if (withCluster && process.env.KUBECONFIG)
+  console.log(
+    `${CLUSTER_TESTS} runs in the cluster of KUBECONFIG: what kills an API server or reads its audit log does not run`,
+  );
+
 /** A real redis-server, and openssl for its certificate; where CI lacks them, that is a fault. */
 const REDIS_TESTS = 'operator/relay/redis/**';
 const withRedis = process.env.CI !== undefined || ['redis-server', 'openssl'].every(isInstalled);

@@ -18,7 +18,7 @@ export interface StatusInput {
   /** Certificates in force. */
   holdings: Holdings;
   before: Statuses;
-  /** The edge plan that every node should have by now (due-plan.ts); by default the newest. */
+  /** The edge plan that every node should have by now (publish/due-plan.ts); by default the newest. */
   due?: Revision | undefined;
   /** So many records may be made that tell no more than which revision a node has; by default all. */
   turns?: number | undefined;

@@ -231,7 +231,8 @@ describe.each([
   beforeEach(() => prepare(watched), 900_000);
 
   test('no right is missing, and none is unused', async (context) => {
-    if (!cluster.plane) return context.skip();
+    if (!cluster.plane)
+      return context.skip('not in a borrowed cluster: it reads the audit log of an API server');
     try {
       await live();
     } catch (error) {

@@ -31,6 +31,8 @@ const PURE = [
   'operator/certificates/pair.ts',
   'operator/compile/',
   'operator/decide/',
+  'operator/status/budget.ts',
+  'operator/status/statuses.ts',
   'operator/trust/ca.ts',
   'operator/trust/join-tokens.ts',
   'operator/trust/judge.ts',
