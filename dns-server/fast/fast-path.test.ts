@@ -19,6 +19,7 @@ import { mmdbOf } from '../testing/mmdb.ts';
 import { published, readyTable, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
 import { FastPath } from './fast-path.ts';
 import { buildNameTable, findName, lower, numberOf } from './name-table.ts';
+import type { Slots } from './slot.ts';
 
 const SEED = 20_261_122;
 const ANYBODY = { version: 4, bytes: Uint8Array.of(8, 8, 8, 8) } as const;
@@ -247,22 +248,22 @@ describe('what is prepared', () => {
     fast.ask(query, '8.8.8.8');
     const heard: string[] = [];
     const follower = {
-      tables: () => void heard.push('tables'),
+      tables: (_: unknown, slots: Slots) => void heard.push(`tables ${slots.size}`),
       slot: () => void heard.push('slot'),
       signature: () => void heard.push('signature'),
-      reset: () => void heard.push('reset'),
+      reset: (slots: Slots) => void heard.push(`reset ${slots.size}`),
     };
     const unfollow = prepared.follow(follower);
     // A thread that starts later knows what the others know.
-    expect(heard.splice(0)).toEqual(['tables', 'slot']);
+    expect(heard.splice(0)).toEqual(['tables 1']);
     const addresses = [{ address: '198.51.100.5', healthy: false, detail: 'tested' }];
     fast.service.useHealth([{ node: 'zz-1', addresses }]);
-    expect(heard.splice(0)).toEqual(['reset', 'slot']);
+    expect(heard.splice(0)).toEqual(['reset 1']);
     expect(prepared.answer(query, from)).toBe(true);
     expect(lines(decode(prepared.take()).answers)).toEqual(['A 198.51.100.6 60']);
     const places = fast.service.geoRules() && compiledPlaces(compileGeo(DATA, geoRulesOf(PLAN)));
     if (places) fast.service.usePlaces(places);
-    expect(heard).toEqual(['tables', 'slot']);
+    expect(heard).toEqual(['tables 1']);
     expect(prepared.answer(query, from)).toBe(true);
     unfollow();
     const text = await fast.metrics.registry.metrics();
@@ -274,7 +275,10 @@ describe('what is prepared', () => {
     const { fast } = twins(PLAN);
     const slots = () => {
       let count = 0;
-      const follower = { tables() {}, slot: () => void count++, signature() {}, reset() {} };
+      const tables = (_: unknown, held: Slots) => {
+        count = held.size;
+      };
+      const follower = { tables, slot() {}, signature() {}, reset() {} };
       fast.service.prepared.follow(follower)();
       return count;
     };
@@ -365,10 +369,10 @@ test('what is over a limit is truncated as on the ordinary path', () => {
   const memory = Buffer.from(new ArrayBuffer(2_048));
   const path = new FastPath({ bytes: memory, view: new DataView(memory.buffer) });
   fast.service.prepared.follow({
-    tables: (tables) => path.use(tables),
+    tables: (tables, slots) => path.use(tables, slots),
     slot: (key, slot) => void path.slots.set(key, slot),
     signature: () => {},
-    reset: () => path.slots.clear(),
+    reset: (slots) => path.use(path.tables, slots),
   });
   fast.ask(query, '8.8.8.8');
   for (const edns of [{ subnet: '202.102.224.0/24' }, { edns: {} }, {}]) {

@@ -9,15 +9,16 @@
  * The thread with the plan learns; others get tables and slots from it, and leave to it what they have no slot for.
  * An answer is written where its query stands: the question is there already.
  */
-import type { Selection } from '../answer/choose.ts';
 import { rankInPlace, UNIT_BITS, unitOf } from '../answer/rendezvous.ts';
 import type { CompiledGeo } from '../geo/compile.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { findLeaf, lengthOf, resultOf } from '../geo/prefix-table.ts';
-import { EDNS_DO, EDNS_OPTION, FLAG, HEADER_BYTES, MAX_UDP_BYTES, TYPE } from '../wire/constants.ts';
+import { FLAG, HEADER_BYTES } from '../wire/constants.ts';
 import { type CountedOutcome, type Counts, OUTCOMES } from './counts.ts';
 import { classOf, findName, type NameTable, numberOf } from './name-table.ts';
 import { type PacketMemory, PlainQuery, SHAPE } from './plain-query.ts';
+import { BY_DOMAIN, type NewSignature, type Signature, type Slot, type Slots } from './slot.ts';
+import { optBytes, writeHeader, writeOpt, writeRecords } from './write-answer.ts';
 
 /** What there is to look up. All of it lies in shared memory or is small. */
 export interface FastTables {
@@ -29,46 +30,10 @@ export interface FastTables {
   counts: Counts;
 }
 
-export interface SlotCandidate {
-  node: { seed: number; spec: { name: string } };
-  weight: number;
-  /** Its address records as words, TTL and all, owned by the question's name. */
-  records: Uint32Array;
-  count: number;
-}
-
-/** The RRSIG records of an answer, as they stand behind its other records. */
-export interface Signature {
-  records: Uint8Array;
-  count: number;
-}
-
-/** More candidates than these bits are not told apart by one number: their answers are signed on the ordinary path. */
-const MAX_SIGNED_CANDIDATES = 30;
-
-export interface Slot {
-  outcome: Selection['outcome'];
-  standings: SlotCandidate[];
-  answers: number;
-  /** Whether the answer depends on the client. */
-  scoped: boolean;
-  /** How it was chosen, for the counts (answer/steps.ts). */
-  chain: number;
-  /** With a signed zone: RRSIG records by the nodes that were picked, and by the name's number. */
-  signatures: Map<number, Map<number, Signature>> | undefined;
-  /** Shapes of queries that it was found right for, a bit each; and those that it is not right for. */
-  shapes: number;
-  others: number;
-}
-
-/** In place of a slot: its domains are treated differently at the moment, and have slots of their own. */
-export const BY_DOMAIN = 'ByDomain';
-
 export const NOT_PLAIN = 0;
 /** There is no slot, or none that is known to be right for the query: the ordinary path answers, and may teach one. */
 export const UNKNOWN = -1;
 
-const OPT_BYTES = 11;
 /** Room that the ordinary path keeps for an extended error. */
 const SPARE_BYTES = 6;
 const WORD = 4;
@@ -76,7 +41,7 @@ const WORD = 4;
 export class FastPath {
   readonly query: PlainQuery;
   tables: FastTables | undefined;
-  readonly slots = new Map<number, Slot | typeof BY_DOMAIN>();
+  slots = new Map<number, Slot | typeof BY_DOMAIN>();
   /** Of the query at hand: its name's number and class, its client's leaf, where its slot is or would be, its chain. */
   name = 0;
   class = 0;
@@ -87,21 +52,20 @@ export class FastPath {
   #picked = 0;
   #order: Uint32Array = new Uint32Array();
   #mask = 0;
-  readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #ipv4: IpAddress = { version: 4, bytes: new Uint8Array() };
   readonly #ipv6: IpAddress = { version: 6, bytes: new Uint8Array() };
 
   /** Queries stand there, with room behind each for its answer. */
   constructor(memory: PacketMemory) {
-    this.#bytes = memory.bytes;
     this.#view = memory.view;
     this.query = new PlainQuery(memory);
   }
 
-  use(tables: FastTables | undefined): void {
+  /** Tables and the slots that go with them, or other slots for the same tables. */
+  use(tables: FastTables | undefined, slots: Slots = new Map()): void {
     this.tables = tables;
-    this.slots.clear();
+    this.slots = new Map(slots);
   }
 
   /** Answers the query in `[start, end)` in its place; returns the answer's length, NOT_PLAIN or UNKNOWN. */
@@ -126,7 +90,7 @@ export class FastPath {
     const order = this.#pick(slot);
     const signature = this.#wantsSignature(slot) ? this.#signature(slot) : UNSIGNED;
     if (signature === undefined) return UNKNOWN;
-    const length = this.#recordsEnd(slot) - query.start + signature.records.length + this.#optBytes();
+    const length = this.#recordsEnd(slot) - query.start + signature.records.length + optBytes(this.query);
     // The ordinary path knows what to do with one that may not fit: it keeps room for options that are not used.
     if (length + SPARE_BYTES > query.limit) return NOT_PLAIN;
     this.chain = slot.chain;
@@ -135,13 +99,13 @@ export class FastPath {
     for (let place = 0; place < this.#picked; place++) {
       const standing = standings[order[place] ?? 0];
       if (standing === undefined) continue;
-      at = this.#writeRecords(standing.records, at);
+      at = writeRecords(query, standing.records, at);
       count += standing.count;
     }
-    if (signature.count > 0) this.#bytes.set(signature.records, at);
+    if (signature.count > 0) query.bytes.set(signature.records, at);
     at += signature.records.length;
-    this.#writeHeader(FLAG.AA, count);
-    if (query.shape & SHAPE.EDNS) this.#writeOpt(at, slot.scoped ? this.bits(standings.length > 1) : 0);
+    writeHeader(query, FLAG.AA, count);
+    if (query.shape & SHAPE.EDNS) writeOpt(query, at, slot.scoped ? this.bits(standings.length > 1) : 0);
     return length;
   }
 
@@ -150,7 +114,7 @@ export class FastPath {
     if (!this.#wantsSignature(slot)) return undefined;
     this.#pick(slot);
     if (this.#signature(slot) !== undefined) return undefined;
-    const [from, to] = [this.#recordsEnd(slot) - this.query.start, ordinary.length - this.#optBytes()];
+    const [from, to] = [this.#recordsEnd(slot) - this.query.start, ordinary.length - optBytes(this.query)];
     // Copied: a Buffer's own `slice` would share memory in which the next answer is written.
     const records = Uint8Array.from(ordinary.subarray(from, to));
     const all = ((ordinary[6] ?? 0) << 8) | (ordinary[7] ?? 0);
@@ -194,17 +158,11 @@ export class FastPath {
     return end;
   }
 
-  #optBytes(): number {
-    const { shape, sourceLength } = this.query;
-    if (!(shape & SHAPE.EDNS)) return 0;
-    return OPT_BYTES + (shape & SHAPE.SUBNET ? SUBNET_FIXED + givenBytes(sourceLength) : 0);
-  }
-
   /** In place of the answer: that there is one, over TCP. */
   truncate(): number {
     const { query } = this;
-    this.#writeHeader(FLAG.TC, 0);
-    const end = query.shape & SHAPE.EDNS ? this.#writeOpt(query.questionEnd, undefined) : query.questionEnd;
+    writeHeader(query, FLAG.TC, 0);
+    const end = query.shape & SHAPE.EDNS ? writeOpt(query, query.questionEnd, undefined) : query.questionEnd;
     return end - query.start;
   }
 
@@ -242,92 +200,10 @@ export class FastPath {
     const ofDomain = this.slots.get(this.key);
     return ofDomain === BY_DOMAIN ? undefined : ofDomain;
   }
-
-  #writeRecords(records: Uint32Array, start: number): number {
-    let at = start;
-    for (let index = 0; index < records.length; index++, at += WORD)
-      this.#view.setUint32(at, records[index] ?? 0);
-    return at;
-  }
-
-  /** The other counts are the query's: one question, an OPT record where it had one. */
-  #writeHeader(kind: number, count: number): void {
-    const { start, shape, recursionDesired } = this.query;
-    const flags =
-      FLAG.QR | kind | (recursionDesired ? FLAG.RD : 0) | (shape & SHAPE.CHECKING_DISABLED ? FLAG.CD : 0);
-    this.#view.setUint16(start + 2, flags);
-    this.#view.setUint16(start + 6, count);
-  }
-
-  #writeOpt(start: number, scope: number | undefined): number {
-    const { shape, client, sourceLength } = this.query;
-    const view = this.#view;
-    const bytes = this.#bytes;
-    bytes[start] = 0;
-    view.setUint16(start + 1, TYPE.OPT);
-    view.setUint16(start + 3, MAX_UDP_BYTES);
-    view.setUint32(start + 5, shape & SHAPE.DNSSEC_OK ? EDNS_DO : 0);
-    const options = start + OPT_BYTES;
-    if (scope === undefined || !(shape & SHAPE.SUBNET)) {
-      view.setUint16(start + 9, 0);
-      return options;
-    }
-    const given = givenBytes(sourceLength);
-    view.setUint16(start + 9, SUBNET_FIXED + given);
-    view.setUint16(options, EDNS_OPTION.CLIENT_SUBNET);
-    view.setUint16(options + 2, 4 + given);
-    view.setUint16(options + 4, client.length === 4 ? 1 : 2);
-    bytes[options + 6] = sourceLength;
-    bytes[options + 7] = scope;
-    const address = options + SUBNET_FIXED;
-    for (let index = 0; index < given; index++) bytes[address + index] = client[index] ?? 0;
-    return address + given;
-  }
-}
-
-export interface NewSignature {
-  /** The picked nodes, a bit for each place. */
-  picked: number;
-  /** The name's number. */
-  name: number;
-  signature: Signature;
 }
 
 const UNSIGNED: Signature = { records: new Uint8Array(), count: 0 };
 
-/** Where signatures are kept, for a slot that is to have some. */
-export function newSignatures(candidates: number): Slot['signatures'] {
-  return candidates <= MAX_SIGNED_CANDIDATES ? new Map() : undefined;
-}
-
-export function keepSignature({ signatures }: Slot, { picked, name, signature }: NewSignature): void {
-  const ofPicked = signatures?.get(picked) ?? new Map<number, Signature>();
-  ofPicked.set(name, signature);
-  signatures?.set(picked, ofPicked);
-}
-
 function raise(counters: Uint32Array, at: number): void {
   counters[at] = (counters[at] ?? 0) + 1;
-}
-
-/** Of a subnet option: code, length, family, source and scope length. */
-const SUBNET_FIXED = 8;
-
-function givenBytes(sourceLength: number): number {
-  return (sourceLength + 7) >> 3;
-}
-
-/** The records of some addresses, ready to stand in an answer: owner, type, class, TTL and data make whole words. */
-export function recordsOf(addresses: readonly { bytes: Uint8Array }[], ttl: number): Uint32Array {
-  const parts = addresses.map(({ bytes }) => {
-    const fixed = Buffer.alloc(12);
-    fixed.writeUInt16BE(0xc000 | HEADER_BYTES, 0);
-    fixed.writeUInt16BE(bytes.length === 4 ? TYPE.A : TYPE.AAAA, 2);
-    fixed.writeUInt16BE(1, 4);
-    fixed.writeUInt32BE(ttl, 6);
-    fixed.writeUInt16BE(bytes.length, 10);
-    return Buffer.concat([fixed, bytes]);
-  });
-  const whole = Buffer.concat(parts);
-  return Uint32Array.from({ length: whole.length / WORD }, (_, index) => whole.readUInt32BE(WORD * index));
 }

@@ -10,17 +10,9 @@ import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { Family } from '../plan/prepared-address.ts';
 import type { PreparedDomain, PreparedPlan } from '../plan/prepared-plan.ts';
 import { newCounts } from './counts.ts';
-import {
-  BY_DOMAIN,
-  type FastPath,
-  type FastTables,
-  keepSignature,
-  type NewSignature,
-  newSignatures,
-  recordsOf,
-  type Slot,
-} from './fast-path.ts';
+import type { FastPath, FastTables } from './fast-path.ts';
 import { buildNameTable } from './name-table.ts';
+import { BY_DOMAIN, keepSignature, type NewSignature, newSignatures, recordsOf, type Slot } from './slot.ts';
 
 /** A class of domains, with those that are in the plan for the longest and for the shortest time. */
 export interface DomainClass {

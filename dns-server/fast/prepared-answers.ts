@@ -9,25 +9,19 @@ import type { IpAddress } from '../geo/ip-address.ts';
 import type { DnsMetrics, Meter } from '../metrics.ts';
 import type { PreparedPlan } from '../plan/prepared-plan.ts';
 import { type Counts, emptyLike } from './counts.ts';
-import {
-  type BY_DOMAIN,
-  FastPath,
-  type FastTables,
-  type NewSignature,
-  NOT_PLAIN,
-  type Slot,
-  UNKNOWN,
-} from './fast-path.ts';
+import { FastPath, type FastTables, NOT_PLAIN, UNKNOWN } from './fast-path.ts';
 import { type FastPlan, type Learnt, learn, prepareFastPlan } from './learn.ts';
 import { Lessons } from './lessons.ts';
+import type { BY_DOMAIN, NewSignature, Slot, Slots } from './slot.ts';
 
+/** A change comes in one piece: between tables and their slots nobody would know an answer. */
 export interface Follower {
-  tables: (tables: FastTables | undefined) => void;
+  tables: (tables: FastTables | undefined, slots: Slots) => void;
   slot(key: number, slot: Slot | typeof BY_DOMAIN): void;
   /** One more of a slot that it has. */
   signature(key: number, signature: NewSignature): void;
-  /** No slot is right any more. */
-  reset(): void;
+  /** These in place of all that it has. */
+  reset(slots: Slots): void;
 }
 
 /** Room for a plain query and, in its place, the largest answer. A larger query is not plain. */
@@ -86,17 +80,14 @@ export class PreparedAnswers {
     if (this.#meter) this.#metrics.attach(this.#meter);
     this.#fast.use(this.#plan?.tables);
     this.#relearn();
-    for (const follower of this.#followers) this.#tellAll(follower);
+    for (const follower of this.#followers) follower.tables(this.#plan?.tables, this.#fast.slots);
   }
 
   /** Signatures that are kept are no older than the last reset: whoever calls it now and then keeps them fresh. */
   reset(): void {
-    this.#fast.slots.clear();
+    this.#fast.use(this.#plan?.tables);
     this.#relearn();
-    for (const follower of this.#followers) {
-      follower.reset();
-      this.#tellSlots(follower);
-    }
+    for (const follower of this.#followers) follower.reset(this.#fast.slots);
   }
 
   /** What was asked before is prepared before it is asked again: followers go on without a gap. */
@@ -114,15 +105,6 @@ export class PreparedAnswers {
   /** The slot and the shape that the query at hand is about. */
   #taught(): string {
     return `${this.#fast.key} ${this.#fast.query.shape}`;
-  }
-
-  #tellAll(follower: Follower): void {
-    follower.tables(this.#plan?.tables);
-    this.#tellSlots(follower);
-  }
-
-  #tellSlots(follower: Follower): void {
-    for (const [key, slot] of this.#fast.slots) follower.slot(key, slot);
   }
 
   /** Whether there is an answer, to be taken; if not, it is left to the ordinary path, which then calls `learn`. */
@@ -168,7 +150,7 @@ export class PreparedAnswers {
   /** Tells a follower what there is, and from now on what changes; until the returned function is called. */
   follow(follower: Follower): () => void {
     this.#followers.add(follower);
-    this.#tellAll(follower);
+    follower.tables(this.#plan?.tables, this.#fast.slots);
     return () => this.#followers.delete(follower);
   }
 

@@ -1,6 +1,7 @@
 /** What the thread with the plan and a thread that answers in batches tell each other. */
 
-import type { BY_DOMAIN, FastTables, NewSignature, Slot } from '../fast/fast-path.ts';
+import type { FastTables } from '../fast/fast-path.ts';
+import type { BY_DOMAIN, NewSignature, Slot, Slots } from '../fast/slot.ts';
 import type { Limits } from '../rate-limit/gate.ts';
 import type { BatchSocket, Sender } from './batch-memory.ts';
 
@@ -25,10 +26,10 @@ export function newShared(): Int32Array {
 }
 
 export type ToBatch =
-  | { kind: 'tables'; tables: FastTables | undefined; limits: Limits | undefined }
+  | { kind: 'tables'; tables: FastTables | undefined; slots: Slots; limits: Limits | undefined }
   | { kind: 'slot'; key: number; slot: Slot | typeof BY_DOMAIN }
   | { kind: 'signature'; key: number; signature: NewSignature }
-  | { kind: 'reset' }
+  | { kind: 'reset'; slots: Slots }
   | { kind: 'stop' };
 
 export interface Ask {

@@ -6,7 +6,8 @@
  *                                      else ─────> the thread with the plan, which answers by the same socket
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { BY_DOMAIN, FastPath, keepSignature } from '../fast/fast-path.ts';
+import { FastPath } from '../fast/fast-path.ts';
+import { BY_DOMAIN, keepSignature } from '../fast/slot.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { createGate, type Gate, OPEN_GATE } from '../rate-limit/gate.ts';
 import { ADDRESS, BATCH, BatchMemory } from './batch-memory.ts';
@@ -65,7 +66,7 @@ class Batches {
   #take(message: Exclude<ToBatch, { kind: 'stop' }>): void {
     switch (message.kind) {
       case 'tables':
-        this.#fast.use(message.tables);
+        this.#fast.use(message.tables, message.slots);
         this.#gate = createGate(message.limits);
         this.#post({ kind: 'using' });
         break;
@@ -78,7 +79,7 @@ class Batches {
         break;
       }
       case 'reset':
-        this.#fast.slots.clear();
+        this.#fast.use(this.#fast.tables, message.slots);
     }
   }
 

@@ -199,14 +199,14 @@ class BatchThread {
 
   #follower(): Follower {
     return {
-      tables: (tables) => {
+      tables: (tables, slots) => {
         const metered = tables && this.#options.prepared.metered(tables);
         this.#meters.push(metered?.detach ?? (() => {}));
-        this.#post({ kind: 'tables', tables: metered?.tables, limits: this.#options.limits() });
+        this.#post({ kind: 'tables', tables: metered?.tables, slots, limits: this.#options.limits() });
       },
       slot: (key, slot) => this.#post({ kind: 'slot', key, slot }),
       signature: (key, signature) => this.#post({ kind: 'signature', key, signature }),
-      reset: () => this.#post({ kind: 'reset' }),
+      reset: (slots) => this.#post({ kind: 'reset', slots }),
     };
   }
 
