@@ -1,10 +1,10 @@
 import { request } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listen } from '../lib/listen.ts';
 import { eventually } from '../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
-import { domainOf, startTestEdge, type TestEdge } from './testing/test-edge.ts';
+import { domainOf, KEEP, startTestEdge, type TestEdge } from './testing/test-edge.ts';
 
 let origin: ScriptOrigin;
 let edge: TestEdge;
@@ -93,6 +93,54 @@ test('a kept connection that the origin closed is tried once more, for methods t
   expect((await edge.get('/b')).text).toBe('b');
   expect((await edge.get('/c', { method: 'POST', body: 'x' })).status).toBe(502);
   server.close();
+});
+
+test.each([
+  ['small, by length', 'max-age=60', { 'content-length': '1000' }],
+  ['chunked', 'max-age=60', {}],
+  ['for one client alone', 'private', { 'content-length': '1000' }],
+])(
+  'silent in the middle of its body, %s: broken off in time, and not stored',
+  async (_name, control, headers) => {
+    origin.answer((_request, response) => {
+      response.writeHead(200, { 'cache-control': control, ...headers }).write('part');
+    });
+    const replies = await Promise.allSettled([edge.get('/a'), edge.get('/a')]);
+    expect(replies.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(0);
+    expect(await edge.metric('requests_in_flight')).toBe(0);
+  },
+);
+
+describe('an error of the origin’s own:', () => {
+  const answer = async (headers: Record<string, string>, status: number) => {
+    origin.answer((_request, response) =>
+      response.writeHead(status, headers).end(`no ${origin.requests.length}`),
+    );
+    await edge.get('/a');
+    return await edge.get('/a');
+  };
+
+  test.each([404, 410, 500, 503])('%d is for all, for as long as it says', async (status) => {
+    const again = await answer({ 'cache-control': 'max-age=10' }, status);
+    expect(again).toMatchObject({ status, text: 'no 1' });
+    expect(again.headers['cache-status']).toMatch(/^zz-1; hit; ttl=\d+$/);
+    edge.clock.advance(11_000);
+    expect((await edge.get('/a')).text).toBe('no 2');
+  });
+
+  test('… or as long as a rule says, for the statuses that it names', async () => {
+    const ttl = { seconds: 5, statuses: [404], force: false };
+    const rules = [{ match: {}, bypass: false, ttl, query: KEEP }];
+    await edge.publish([domainOf(origin.url, { rules })]);
+    expect((await answer({}, 404)).text).toBe('no 1');
+    edge.clock.advance(6_000);
+    expect((await answer({}, 503)).text).toBe('no 3');
+  });
+
+  test.each([404, 500])('%d that says nothing is asked for each time', async (status) => {
+    expect(await answer({}, status)).toMatchObject({ status, text: 'no 2' });
+  });
 });
 
 test('an origin that does not speak HTTP: 502', async () => {

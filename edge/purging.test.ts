@@ -158,6 +158,22 @@ describe('by tag:', () => {
     expect(await hits()).toEqual(['/both', '/none']);
   });
 
+  test('a thousand of one answer count, the last as well; one with more is not stored', async () => {
+    const names = (count: number) => Array.from({ length: count }, (_, index) => `n${index}`).join(' ');
+    for (const [path, count] of [
+      ['/many', 1_000],
+      ['/more', 1_001],
+    ] as const) {
+      const headers = { ...HEADERS, 'surrogate-key': names(count) };
+      origin.answer((_request, response) => response.writeHead(200, headers).end('x'));
+      await edge.get(path);
+    }
+    expect(await isHit('/many')).toBe(true);
+    expect((await edge.get('/more')).headers['cache-status']).toMatch(/detail=too-many-tags/);
+    expect(await purge({ by: 'tags', tags: ['n999'] })).toMatchObject({ objects: 1 });
+    expect(await isHit('/many')).toBe(false);
+  });
+
   test('a confirmation with other tags replaces them', async () => {
     edge.clock.advance(61_000);
     origin.answer((_request, response) =>

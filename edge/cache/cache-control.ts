@@ -10,6 +10,7 @@ const MEMBER = /(?:[^,"]|"(?:[^"\\]|\\.)*(?:"|$))+/gs;
 const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
 /** token [ "=" ( token / quoted-string ) ] (RFC 9111 5.2). */
 const DIRECTIVE = new RegExp(`^\\s*(${TOKEN})(?:=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)"))?\\s*$`, 's');
+const QUOTED = /"(?:[^"\\]|\\.)*"/gs;
 const WORDS = new RegExp(TOKEN, 'g');
 
 export function parseCacheControl(value: string | undefined): Directives {
@@ -22,8 +23,9 @@ export function parseCacheControl(value: string | undefined): Directives {
   for (const [member] of value.matchAll(MEMBER)) {
     const [, name, token, quoted] = DIRECTIVE.exec(member) ?? [];
     if (name !== undefined) add(name, token ?? quoted?.replace(/\\(.)/gs, '$1') ?? '');
-    // Of what is malformed each word counts that could forbid something; none has a value.
-    else for (const [word] of member.replace(/".*/s, '').matchAll(WORDS)) add(word, '');
+    // Of what is malformed each word counts that could forbid something, behind a quote that is never closed, too; none
+    // has a value.
+    else for (const [word] of member.replace(QUOTED, ' ').matchAll(WORDS)) add(word, '');
   }
   return directives;
 }

@@ -21,7 +21,7 @@ import { continues, furtherRange } from './resume.ts';
 import { redirectsToItself } from './self-redirect.ts';
 import { FAILURES } from './stale.ts';
 import type { Store } from './store.ts';
-import { asStored, confirmedBy } from './stored-head.ts';
+import { asStored, confirmedBy, hasTooManyTags } from './stored-head.ts';
 import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
 import { type FieldOf, selectionOf } from './vary.ts';
 
@@ -151,6 +151,7 @@ export class Fills {
     const reason =
       whyNotStored(request.terms, response, request.ttl) ??
       (redirectsToItself(request.key, response) ? 'redirect-to-itself' : undefined) ??
+      (hasTooManyTags(response) ? 'too-many-tags' : undefined) ??
       this.#tooLarge(request, response) ??
       (admitted || fill.joined > 0 ? undefined : firstOfMany(response));
     if (reason !== undefined) {

@@ -45,14 +45,18 @@ function dated(headers: Headers, { responseTime }: OriginAnswer): Headers {
   return [...headers, ['date', new Date(responseTime).toUTCString()]];
 }
 
-/** More than this many names would make a purge by tag dear for everyone. */
+/** More names would make each write dear. An answer with more is not stored: a purge by one that was left out would miss it. */
 const MAX_TAGS = 1_000;
+
+export function hasTooManyTags({ headers }: OriginAnswer): boolean {
+  return tagsOf(headers).length > MAX_TAGS;
+}
 
 /** Surrogate-Key is separated by spaces (and by commas, where it came more than once), Cache-Tag by commas. */
 function tagsOf(headers: Headers): string[] {
   const keys = (field(headers, 'surrogate-key') ?? '').toLowerCase().split(/[\s,]+/);
   const tags = new Set([...keys.filter((key) => key !== ''), ...listItems(field(headers, 'cache-tag'))]);
-  return [...tags].slice(0, MAX_TAGS);
+  return [...tags];
 }
 
 function saysTags(headers: Headers): boolean {
