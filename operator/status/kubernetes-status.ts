@@ -96,7 +96,7 @@ class KubernetesStatus implements ClusterStatus {
         if (outcome === 'Written') await this.#announce(before.get(resourceKey(record.ref)), record);
       });
     }
-    for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
+    if (before !== after) for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
     const deferred = changed.filter((record) => !settled.has(record)).map(({ ref }) => resourceKey(ref));
     return withoutDeferred(before, after, deferred);
   }

@@ -48,6 +48,7 @@ export function statusFiles(state: StateFolder, log: Log): StatusStore {
  */
 export function changedRecords(before: Statuses, after: Statuses): StatusRecord[] {
   const order = ['EdgeNode', 'Certificate', 'CdnDomain', 'PurgeJob'];
+  if (before === after) return [];
   const changed: StatusRecord[] = [];
   for (const [key, record] of after) if (before.get(key) !== record) changed.push(record);
   return changed.sort((a, b) => order.indexOf(a.ref.kind) - order.indexOf(b.ref.kind));

@@ -8,7 +8,8 @@
  *     each refused one that was never accepted ─> why (refused.ts)
  */
 import type { Problem } from '../../contract/problem.ts';
-import { resourceKey } from '../admit/snapshot.ts';
+import { type AcceptedResource, type Admission, resourceKey } from '../admit/snapshot.ts';
+import type { Publication } from '../publish/publication.ts';
 import { type Around, aroundOf, type Looked, type StatusInput } from './around.ts';
 import { content } from './content.ts';
 import { inTurns, looksAt, type Outdated, recordOf } from './looks.ts';
@@ -25,23 +26,49 @@ export interface Told {
 }
 
 export function statuses(input: StatusInput): Told {
-  const { admission, before, turns = Number.POSITIVE_INFINITY } = input;
+  const { admission, publication, before, turns = Number.POSITIVE_INFINITY } = input;
+  const earlier = passes.get(before);
+  const goesOn = earlier?.admission === admission && earlier.publication === publication;
   const problems = problemsByResource(admission.problems);
   const around = aroundOf(input);
   const outdated: Outdated[] = [];
-  const records = new Map<string, StatusRecord>();
-  for (const [key, form] of admission.accepted.resources) {
+  const told = new Map<string, StatusRecord>();
+  const open: Pass['open'] = [];
+  for (const [key, form] of goesOn ? earlier.open : admission.accepted.resources) {
     const old = before.get(key);
     const own = problems.get(key);
-    const row = old && !own && isSettled(key, form, old, around) ? old : undefined;
-    records.set(key, row ?? tell(key, { form, own, old }, around, outdated));
+    if (old && !own && isSettled(key, form, old, around)) told.set(key, old);
+    else {
+      open.push([key, form]);
+      told.set(key, tell(key, { form, own, old }, around, outdated));
+    }
   }
-  for (const [key, own] of problems) {
+  for (const [key, own] of goesOn ? [] : problems) {
     const ref = own[0]?.ref;
-    if (ref && !records.has(key)) records.set(key, refusedRecord(ref, own, input));
+    if (ref && !told.has(key)) told.set(key, refusedRecord(ref, own, input));
   }
-  for (const { key, make } of inTurns(outdated, turns)) records.set(key, make());
+  for (const { key, make } of inTurns(outdated, turns)) told.set(key, make());
+  const records = goesOn ? patched(before, told) : told;
+  passes.set(records, { admission, publication, open });
   return { records, waiting: outdated.length > turns };
+}
+
+/** What led to some records: while manifests and plans stay, only those are looked at that were not settled then. */
+interface Pass {
+  admission: Admission;
+  publication: Publication;
+  open: (readonly [string, AcceptedResource])[];
+}
+
+const passes = new WeakMap<Statuses, Pass>();
+
+/** The very same where nothing changed. */
+function patched(before: Statuses, changes: Statuses): Statuses {
+  const changed = [...changes].filter(([key, record]) => before.get(key) !== record);
+  if (changed.length === 0) return before;
+  const after = new Map(before);
+  for (const [key, record] of changed) after.set(key, record);
+  return after;
 }
 
 type Row = Pick<Looked, 'form' | 'old'> & { own: readonly Problem[] | undefined };

@@ -150,12 +150,18 @@ export async function askToJoin(
 }
 
 /** Connections that show a certificate for this agent, got with the token of the operator's machine. */
+/** A thousand at once (bench/push) wait for one another. */
+const CONNECT_WITHIN_MS = 60_000;
+
 export async function joinAs(place: OperatorPlace, role: Role, node: string): Promise<Dispatcher> {
   const { key, csr } = await testRequest();
   const { status, text, issued: given } = await askToJoin(place, { role, node }, csr);
   if (!given) throw new Error(`${status} ${text}`);
-  return new Agent({ connect: { ca: given.bundle, cert: given.certificate, key } });
+  return new Agent({
+    connect: { ca: given.bundle, cert: given.certificate, key, timeout: CONNECT_WITHIN_MS },
+  });
 }
 
 /** Connections that show nothing: for `weir`, and for whom nobody knows. */
-export const unknownTo = ({ ca }: Pick<OperatorPlace, 'ca'>) => new Agent({ connect: { ca } });
+export const unknownTo = ({ ca }: Pick<OperatorPlace, 'ca'>) =>
+  new Agent({ connect: { ca, timeout: CONNECT_WITHIN_MS } });
