@@ -33,7 +33,7 @@ export const CONDITION_MEANINGS: Record<string, string> = {
   Issued: 'The certificate in force is the one that is given, or was ordered for this spec.',
   Connected: 'The edge holds its stream to the operator.',
   Healthy: 'The dns-servers’ probes of its addresses succeed.',
-  UpToDate: 'It serves the newest edge plan.',
+  UpToDate: 'It serves the newest edge plan; one that is out for less than five seconds does not count yet.',
   Admitted: 'It may be in answers: nobody drained it, and it acked the purges that it had missed.',
   Complete: 'Every targeted node forgot the content, and said so.',
   Failed: 'The deadline passed first; `status.awaited` names the nodes whose ack is missing.',
