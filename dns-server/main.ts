@@ -30,6 +30,7 @@ import { remembering } from './geo/table-cache.ts';
 import { keepHealthNotes } from './health/health-notes.ts';
 import { Judgement } from './health/judgement.ts';
 import { probe } from './health/probe.ts';
+import { followProbeTrust } from './health/probe-trust.ts';
 import { Prober } from './health/prober.ts';
 import { chooseUdp } from './listen/choose-udp.ts';
 import { startEncrypted } from './listen/encrypted.ts';
@@ -77,9 +78,11 @@ export async function startDnsServer(
   const service = new Service({ name: options.name, geo: geoDatabase([]), metrics, log, clock });
   starting.defer(() => service.stop());
 
+  const trust = options.probeCa ? await followProbeTrust(options.probeCa, clock, log) : undefined;
+  starting.defer(() => trust?.stop());
   const prober = new Prober({
     clock,
-    probe,
+    probe: (target, signal) => probe({ ...target, trust: trust?.current() }, signal),
     onProbe: (node, ok) => metrics.probed(node, ok),
     onTurn: (turn) => {
       if (turn.healthy) log.info(turn, 'an address is up again');

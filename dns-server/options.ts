@@ -17,6 +17,8 @@ export interface DnsServerOptions extends AgentFlags {
   tlsKey?: string;
   dot?: ListenAddress[];
   doh?: ListenAddress[];
+  /** PEM file: CAs that HTTPS probes trust beside the usual ones. */
+  probeCa?: string;
   geoDatabase?: string[];
   geoAsn?: string[];
   geoNetworks?: string[];
@@ -72,6 +74,10 @@ export function readOptions(argv: readonly string[]): DnsServerOptions {
       new Option('--doh <address...>', 'IP address and port for DNS over HTTPS; repeatable').argParser(
         listenAddresses,
       ),
+    )
+    .option(
+      '--probe-ca <file>',
+      'CA certificates, PEM, that HTTPS probes trust beside the usual ones (healthCheck.verifyCertificate)',
     )
     .option(
       '--geo-database <file...>',

@@ -83,7 +83,7 @@ function operator({ folder, state, config: { listen } }: Installation): Program 
 }
 
 function dnsServer({ folder, state, config }: Installation): Program {
-  const { listen, geo } = config;
+  const { listen, geo, probes } = config;
   // The files are named relative to weir.yaml, which lies at the folder's root.
   const files = (flag: string, paths: readonly string[] = []) =>
     paths.flatMap((path) => [flag, resolve(folder, path)]);
@@ -100,6 +100,7 @@ function dnsServer({ folder, state, config }: Installation): Program {
       '--admin',
       listen.dnsAdmin,
       ...(listen.dnsTls ? tlsArgs(listen.dnsTls, folder) : []),
+      ...files('--probe-ca', probes ? [probes.ca] : []),
       ...files('--geo-database', geo?.databases),
       ...files('--geo-asn', geo?.asn),
       ...files('--geo-networks', geo?.networks),

@@ -161,6 +161,16 @@ const geo = z.strictObject({
     ),
 });
 
+const probes = z.strictObject({
+  ca: z
+    .string()
+    .min(1)
+    .describe(
+      'CA certificates, PEM, relative to weir.yaml, that HTTPS probes trust beside the usual ones where ' +
+        '`healthCheck.verifyCertificate` is true; read again when the file changes.',
+    ),
+});
+
 const sampleOrigin = z.strictObject({
   listen: listenAddress.describe('Where it serves.'),
   seed: z
@@ -191,6 +201,7 @@ export const weirConfig = z
       .describe('Where clients go that no region has; required where there are regions.'),
     hostnames: hostnameRules.optional(),
     geo: geo.optional().describe('Geo data of your own; read again whenever a file changes.'),
+    probes: probes.optional().describe('How dns-servers probe edges, beside the `healthCheck` of each.'),
     listen: listen.prefault({}).describe('Where the programs of `weir standalone` listen.'),
     rateLimit: rateLimit.prefault({}),
     dnssec: dnssec.prefault({}).describe('What the rollover of a zone’s key needs.'),

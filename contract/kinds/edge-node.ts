@@ -31,7 +31,7 @@ const healthCheck = withRules(
       .boolean()
       .optional()
       .describe(
-        'HTTPS: whether the certificate must be valid for the hostname, by the CAs that the dns-servers trust; an expired one takes the node out then. Default false.',
+        'HTTPS: whether the certificate must be valid for the hostname, by the CAs that the dns-servers trust (a private one: `probes.ca` of weir.yaml, `--probe-ca` of a dns-server); an expired one takes the node out then. Default false.',
       ),
     path: textLike(/^\/[!-~]*$/, 'a path that begins with /', 1_024)
       .default('/.weir/health')

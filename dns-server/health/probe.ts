@@ -2,6 +2,7 @@
 import { type ClientRequest, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { LEAVING_HEADER } from '../../contract/health-answer.ts';
 import type { RoutingNode } from '../../contract/plans/routing-plan.ts';
 import type { Observation } from './state.ts';
@@ -13,6 +14,8 @@ export interface ProbeTarget {
   path: string;
   /** With HTTPS. */
   tls?: RoutingNode['healthCheck']['tls'];
+  /** With HTTPS: which CAs count where the certificate is verified, if not the usual ones. */
+  trust?: SecureContext | undefined;
   timeoutMs: number;
 }
 
@@ -58,6 +61,7 @@ function getTls(target: ProbeTarget, signal: AbortSignal, end: (seen: Observatio
     // No address: SNI has names alone (RFC 6066 3).
     ...(target.tls && { servername: hostname }),
     rejectUnauthorized: verify,
+    ...(target.trust && { secureContext: target.trust }),
   });
   return watch(call, end);
 }

@@ -6,6 +6,7 @@ import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import { AGENT_FILES } from '../../contract/state-folder.ts';
 import type { BatchMode } from '../../dns-server/listen/choose-udp.ts';
 import { type DnsServer, startDnsServer } from '../../dns-server/main.ts';
+import type { DnsServerOptions } from '../../dns-server/options.ts';
 import { mmdbOf } from '../../dns-server/testing/mmdb.ts';
 import { published, readyTable } from '../../dns-server/testing/routing-plan.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
@@ -25,10 +26,15 @@ export interface Serving {
   at: ListenAddress;
   /** Every counter that is not 0, by name and labels. */
   counters(): Promise<Map<string, number>>;
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
-export async function serve(plan: RoutingPlan, batch: BatchMode): Promise<Serving> {
+export async function serve(
+  plan: RoutingPlan,
+  batch: BatchMode,
+  more: Pick<DnsServerOptions, 'probeCa'> = {},
+): Promise<Serving> {
   const state = await mkdtemp(join(tmpdir(), 'weir-dns-'));
   const world = join(state, 'world.mmdb');
   await writeFile(world, WORLD);
@@ -48,6 +54,7 @@ export async function serve(plan: RoutingPlan, batch: BatchMode): Promise<Servin
       geoDatabase: [world],
       batch,
       workers: 1,
+      ...more,
     },
     { log: silentLog },
   );
@@ -55,6 +62,7 @@ export async function serve(plan: RoutingPlan, batch: BatchMode): Promise<Servin
   return {
     at: boundOf(server),
     counters: () => countersOf(server.admin),
+    metrics: () => metricsOf(server.admin),
     stop: async () => {
       await server.stop();
       await rm(state, { recursive: true, force: true });
