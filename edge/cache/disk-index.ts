@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import { type IndexUse, openDatabase } from './disk-database.ts';
 import { purgeStatements } from './disk-purge.ts';
-import type { Stored } from './disk-room.ts';
+import type { Excess, Stored } from './disk-room.ts';
 import { type CacheKey, keyOf } from './key.ts';
 import type { StoredObject } from './stored-object.ts';
 
@@ -98,11 +98,19 @@ export function openDiskIndex(folder: string, log: Log, use: IndexUse = 'alone')
         for (const id of ids) statements.touch.run(now, id);
       }),
     drop: (id: string) => statements.drop.all(id).map(droppedRow),
-    /** The least recently used, of one domain or of all. */
-    oldest: (count: number, domain?: string) =>
-      (domain === undefined ? statements.oldest.all(count) : statements.oldestOf.all(domain, count)).map(
-        droppedRow,
-      ),
+    /** The least recently used, of one domain or of all, until so many bytes are gone; `count` at most. */
+    dropOldest({ domain, bytes }: Excess, count: number): DroppedRow[] {
+      const oldest =
+        domain === undefined ? statements.oldest.all(count) : statements.oldestOf.all(domain, count);
+      const dropped: DroppedRow[] = [];
+      let excess = bytes;
+      for (const { id, size } of oldest.map(droppedRow)) {
+        if (excess <= 0) break;
+        dropped.push(...statements.drop.all(id).map(droppedRow));
+        excess -= size;
+      }
+      return dropped;
+    },
     totals: (): ({ domain: string } & Stored)[] =>
       statements.totals.all().map((row) => ({
         domain: String(row.domain),

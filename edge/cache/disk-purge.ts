@@ -90,7 +90,7 @@ export function purgeStatements(db: DatabaseSync, ofPath: FindByPath) {
   }
 
   function matching({ scope, ...ban }: NewBan, { path, query, slice, id }: Cursor): Slice {
-    const page = statements.page.all(scope.domain, path, query, slice, id) as unknown as Cursor[];
+    const page = statements.page.all(scope.domain, path, query, slice, id).map(cursorOf);
     const rows = page
       .filter((row) => covers(scope, { key: { ...NO_KEY, ...row, domain: scope.domain }, tags: [] }))
       .flatMap((row) => take('id', [row.id], { scope, ...ban }));
@@ -125,6 +125,15 @@ export function purgeStatements(db: DatabaseSync, ofPath: FindByPath) {
         .flatMap(({ id }) => take('id', [id], ban));
       return { rows, next: undefined };
     },
+  };
+}
+
+function cursorOf(row: Record<string, unknown>): Cursor {
+  return {
+    path: String(row.path),
+    query: String(row.query),
+    slice: Number(row.slice),
+    id: String(row.id),
   };
 }
 

@@ -9,12 +9,14 @@ import type { Log } from '../../lib/log.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import { type BodyFiles, bodyFiles } from './body-files.ts';
 import type { ByteSource } from './byte-source.ts';
+import { DiskFaults, type DiskOperation } from './disk-faults.ts';
 import { type DiskIndex, type DroppedRow, openDiskIndex } from './disk-index.ts';
-import { DiskRoom, type Excess, type Stored } from './disk-room.ts';
+import { DiskRoom, type Stored } from './disk-room.ts';
+import { FolderChanges } from './folder-changes.ts';
 import type { CacheKey } from './key.ts';
 import { OpenBodies, type OpenBody } from './open-bodies.ts';
 import type { FolderChange, FolderShare } from './shared-folder.ts';
-import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
+import type { StoredObject } from './stored-object.ts';
 
 export interface DiskTierOptions {
   /** The `cache` folder of the edge's state. */
@@ -34,11 +36,6 @@ const RECORD_AFTER_MS = 50;
 const RECORD_AT_ONCE = 100;
 /** Rows looked at for one round of eviction. */
 const EVICT_AT_ONCE = 16;
-/** A full disk fails with every object: once in this time is enough for the log, the metric has them all. */
-const LOG_FAULTS_EVERY_MS = 10_000;
-
-const NOTHING = Buffer.alloc(0);
-
 export class DiskTier {
   /** For what must be one transaction with other things: purges. */
   readonly index: DiskIndex;
@@ -53,27 +50,27 @@ export class DiskTier {
   /** Rows that could not be taken out of the index: not there for whoever asks, and tried again. */
   readonly #condemned = new Set<string>();
   readonly #share: FolderShare | undefined;
-  /** To be told: keys with something new, and objects whose files are gone. */
-  readonly #changedKeys: string[] = [];
-  readonly #gone: string[] = [];
   readonly #stopNotingUses: () => void;
   readonly #room: DiskRoom;
-  #loggedAt = Number.NEGATIVE_INFINITY;
+  readonly #changes: FolderChanges;
+  readonly #faults: DiskFaults;
 
   constructor(options: DiskTierOptions) {
     const { folder, clock, log } = options;
     this.#options = options;
+    this.#faults = new DiskFaults(options);
     const { share } = options;
     this.#share = share === 'owner' ? undefined : share;
     this.index = openDiskIndex(folder, log, share === 'owner' ? 'owner' : share ? 'sharer' : 'alone');
     this.#files = bodyFiles(join(folder, 'objects'));
     this.#bodies = new OpenBodies(this.#files.open, (error) => this.failed('read', error));
     this.#room = new DiskRoom(options.diskBytes);
+    this.#changes = new FolderChanges(share, this.#room);
     if (this.#share === undefined) for (const row of this.index.totals()) this.#room.add(row.domain, row);
     this.#stopNotingUses = clock.every(TOUCH_EVERY_MS, () => {
       this.#dropCondemned();
       this.#noteUses();
-      this.#tell();
+      this.#changes.tell();
     });
     this.#makeRoom();
   }
@@ -120,7 +117,7 @@ export class DiskTier {
   }
 
   find(key: CacheKey): StoredObject[] {
-    const found = this.#try('read', () => this.index.find(key)) ?? [];
+    const found = this.#faults.try('read', () => this.index.find(key)) ?? [];
     const rows = found.filter(({ id }) => !this.#condemned.has(id));
     for (const { object } of this.#unrecorded.values()) if (object.key.id === key.id) rows.push(object);
     return rows;
@@ -153,23 +150,15 @@ export class DiskTier {
     const rows = [...this.#unrecorded.values()];
     if (rows.length === 0) return;
     this.#unrecorded.clear();
-    const done = this.#try('write', () =>
+    const done = this.#faults.try('write', () =>
       this.index.transaction(() => {
         for (const { object, at } of rows) this.index.put(object, at);
         return true;
       }),
     );
     if (done === undefined) this.forget(rows.map(({ object }) => rowOf(object)));
-    for (const { object } of rows) this.#changedKeys.push(object.key.id);
-    this.#tell();
-  }
-
-  /** To the owner of the folder: what is different since the last time. */
-  #tell(): void {
-    if (this.#options.share === undefined) this.#changedKeys.length = 0;
-    if (this.#share === undefined) return;
-    const { fillingBytes: filling } = this.#room;
-    this.#share.tell({ ...this.takeChanged(), stored: this.#room.take(), filling });
+    for (const { object } of rows) this.#changes.changed(object.key.id);
+    this.#changes.tell();
   }
 
   /** What another process of this edge did to the folder. */
@@ -188,7 +177,7 @@ export class DiskTier {
 
   /** Keys with something new, and objects whose files went, since the last call. */
   takeChanged(): Pick<FolderChange, 'keys' | 'gone'> {
-    return { keys: this.#changedKeys.splice(0), gone: this.#gone.splice(0) };
+    return this.#changes.take();
   }
 
   /** Writes a new head over the old one; nothing where the object is not on disk. */
@@ -196,12 +185,12 @@ export class DiskTier {
     const waiting = this.#unrecorded.get(object.id);
     if (waiting !== undefined) waiting.object = object;
     else {
-      this.#try('write', () => {
+      this.#faults.try('write', () => {
         if (this.index.has(object.id)) this.index.put(object, this.#options.clock.now());
       });
       // Other processes have the old head.
-      this.#changedKeys.push(object.key.id);
-      this.#tell();
+      this.#changes.changed(object.key.id);
+      this.#changes.tell();
     }
   }
 
@@ -223,19 +212,7 @@ export class DiskTier {
   /** A larger body, checked block by block as it is read; `onDamage` hears what is found then. */
   async openLarge(object: StoredObject, onDamage: (error: unknown) => Error): Promise<ByteSource> {
     const body = await this.#bodies.take(object);
-    return {
-      read: async (offset, room) => {
-        if (offset >= object.size) return NOTHING;
-        const block = await body
-          .block(Math.floor(offset / BLOCK_BYTES), room.take())
-          .catch((error: unknown) => {
-            throw onDamage(error);
-          });
-        return block.subarray(offset % BLOCK_BYTES);
-      },
-      file: (first, last) => (body.isWhole(first, last) ? body.fd : undefined),
-      close: async () => body.letGo(),
-    };
+    return body.source(onDamage);
   }
 
   /** An open file that may be sent as it is from `first` to `last`. */
@@ -250,7 +227,7 @@ export class DiskTier {
       this.forget([rowOf(waiting.object)]);
       return;
     }
-    const rows = this.#try('write', () => this.index.drop(id));
+    const rows = this.#faults.try('write', () => this.index.drop(id));
     if (rows === undefined) this.#condemned.add(id);
     else this.forget(rows);
   }
@@ -258,7 +235,7 @@ export class DiskTier {
   #dropCondemned(): void {
     if (this.#condemned.size === 0) return;
     const ids = [...this.#condemned];
-    const rows = this.#try('write', () =>
+    const rows = this.#faults.try('write', () =>
       this.index.transaction(() => ids.flatMap((id) => this.index.drop(id))),
     );
     if (rows === undefined) return;
@@ -278,7 +255,7 @@ export class DiskTier {
   discard(id: string): void {
     this.#room.grown(id);
     this.#bodies.forget(id);
-    if (this.#options.share !== undefined) this.#gone.push(id);
+    this.#changes.gone(id);
     this.later(this.#files.remove(id));
   }
 
@@ -290,12 +267,8 @@ export class DiskTier {
     this.#background.add(tracked);
   }
 
-  failed(operation: 'read' | 'write', error: unknown): void {
-    const { metrics, log, clock } = this.#options;
-    metrics.storeErrors.inc({ operation });
-    if (clock.now() - this.#loggedAt < LOG_FAULTS_EVERY_MS) return;
-    this.#loggedAt = clock.now();
-    log.warn({ err: error, operation }, 'the disk tier does not work as it should; answers pass through');
+  failed(operation: DiskOperation, error: unknown): void {
+    this.#faults.failed(operation, error);
   }
 
   async close(): Promise<void> {
@@ -304,7 +277,7 @@ export class DiskTier {
     this.#bodies.close();
     this.flush();
     this.#dropCondemned();
-    this.#tell();
+    this.#changes.tell();
     this.#noteUses();
     this.index.close();
   }
@@ -313,7 +286,7 @@ export class DiskTier {
     if (this.#used.size === 0) return;
     // A use of a row that is not written would be lost.
     this.flush();
-    this.#try('write', () => this.index.touch(this.#used, this.#options.clock.now()));
+    this.#faults.try('write', () => this.index.touch(this.#used, this.#options.clock.now()));
     this.#used.clear();
   }
 
@@ -322,30 +295,13 @@ export class DiskTier {
     if (this.#room.excess() !== undefined) this.flush();
     for (let excess = this.#room.excess(); excess !== undefined; excess = this.#room.excess()) {
       const over = excess;
-      const rows = this.#try('write', () => this.index.transaction(() => this.#takeOutOldest(over))) ?? [];
+      const rows =
+        this.#faults.try('write', () =>
+          this.index.transaction(() => this.index.dropOldest(over, EVICT_AT_ONCE)),
+        ) ?? [];
       if (rows.length === 0) return;
       for (const { domain } of rows) this.#options.metrics.evicted(domain);
       this.forget(rows);
-    }
-  }
-
-  #takeOutOldest({ domain, bytes }: Excess): DroppedRow[] {
-    const rows: DroppedRow[] = [];
-    let excess = bytes;
-    for (const { id, size } of this.index.oldest(EVICT_AT_ONCE, domain)) {
-      if (excess <= 0) break;
-      rows.push(...this.index.drop(id));
-      excess -= size;
-    }
-    return rows;
-  }
-
-  #try<T>(operation: 'read' | 'write', run: () => T): T | undefined {
-    try {
-      return run();
-    } catch (error) {
-      this.failed(operation, error);
-      return undefined;
     }
   }
 }

@@ -9,15 +9,14 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { field, type Headers } from '../headers.ts';
-import { abandon } from '../origin/abandon.ts';
 import { ErrorAnswer, OriginFailure } from '../origin/failure.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import { confirms, validators } from './conditional.ts';
-import type { FillBody, FilledBody } from './fill-body.ts';
+import type { FillBody } from './fill-body.ts';
 import { freshLeftMs, heuristicMs, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
 import type { CacheKey } from './key.ts';
+import { pump } from './pump.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
-import { continues, furtherRange } from './resume.ts';
 import { redirectsToItself } from './self-redirect.ts';
 import { FAILURES } from './stale.ts';
 import type { Store } from './store.ts';
@@ -215,7 +214,7 @@ export class Fills {
       body,
       fresh,
     });
-    const filled = await this.#pump(request, response, body, abort.signal);
+    const filled = await pump(request, response, body, { signal: abort.signal, log: this.#log });
     if (filled === undefined || fill.detached) this.#store.discard(id);
     else {
       const whole = { ...object, size: filled.size, checksums: filled.checksums };
@@ -247,64 +246,6 @@ export class Fills {
       ...(response.total !== undefined && { total: response.total }),
       checksums: [],
     };
-  }
-
-  /** From the origin into the body; nothing when the origin broke off, or when nobody wants it any more. */
-  async #pump(
-    request: FillRequest,
-    response: OriginResponse,
-    body: FillBody,
-    signal: AbortSignal,
-  ): Promise<FilledBody | undefined> {
-    for (let source: OriginResponse['body'] | undefined = response.body; source !== undefined; ) {
-      const before = body.received;
-      const broken = await this.#take(request, source, body);
-      if (broken === undefined) return await body.end();
-      this.#log.warn({ err: broken, received: body.received }, 'the origin broke off');
-      // Without progress it would break off in the same way again.
-      const more = body.received > before && !body.abandoned && !signal.aborted;
-      source = more ? await this.#further(request, response, body.received, signal) : undefined;
-      if (source === undefined) await body.fail(new OriginFailure(broken));
-    }
-    return undefined;
-  }
-
-  /** Why it broke off, if it did. */
-  async #take(
-    { onBytes }: FillRequest,
-    source: OriginResponse['body'],
-    body: FillBody,
-  ): Promise<Error | undefined> {
-    try {
-      for await (const chunk of source) {
-        onBytes(chunk.length);
-        await body.append(chunk);
-        if (body.abandoned) break;
-      }
-      return undefined;
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
-    }
-  }
-
-  /** The rest of an answer that broke off, where the origin has the very same (RFC 9111 3.4). */
-  async #further(
-    request: FillRequest,
-    response: OriginResponse,
-    received: number,
-    signal: AbortSignal,
-  ): Promise<OriginResponse['body'] | undefined> {
-    // A slice that breaks off is asked for anew: it is short.
-    const range = response.total === undefined ? furtherRange(response, received) : undefined;
-    if (range === undefined) return undefined;
-    try {
-      const rest = await request.fetch(range, signal);
-      if (continues(rest, response, received)) return rest.body;
-      abandon(rest.body);
-    } catch (error) {
-      this.#log.warn({ err: error }, 'the rest of an answer could not be had');
-    }
-    return undefined;
   }
 }
 

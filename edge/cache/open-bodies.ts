@@ -5,10 +5,13 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import type { ByteSource } from './byte-source.ts';
 import { BLOCK_BYTES, CorruptBody, type StoredObject } from './stored-object.ts';
 
 /** Files that stay open though nobody reads them. */
 const KEPT_OPEN = 512;
+
+const NOTHING = Buffer.alloc(0);
 
 export class OpenBodies {
   readonly #openFile: (object: StoredObject) => Promise<FileHandle>;
@@ -121,6 +124,24 @@ export class OpenBody {
     if (this.#compared[index] === 0) this.#left--;
     this.#compared[index] = 1;
     return block;
+  }
+
+  /** For one who holds it; `onDamage` hears what is found while it is read, and says what is thrown. */
+  source(onDamage: (error: unknown) => Error): ByteSource {
+    const { size } = this.#object;
+    return {
+      read: async (offset, room) => {
+        if (offset >= size) return NOTHING;
+        const block = await this.block(Math.floor(offset / BLOCK_BYTES), room.take()).catch(
+          (error: unknown) => {
+            throw onDamage(error);
+          },
+        );
+        return block.subarray(offset % BLOCK_BYTES);
+      },
+      file: (first, last) => (this.isWhole(first, last) ? this.fd : undefined),
+      close: async () => this.letGo(),
+    };
   }
 
   /** It could not be sent: what was compared before counts no more. */

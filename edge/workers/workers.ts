@@ -40,7 +40,8 @@ export interface WorkersOptions {
 const TELL_EVERY_MS = 50;
 const RESTART_BASE_MS = 100;
 const RESTART_CAP_MS = 10_000;
-const OLD_WORKERS_END_MS = 2_000;
+/** They end at once, but for a machine that has no time for them. */
+const OLD_WORKERS_END_MS = 15_000;
 
 export class Workers {
   readonly #options: WorkersOptions;
@@ -64,7 +65,7 @@ export class Workers {
 
   /** Resolves when all of them serve. The first one finds out the ports. */
   async listen(addresses: readonly ServingAddress[], ticketKey: TicketKey): Promise<Listeners> {
-    await refuseTaken(addresses);
+    await refuseTaken(addresses, this.#options.log);
     this.#ticketKey = ticketKey;
     this.#listen = [...addresses];
     this.#health = this.#options.health();
@@ -233,9 +234,16 @@ export class Workers {
 }
 
 /** With SO_REUSEPORT another program's workers would be taken for ours. */
-async function refuseTaken(addresses: readonly ServingAddress[]): Promise<void> {
+async function refuseTaken(addresses: readonly ServingAddress[], log: Log): Promise<void> {
   for (const address of addresses) {
     let fault = await tryBind(address, 'tcp');
+    if (fault !== undefined) {
+      const where = formatListenAddress(address);
+      log.warn(
+        { address: where, fault, waitMs: OLD_WORKERS_END_MS },
+        'an address is taken; it may become free',
+      );
+    }
     // Workers of a main process that was killed end by themselves, in a moment.
     for (const until = Date.now() + OLD_WORKERS_END_MS; fault !== undefined && Date.now() < until; ) {
       await wait(TELL_EVERY_MS);
