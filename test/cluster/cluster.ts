@@ -93,6 +93,18 @@ async function clear(cluster: Cluster): Promise<void> {
   const gone = ['--ignore-not-found', '--timeout=120s'];
   await cluster.kubectl(['delete', '-f', CRDS, ...gone]);
   await cluster.kubectl(['delete', 'nodes', '-l', TEST_NODES, ...gone]);
+  // Of a run that was killed: no kubelet is there to end them, and their namespace would wait for that for ever.
+  for (const namespace of TEST_NAMESPACES)
+    await cluster.kubectl([
+      'delete',
+      'pods',
+      '--all',
+      '-n',
+      namespace,
+      '--force',
+      '--grace-period=0',
+      ...gone,
+    ]);
   await cluster.kubectl(['delete', 'namespaces', ...TEST_NAMESPACES, ...gone]);
   // Of operators that ran as the admin.
   await cluster.kubectl(['delete', 'controllerrevisions', '-A', '-l', 'cdn.weir.dev/accepted', ...gone]);
