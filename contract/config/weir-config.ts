@@ -167,7 +167,7 @@ const probes = z.strictObject({
     .min(1)
     .describe(
       'CA certificates, PEM, relative to weir.yaml, that HTTPS probes trust beside the usual ones where ' +
-        '`healthCheck.verifyCertificate` is true; read again when the file changes.',
+        '`healthCheck.verifyCertificate` is true; read again when the file changes. In a cluster: `dnsServer.probeCa` of the chart.',
     ),
 });
 

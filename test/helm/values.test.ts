@@ -27,6 +27,7 @@ const CONTEXTS: readonly (readonly [RegExp, Values])[] = [
     /^dnsServer\.state\.(size|storageClassName)/,
     { dnsServer: { kind: 'StatefulSet', state: { type: 'PersistentVolumeClaim' } } },
   ],
+  [/^dnsServer\.probeCa\.key/, { dnsServer: { probeCa: { configMap: 'turned' } } }],
   [/^join/, { mode: 'edge', join: { operator: 'https://weir.example.net:8700', tokenSecret: 'tokens' } }],
   [/^redis/, { redis: { enabled: true } }],
   [/^metrics\.serviceMonitor/, { metrics: { serviceMonitor: { enabled: true } } }],

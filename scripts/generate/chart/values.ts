@@ -140,6 +140,15 @@ const dnsServer = z
       .prefault({})
       .describe('Port 53, UDP and TCP.'),
     state: dnsState,
+    probeCa: z
+      .strictObject({
+        configMap: z.string().default('').describe('A ConfigMap of this namespace; none by default.'),
+        key: z.string().default('ca.crt').describe('Where in it the certificates are, PEM.'),
+      })
+      .prefault({})
+      .describe(
+        'CAs that HTTPS probes trust beside the usual ones, where an EdgeNode has `healthCheck.verifyCertificate`.',
+      ),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('What it logs.'),
     resources: resources('100m', '512Mi'),
     ...podPlace,
