@@ -13,8 +13,8 @@ const CRDS = join(import.meta.dirname, '..', '..', 'crds');
 
 /** All that the tests make in a cluster of somebody's, beside objects of Weir's own kinds. */
 const TEST_NAMESPACES = ['demo', 'node', 'shop', 'media', 'weir-system'];
-/** The label that nodes of the tests have. */
-export const TEST_NODES = 'cdn.weir.dev/test=node';
+/** The label that every node of the tests has, by which it is found again. */
+export const TEST_LABELS = { 'cdn.weir.dev/test': 'node' };
 
 export interface Answer {
   code: number;
@@ -92,7 +92,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 async function clear(cluster: Cluster): Promise<void> {
   const gone = ['--ignore-not-found', '--timeout=120s'];
   await cluster.kubectl(['delete', '-f', CRDS, ...gone]);
-  await cluster.kubectl(['delete', 'nodes', '-l', TEST_NODES, ...gone]);
+  await cluster.kubectl(['delete', 'nodes', '-l', 'cdn.weir.dev/test=node', ...gone]);
   // Of a run that was killed: no kubelet is there to end them, and their namespace would wait for that for ever.
   for (const namespace of TEST_NAMESPACES)
     await cluster.kubectl([

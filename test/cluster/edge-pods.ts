@@ -1,9 +1,7 @@
 /** Kubernetes nodes with an edge pod, as kubelets would show them: there is none here. */
-import { type Cluster, TEST_NODES } from './cluster.ts';
+import { type Cluster, TEST_LABELS } from './cluster.ts';
 
 const NAMESPACE = 'weir-system';
-
-const [key = '', value = ''] = TEST_NODES.split('=');
 
 export interface EdgePods {
   /** A node at an address, and a pod on it that is not Ready yet. */
@@ -30,7 +28,7 @@ export function edgePods(cluster: Cluster, { port = 8080, serviceAccountName = '
     async addNode(name, address, labels = {}) {
       const metadata = {
         name,
-        labels: { 'topology.kubernetes.io/region': 'cn-north-1', [key]: value, ...labels },
+        labels: { 'topology.kubernetes.io/region': 'cn-north-1', ...TEST_LABELS, ...labels },
       };
       await cluster.kubectl(['create', '-f', '-'], [{ apiVersion: 'v1', kind: 'Node', metadata }]);
       await patchStatus(['node', name], { addresses: [{ type: 'InternalIP', address }] });

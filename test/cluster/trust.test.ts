@@ -17,7 +17,7 @@ import { caState } from '../../operator/trust/ca.ts';
 import { CertificateAuthority } from '../../operator/trust/certificate-authority.ts';
 import { guardedSecret } from '../../operator/trust/guarded-secret.ts';
 import { tokenReview } from '../../operator/trust/token-review.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, startCluster, TEST_LABELS } from './cluster.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'kubernetes');
 const NAMESPACE = 'weir-system';
@@ -38,7 +38,7 @@ beforeAll(async () => {
     kind: 'ServiceAccount',
     metadata: { name, namespace: NAMESPACE },
   });
-  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'zz-1' } };
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'zz-1', labels: TEST_LABELS } };
   await cluster.kubectl(
     ['apply', '--server-side', '-f', '-'],
     [node, account('weir-edge'), account('weir-dns-server'), account('stranger')],
