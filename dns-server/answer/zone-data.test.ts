@@ -2,42 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { answering, planWithRecords, recordOf } from '../testing/answering.ts';
 import { lines, queryBytes } from '../testing/ask.ts';
 import { testDomain } from '../testing/routing-plan.ts';
+import { RECORDS } from '../testing/zone-records.ts';
 
 const ZONE = 'cdn.example.net';
 
 const { ask, send } = answering(
   planWithRecords([
-    'www A ttl=60 192.0.2.7',
-    'www A ttl=60 192.0.2.8',
-    'www AAAA 2001:db8::7',
-    '@ TXT "v=spf1 -all"',
-    '@ MX 10 mail',
-    '@ CAA 0 issue "ca.example.org"',
-    'mail A 192.0.2.25',
-    'ptr PTR host.example.org.',
-    '_sip._tcp SRV 1 2 5060 www',
-    'deep.er.still TXT here',
-    'alias CNAME ttl=120 www',
-    'twice CNAME alias',
-    'outside CNAME www.example.org.',
-    'nowhere CNAME missing',
+    ...RECORDS,
     'to-video CNAME video.demo.cdn.example.net.',
     'loop-a CNAME loop-b',
     'loop-b CNAME loop-a',
-    '*.wild TXT any',
-    '*.wild A 192.0.2.99',
-    'exact.wild TXT one',
-    'a.b.wild TXT two',
-    '*.aliased CNAME www',
-    'sub NS ns.sub.cdn.example.net.',
-    'sub NS ns.example.org.',
-    'ns.sub A 192.0.2.54',
-    'ns.sub AAAA 2001:db8::54',
     'hidden.sub TXT no',
     'to-sub CNAME x.sub.cdn.example.net.',
-    'old DNAME ttl=600 new.cdn.example.net.',
-    'a.new A 192.0.2.70',
-    'away DNAME example.org.',
     'below.old TXT no',
     'long TXT x',
   ]),
@@ -88,7 +64,10 @@ describe('static records', () => {
 
   test('at the zone itself stand beside SOA and NS', () => {
     expect(seen(ZONE, 'MX')).toMatchObject({
-      answers: [`${ZONE} MX {"preference":10,"exchange":"mail.cdn.example.net"} 300`],
+      answers: [
+        `${ZONE} MX {"preference":10,"exchange":"mail.cdn.example.net"} 300`,
+        `${ZONE} MX {"preference":20,"exchange":"mail.example.org"} 300`,
+      ],
       additionals: ['mail.cdn.example.net A 192.0.2.25 300'],
     });
     expect(seen(ZONE, 'TXT').answers).toHaveLength(1);

@@ -5,10 +5,11 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askUdp, decode, queryBytes } from '../../../dns-server/testing/ask.ts';
+import { RECORDS } from '../../../dns-server/testing/zone-records.ts';
 import { textOf } from '../message.ts';
 import { type Serving, serve } from '../serving.ts';
 import { PEERS, type Peer, startPeer } from './servers.ts';
-import { ORIGIN, planOf, RECORDS } from './zone.ts';
+import { ORIGIN, planOf } from './zone.ts';
 
 const SEED = 20_261_122;
 const QUERIES = 3_000;
