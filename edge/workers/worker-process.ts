@@ -10,6 +10,8 @@ export type Told = Extract<FromWorker, { type: 'changed' | 'usage' | 'invalidate
 
 /** A worker that does not answer is stuck, and keeps others waiting: it is ended, and another one begins. */
 const ANSWER_WITHIN_MS = 10_000;
+/** One that begins has its code to read, and an index to open, on a machine that may have much else to do. */
+const START_WITHIN_MS = 60_000;
 
 export class WorkerProcess {
   readonly mark: string;
@@ -45,7 +47,8 @@ export class WorkerProcess {
   ask(question: Question): Promise<unknown> {
     if (this.#hasEnded || !this.#child.connected) return Promise.resolve(undefined);
     const number = ++this.#number;
-    const timer = setTimeout(() => this.kill(), ANSWER_WITHIN_MS).unref();
+    const within = question.type === 'start' ? START_WITHIN_MS : ANSWER_WITHIN_MS;
+    const timer = setTimeout(() => this.kill(), within).unref();
     return new Promise((resolve, reject) => {
       this.#open.set(number, { resolve, reject });
       this.#child.send({ ...question, number } satisfies ToWorker, (error) => {
