@@ -12,6 +12,7 @@
  *     jobs/<namespace>.<name>.yaml     PurgeJobs that `weir purge` made: a second root of manifests
  *     secrets/                         cookie-secret, <zone>.keys.json: mode 0600
  *     vault/                           certificates in force with their keys, ACME accounts and orders: mode 0600
+ *     certificates/<namespace>/        <secretName>.crt and .key: copies for others of what was ordered, mode 0600
  *     samples/                         secret.yaml (Secret of weir.yaml’s sampleCertificate) and ca.json: mode 0600; ca.pem for clients
  *     rollovers/<zone>                 a rollover that `weir dnssec rollover` asked for
  *     dns-server/                      plan.json and table.json (changes since in *.journal), health.json, geo-tables.bin, credential/
@@ -52,6 +53,7 @@ export function stateFolder(root: string) {
     cookieSecret: join(root, 'secrets', COOKIE_SECRET_FILE),
     zoneKeys: (zone: string) => join(root, 'secrets', `${zone}${ZONE_KEYS_SUFFIX}`),
     vault: join(root, 'vault'),
+    copyFile: (namespace: string, file: string) => join(root, 'certificates', namespace, file),
     samples: join(root, 'samples'),
     sampleSecret: join(root, 'samples', 'secret.yaml'),
     sampleCa: join(root, 'samples', 'ca.json'),

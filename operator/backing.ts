@@ -2,6 +2,7 @@
 import type { WeirConfig } from '../contract/config/weir-config.ts';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { RoutingPlan } from '../contract/plans/routing-plan.ts';
+import type { WriteCopy } from './acme/copies.ts';
 import type { Stores } from './reconcile.ts';
 import type { AgentSecrets } from './secrets/agent-secrets.ts';
 import type { Source } from './source/source.ts';
@@ -13,6 +14,8 @@ export interface Backing {
   source: Source;
   stores: Stores;
   secrets: AgentSecrets;
+  /** Where copies of ordered certificates go. */
+  writeCopy: WriteCopy;
   trust: TrustStores;
   /** Where ServiceAccount tokens can be asked about. */
   reviewToken?: ReviewToken;

@@ -114,6 +114,7 @@ export async function lead({
     secretEntry: (certificate, name, entry) => reconciler.secretEntry(certificate, name, entry),
     book: reconciler.certificates,
     vault: backing.stores.vault,
+    writeCopy: backing.writeCopy,
     reload: () => reconciler.reload(),
     isEverywhere: (role) => reconciler.isEverywhere(role),
     dns: {

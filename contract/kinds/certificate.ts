@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { KindDefinition } from './kind.ts';
 import { httpUrl, textLike, withRules } from './scalars.ts';
 import { reasonColumn, statusSchema } from './status.ts';
-import { secretRef } from './tls.ts';
+import { secretName, secretRef } from './tls.ts';
 
 const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 
@@ -44,6 +44,12 @@ const acme = z.strictObject({
     .optional()
     .describe(
       'Joins the account to one that exists elsewhere, where the server asks for that (RFC 8555 7.3.4).',
+    ),
+  secretName: secretName
+    .optional()
+    .describe(
+      'Keep a copy in the Secret of this name in the namespace (type kubernetes.io/tls; in a folder files below ' +
+        '`certificates/` of the state folder), for others to use. Weir itself needs none.',
     ),
   caBundle: z
     .string()

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { dnsLabel, duration, textLike, withRules } from './scalars.ts';
 
 /** An object's name as Kubernetes has it for Secrets: labels joined by dots. */
-const secretName = textLike(
+export const secretName = textLike(
   /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
   'a name of a Secret: a-z, 0-9, - and dots',
   253,

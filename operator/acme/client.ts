@@ -94,12 +94,16 @@ export class AcmeClient {
     return location;
   }
 
-  async newOrder(hostnames: readonly string[]): Promise<{ url: string; order: z.infer<typeof orderForm> }> {
+  /** Resolves with its URL. `replaces`: the renewal identifier of a certificate (RFC 9773 5). */
+  async newOrder(hostnames: readonly string[], replaces?: string): Promise<string> {
     const { newOrder } = await this.directory();
     const identifiers = hostnames.map((value) => ({ type: 'dns', value }));
-    const { body, location } = await this.#post(newOrder, { identifiers });
+    const { location } = await this.#post(newOrder, {
+      identifiers,
+      ...(replaces !== undefined && { replaces }),
+    });
     if (location === undefined) throw new AcmeProblem(0, 'malformed', 'the order has no URL');
-    return { url: location, order: checked(orderForm, body, 'order') };
+    return location;
   }
 
   async order(url: string) {

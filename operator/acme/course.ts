@@ -3,42 +3,24 @@
  *
  *     account ─> order ─> challenges in the plans ─> everywhere? ─> validated ─> finalized ─> certificate, checked
  */
-import { X509Certificate } from 'node:crypto';
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { AcmeSpec } from '../../contract/kinds/certificate.ts';
 import type { Certificate } from '../../contract/kinds/kinds.ts';
-import { canonicalDigest } from '../../lib/canonical-json.ts';
-import type { Challenges } from '../certificates/holdings.ts';
-import { objectionTo } from '../certificates/holdings.ts';
+import { type Challenges, certificateHolder, objectionTo } from '../certificates/holdings.ts';
 import { type Pair, readPair } from '../certificates/pair.ts';
-import { type AccountKey, AcmeClient, AcmeProblem } from './client.ts';
-import { caaObjection } from './dns.ts';
-import { accountRecord, type OrderRecord } from './forms.ts';
+import { withAccount } from './account.ts';
+import { type AcmeClient, AcmeProblem } from './client.ts';
+import { Obstacle } from './failures.ts';
+import type { OrderRecord } from './forms.ts';
 import { makeKey, makeRequest } from './keys.ts';
-import type { AcmeSurroundings, Window } from './office.ts';
-import {
-  acmeTarget,
-  challengeName,
-  isOurs,
-  isServedBy,
-  keyAuthorization,
-  mayHaveOurs,
-  txtValue,
-} from './places.ts';
+import type { AcmeSurroundings } from './office.ts';
+import { acmeTarget, challengeName, isOurs, keyAuthorization, txtValue } from './places.ts';
+import { missingAt, prepare } from './preparation.ts';
+import { renewalId, type Window } from './renewal-information.ts';
 
 const POLL_MS = 1_000;
 /** A server that validates takes seconds; agents and name servers that do not come up in this time do not at all. */
 const PATIENCE_MS = 300_000;
-
-/** Somebody has to mend something before the server is asked. */
-export class Obstacle extends Error {
-  readonly reason: string;
-
-  constructor(reason: string, message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
 
 export interface Course {
   challenges: Challenges;
@@ -70,35 +52,12 @@ interface Wanted {
 export function runCourse(options: CourseOptions): Course {
   const { around, certificate, acme, record, save, showChallenges, signal } = options;
   const { hostnames } = certificate.spec;
+  const { namespace, name } = certificate.metadata;
   const { clock } = around;
   const now = () => clock.now();
 
-  async function withClient<T>(use: (client: AcmeClient) => Promise<T>): Promise<T> {
-    const entry = `account/${canonicalDigest([acme.server, acme.email, acme.externalAccountBinding?.keyId]).slice(0, 32)}`;
-    const key = await accountKey(entry);
-    const client = new AcmeClient({ server: acme.server, caBundle: acme.caBundle, key, now });
-    try {
-      if (key.url === undefined) {
-        await client.account(acme.email, binding());
-        await around.vault.write(entry, JSON.stringify(key));
-      }
-      return await use(client);
-    } finally {
-      await client.close();
-    }
-  }
-
-  /** Durable before the server hears of it: an account whose key is lost is lost. */
-  async function accountKey(entry: string): Promise<AccountKey> {
-    const known = (await around.vault.read()).get(entry);
-    if (known !== undefined) {
-      const { pem, url } = accountRecord.parse(JSON.parse(known));
-      return { pem, url };
-    }
-    const key = { pem: await makeKey('ECDSA'), url: undefined };
-    await around.vault.write(entry, JSON.stringify(key));
-    return key;
-  }
+  const withClient = <T>(use: (client: AcmeClient) => Promise<T>) =>
+    withAccount({ acme, vault: around.vault, binding, now }, use);
 
   function binding() {
     const { externalAccountBinding: given } = acme;
@@ -114,15 +73,30 @@ export function runCourse(options: CourseOptions): Course {
 
   async function run(config: WeirConfig): Promise<string> {
     return withClient(async (client) => {
-      await prepare(client, config);
+      const { caaIdentities: identities } = (await client.directory()).meta;
+      const { dns } = around;
+      await prepare({ certificate, acme, config, domains: around.domains(), identities, dns });
       let { url } = record();
       if (url !== undefined) url = await stillThere(client, url);
       if (url === undefined) {
-        const fresh = await client.newOrder(hostnames);
-        url = fresh.url;
-        await save({ ...record(), url, key: await makeKey(acme.keyType) });
+        // Made before: between the order and the record of it nothing takes its time.
+        const key = await makeKey(acme.keyType);
+        url = await begun(client);
+        await save({ ...record(), url, key });
       }
       return follow(client, url, config);
+    });
+  }
+
+  /** A renewal is none of the orders that servers count (RFC 9773 5), where this server knows what it is for. */
+  async function begun(client: AcmeClient): Promise<string> {
+    const before = around.book.kept(certificateHolder(namespace, name));
+    const replaces = before && (await client.directory()).renewalInfo && (await renewalId(before));
+    if (replaces === undefined) return client.newOrder(hostnames);
+    return client.newOrder(hostnames, replaces).catch((error: unknown) => {
+      // Replaced already, or of another server or account.
+      if (!(error instanceof AcmeProblem) || error.status >= 500 || error.status === 429) throw error;
+      return client.newOrder(hostnames);
     });
   }
 
@@ -134,53 +108,6 @@ export function runCourse(options: CourseOptions): Course {
       if (error instanceof AcmeProblem && [403, 404].includes(error.status)) return undefined;
       throw error;
     }
-  }
-
-  /** What the server would find wrong is found before it is asked, and said with what to put where. */
-  async function prepare(client: AcmeClient, config: WeirConfig): Promise<void> {
-    const { namespace } = certificate.metadata;
-    const { meta } = await client.directory();
-    for (const hostname of hostnames) {
-      if (isOurs(hostname, config) && !mayHaveOurs(hostname, namespace, config))
-        throw new Obstacle(
-          'NotAllowed',
-          `${hostname} lies in a zone of Weir; weir.yaml has to allow it to ${namespace}`,
-        );
-      if (acme.challenge === 'HTTP01' && !isServedBy(hostname, namespace, around.domains()))
-        throw new Obstacle(
-          'NoDomain',
-          `no accepted CdnDomain of namespace ${namespace} has the hostname ${hostname}`,
-        );
-      if (acme.challenge === 'HTTP01') await checkAddress(hostname);
-      const objection = await asked(() => caaObjection(hostname, meta.caaIdentities, around.dns));
-      if (objection !== undefined) throw new Obstacle('CaaForbids', objection);
-      if (acme.challenge === 'DNS01' && !isOurs(hostname, config)) await checkCname(hostname, config);
-    }
-  }
-
-  /** A failed validation counts against us; one that can't succeed yet is not asked for. */
-  async function checkAddress(hostname: string): Promise<void> {
-    const found = await asked(() => around.dns.addresses(hostname));
-    if (found.length > 0) return;
-    throw new Obstacle(
-      'NoAddress',
-      `${hostname} has no address yet: make it a CNAME of its CdnDomain's status.cname`,
-    );
-  }
-
-  async function checkCname(hostname: string, config: WeirConfig): Promise<void> {
-    const [name, target] = [challengeName(hostname), acmeTarget(certificate, config)];
-    const found = await asked(() => around.dns.cname(name));
-    if (found.some((text) => text.replace(/\.$/, '') === target)) return;
-    const now = found.length === 0 ? 'there is none' : `it is ${found.join(', ')}`;
-    throw new Obstacle('CnameMissing', `make ${name} a CNAME of ${target}; now ${now}`);
-  }
-
-  async function asked<T>(question: () => Promise<T>): Promise<T> {
-    return question().catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Obstacle('DnsFailed', `the resolver gives no answer: ${reason}`);
-    });
   }
 
   async function follow(client: AcmeClient, url: string, config: WeirConfig): Promise<string> {
@@ -257,33 +184,11 @@ export function runCourse(options: CourseOptions): Course {
     const until = now() + PATIENCE_MS;
     for (;;) {
       let missing = around.isEverywhere(role) ? undefined : `not every connected ${role} has the newest plan`;
-      missing ??= await missingAt(txt, config);
+      missing ??= await missingAt(txt, config, around.dns);
       if (missing === undefined) return;
       if (now() > until) throw new Obstacle('NotEverywhere', missing);
       await pause(POLL_MS);
     }
-  }
-
-  async function missingAt(txt: Challenges['txt'], config: WeirConfig): Promise<string | undefined> {
-    for (const { name, value } of txt) {
-      const zone = config.zones
-        .filter((row) => name.endsWith(`.${row.name}`))
-        .sort((a, b) => b.name.length - a.name.length)[0];
-      for (const server of zone?.nameServers ?? []) {
-        const addresses =
-          server.addresses.length > 0
-            ? server.addresses
-            : await around.dns.addresses(server.name).catch(() => []);
-        if (addresses.length === 0) return `${server.name} has no address`;
-        for (const address of addresses) {
-          const found = await around.dns.txt(name, address).catch(() => undefined);
-          if (!found) return `the name server ${server.name} (${address}) does not answer`;
-          if (!found.includes(value))
-            return `the name server ${server.name} (${address}) does not have ${name} yet`;
-        }
-      }
-    }
-    return undefined;
   }
 
   async function validated(client: AcmeClient, url: string, hostname: string): Promise<void> {
@@ -340,17 +245,4 @@ export function runCourse(options: CourseOptions): Course {
 
   const course: Course = { challenges: { txt: [], http: [] }, run, suggestedWindow };
   return course;
-}
-
-/** RFC 9773 4.1: the issuer's key identifier and the serial number. */
-async function renewalId(pair: Pair): Promise<string | undefined> {
-  const { chain } = JSON.parse(pair.value) as { chain: string };
-  const { AuthorityKeyIdentifierExtension, X509Certificate: Parsed } = await import('../../lib/x509.ts');
-  const { keyId } =
-    new Parsed(new X509Certificate(chain).raw).getExtension(AuthorityKeyIdentifierExtension) ?? {};
-  if (keyId === undefined) return undefined;
-  const hex = pair.serialNumber.length % 2 === 0 ? pair.serialNumber : `0${pair.serialNumber}`;
-  // As DER has it: a first bit that is set would make it negative.
-  const serial = Number.parseInt(hex.slice(0, 2), 16) >= 0x80 ? `00${hex}` : hex;
-  return [keyId, serial].map((text) => Buffer.from(text, 'hex').toString('base64url')).join('.');
 }

@@ -14,22 +14,23 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { parsedJson } from '../../lib/parsed-json.ts';
 import type { CertificateBook } from '../certificates/book.ts';
-import { certificateHolder, dateOf, good, type Judgement, type Ordered } from '../certificates/holdings.ts';
-import { covers, type Pair } from '../certificates/pair.ts';
+import { certificateHolder, dateOf, type Ordered } from '../certificates/holdings.ts';
+import type { Pair } from '../certificates/pair.ts';
 import type { Vault } from '../certificates/vault.ts';
-import { AcmeProblem } from './client.ts';
-import { type Course, Obstacle, runCourse } from './course.ts';
+import { Copies, type WriteCopy } from './copies.ts';
+import { type Course, runCourse } from './course.ts';
 import type { Dns } from './dns.ts';
+import { classify, messageOf } from './failures.ts';
 import { type OrderRecord, orderRecord } from './forms.ts';
+import { fits, judgementOf } from './judgement.ts';
 import { acmeTarget } from './places.ts';
 import { type Paces, renewalTime, retryInMs } from './renewal.ts';
+import { RenewalWindows } from './renewal-information.ts';
 
 /** More would make a burst of whoever has ten thousand of them. */
 const AT_ONCE = 8;
 /** Somebody who can't wait: one that began before this time is renewed. */
 export const RENEW_ANNOTATION = 'cdn.weir.dev/renew-before';
-/** RFC 9773 4.3.2 has the server say how often; less often than this nobody needs it. */
-const WINDOW_FRESH_MS = 6 * 3_600_000;
 
 export interface AcmeSurroundings {
   config: () => WeirConfig | undefined;
@@ -39,6 +40,7 @@ export interface AcmeSurroundings {
   secretEntry: (certificate: Certificate, name: string, entry: string) => string | undefined;
   book: CertificateBook;
   vault: Vault;
+  writeCopy: WriteCopy;
   /** Has what the book says put into plans, and statuses. */
   reload: () => Promise<void>;
   /** Whether every connected agent of that role, and at least one, has the newest plan. */
@@ -50,11 +52,6 @@ export interface AcmeSurroundings {
   log: Log;
 }
 
-export interface Window {
-  start: number;
-  end: number;
-}
-
 const orderEntry = (key: string) => `order/${key}`;
 
 export class AcmeOffice {
@@ -63,12 +60,15 @@ export class AcmeOffice {
   readonly #running = new Map<string, { work: Promise<void>; names: readonly string[] }>();
   readonly #records = new Map<string, OrderRecord>();
   readonly #ordered = new Map<string, Ordered>();
-  readonly #windows = new Map<string, { serial: string; window: Window | undefined; until: number }>();
+  readonly #windows: RenewalWindows;
+  readonly #copies: Copies;
   readonly #challenges = new Map<string, Course['challenges']>();
   #loaded: Promise<boolean> | undefined;
 
   constructor(around: AcmeSurroundings) {
     this.#around = around;
+    this.#windows = new RenewalWindows(around.clock, around.log);
+    this.#copies = new Copies(around.writeCopy, around.clock, around.log);
   }
 
   /** Often: what is due begins, and what is gone is forgotten. */
@@ -113,7 +113,9 @@ export class AcmeOffice {
     }
   }
 
-  #forget(wanted: ReadonlyMap<string, unknown>): boolean {
+  #forget(wanted: ReadonlyMap<string, { certificate: Certificate }>): boolean {
+    this.#windows.forget(wanted);
+    this.#copies.forget([...wanted.values()].map(({ certificate }) => certificate));
     let changed = false;
     for (const key of this.#ordered.keys()) {
       if (wanted.has(key)) continue;
@@ -127,36 +129,16 @@ export class AcmeOffice {
   /** What people see of it; true where that is other than before. */
   #show(key: string, certificate: Certificate, acme: AcmeSpec, config: WeirConfig): boolean {
     const pair = this.#pair(certificate);
+    const copyFault = pair && this.#copies.keep(certificate, pair);
     const next: Ordered = {
-      judgement: this.#judgement(key, pair, certificate),
+      judgement: judgementOf(certificate, pair, this.#recordOf(key, certificate)),
       ...(pair && { renewalTime: this.#renewalTime(key, pair) }),
+      ...(copyFault && { copyFault }),
       ...(acme.challenge === 'DNS01' && { acmeTarget: acmeTarget(certificate, config) }),
     };
     if (JSON.stringify(this.#ordered.get(key)) === JSON.stringify(next)) return false;
     this.#ordered.set(key, next);
     return true;
-  }
-
-  #judgement(key: string, pair: Pair | undefined, certificate: Certificate): Judgement {
-    const record = this.#recordOf(key, certificate);
-    const failed =
-      record?.reason === undefined
-        ? undefined
-        : `${record.message ?? record.reason}; tried again ${dateOf(record.notBefore)}`;
-    if (pair && fits(pair, certificate)) {
-      const judgement = good(pair);
-      return failed === undefined
-        ? judgement
-        : { ...judgement, message: `${judgement.message}; renewal: ${failed}` };
-    }
-    const stays = pair ? '; the certificate before it stays in force' : '';
-    if (failed !== undefined)
-      return {
-        status: 'False',
-        reason: record?.reason ?? 'Failed',
-        message: `${failed}${stays}`.slice(0, 4_000),
-      };
-    return { status: 'False', reason: 'Ordering', message: `it is being ordered${stays}` };
   }
 
   #isDue(key: string, certificate: Certificate, acme: AcmeSpec): boolean {
@@ -173,32 +155,12 @@ export class AcmeOffice {
     if (record?.url !== undefined || !pair || !fits(pair, certificate)) return true;
     const asked = Date.parse(certificate.metadata.annotations[RENEW_ANNOTATION] ?? '');
     if (pair.notBefore < asked && asked <= now) return true;
-    this.#refreshWindow(key, pair, certificate, acme);
+    this.#windows.refresh(key, pair, () => this.#course(key, certificate, acme).suggestedWindow(pair));
     return now >= this.#renewalTime(key, pair);
   }
 
   #renewalTime(key: string, pair: Pair): number {
-    const known = this.#windows.get(key);
-    return renewalTime(pair, known?.serial === pair.serialNumber ? known.window : undefined);
-  }
-
-  /** Asked beside everything else; a server that says nothing leaves the two thirds. */
-  #refreshWindow(key: string, pair: Pair, certificate: Certificate, acme: AcmeSpec): void {
-    const { clock } = this.#around;
-    const known = this.#windows.get(key);
-    if (known?.serial === pair.serialNumber && clock.now() < known.until) return;
-    const until = clock.now() + WINDOW_FRESH_MS;
-    const before = known?.serial === pair.serialNumber ? known.window : undefined;
-    this.#windows.set(key, { serial: pair.serialNumber, window: before, until });
-    const course = this.#course(key, certificate, acme);
-    course
-      .suggestedWindow(pair)
-      .then((window) => {
-        if (window) this.#windows.set(key, { serial: pair.serialNumber, window, until });
-      })
-      .catch((error: unknown) =>
-        this.#around.log.warn({ certificate: key, reason: messageOf(error) }, 'no renewal information'),
-      );
+    return renewalTime(pair, this.#windows.of(key, pair));
   }
 
   #begin(key: string, certificate: Certificate, acme: AcmeSpec, config: WeirConfig): void {
@@ -249,11 +211,9 @@ export class AcmeOffice {
     const { pace, reason, retryAfterMs, isOver } = classify(error, paces);
     const inMs = retryInMs(pace, record.failures, random(), retryAfterMs);
     const message = messageOf(error).slice(0, 2_000);
-    const { url, key: leafKey, ...rest } = record;
+    const { url: _url, key: _key, ...withoutOrder } = record;
     const next = {
-      ...rest,
-      ...(!isOver && url !== undefined && { url }),
-      ...(!isOver && leafKey !== undefined && { key: leafKey }),
+      ...(isOver ? withoutOrder : record),
       failures: record.failures + 1,
       notBefore: clock.now() + inMs,
       reason,
@@ -303,32 +263,8 @@ const freshRecord = (certificate: Certificate): OrderRecord => ({
   failures: 0,
   notBefore: 0,
 });
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function byText(a: object, b: object): number {
   const [first, second] = [JSON.stringify(a), JSON.stringify(b)];
   return first === second ? 0 : first < second ? -1 : 1;
 }
-
-/** The names of the spec, no more and no fewer, and a key of its type. */
-function fits({ dnsNames, keyType }: Pair, { spec: { hostnames, acme } }: Certificate): boolean {
-  const isSame = dnsNames.length === hostnames.length && hostnames.every((name) => covers(dnsNames, name));
-  return isSame && keyType === acme?.keyType;
-}
-
-/** `isOver`: the order can't lead anywhere any more. */
-function classify(error: unknown, paces: Paces) {
-  if (error instanceof Obstacle)
-    return { pace: paces.preparation, reason: error.reason, retryAfterMs: 0, isOver: false };
-  if (!(error instanceof AcmeProblem))
-    return { pace: paces.line, reason: 'ServerUnreachable', retryAfterMs: 0, isOver: false };
-  const { status, type, retryAfterMs } = error;
-  if (type === 'rateLimited' || status === 429)
-    return { pace: paces.line, reason: 'RateLimited', retryAfterMs, isOver: false };
-  if (status >= 500) return { pace: paces.line, reason: 'ServerFailed', retryAfterMs, isOver: false };
-  return { pace: paces.refusal, reason: reasonOf(type), retryAfterMs, isOver: true };
-}
-
-/** `unauthorized` as conditions have it. */
-const reasonOf = (type: string) =>
-  /^[a-zA-Z]+$/.test(type) ? `${type[0]?.toUpperCase()}${type.slice(1)}` : 'ServerRefused';

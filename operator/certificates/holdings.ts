@@ -42,6 +42,8 @@ export interface Ordered {
   /** Milliseconds since the epoch. */
   renewalTime?: number | undefined;
   acmeTarget?: string | undefined;
+  /** Of the copy that the Certificate wants kept. */
+  copyFault?: { reason: string; message: string } | undefined;
 }
 
 /** By holder: `Certificate/demo/video`, `Secret/demo/video-tls`. */

@@ -1,7 +1,7 @@
 /** Certificate: Accepted, Issued, Ready, and what is known of the one in force. Pure. */
 import type { CertificateStatus } from '../../contract/kinds/certificate.ts';
 import { dateOf, type Holding, judgeDate } from '../certificates/holdings.ts';
-import { ready, type Verdict } from './verdict.ts';
+import { fails, ready, type Verdict } from './verdict.ts';
 
 export function certificateVerdicts(
   acceptance: Verdict,
@@ -10,7 +10,10 @@ export function certificateVerdicts(
 ): Verdict[] {
   const issued: Verdict = { type: 'Issued', ...(holding?.offered ?? NOT_SEEN) };
   const dated = holding?.inForce ? judgeDate(holding.inForce, holding.offered, now) : issued;
-  return [acceptance, issued, ready([acceptance, { ...dated, type: 'Issued' }], dated.message)];
+  const { copyFault } = holding?.ordered ?? {};
+  // Edges serve with it all the same: it is what others wait for that is not there.
+  const copied = copyFault ? [fails('Copied', copyFault.reason, copyFault.message)] : [];
+  return [acceptance, issued, ready([acceptance, { ...dated, type: 'Issued' }, ...copied], dated.message)];
 }
 
 const NOT_SEEN = { status: 'Unknown', reason: 'InProgress', message: 'not looked at yet' } as const;

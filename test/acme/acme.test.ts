@@ -1,5 +1,5 @@
 /**
- * Certificates ordered from a real ACME server (Debian's pebble), which asks our own dns-server and our own edge: issued
+ * Certificates ordered from a real ACME server (pebble), which asks our own dns-server and our own edge: issued
  * both ways, renewed, and what happens when the server or the order goes wrong.
  */
 import type { ServerResponse } from 'node:http';
@@ -7,7 +7,8 @@ import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { manifest } from '../../operator/testing/manifests.ts';
 import { type Installation, startInstallation, ZONE } from './installation.ts';
-import { hasPebble, type Pebble, startPebble } from './pebble.ts';
+import { type Pebble, startPebble } from './pebble.ts';
+import { pebbleProgram } from './pebble-program.ts';
 
 const SOON = { timeout: 60_000, interval: 100 };
 const HOST = `video.default.${ZONE}`;
@@ -17,8 +18,8 @@ let pebble: Pebble;
 
 beforeEach(async () => {
   weir = await startInstallation();
-  const { ports, base } = weir;
-  pebble = await startPebble({ folder: base, dnsServer: `127.0.0.1:${ports.dns}`, httpPort: ports.http });
+  const { ports, base, resolver } = weir;
+  pebble = await startPebble({ folder: base, dnsServer: resolver.address, httpPort: ports.http });
 }, 60_000);
 afterEach(async () => {
   await pebble?.stop();
@@ -66,7 +67,7 @@ const shown = (servername: string) =>
     socket.once('error', reject);
   });
 
-describe.runIf(hasPebble)('a certificate by ACME', () => {
+describe.runIf(pebbleProgram)('a certificate by ACME', () => {
   test('HTTP01: the edge answers for the order, and serves with what comes of it', async () => {
     await order({});
     const { serialNumber, renewalTime, notAfter } = await issuedAs();

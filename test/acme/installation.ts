@@ -18,7 +18,9 @@ import { type Operator, startOperator } from '../../operator/main.ts';
 import { domainManifest, manifest } from '../../operator/testing/manifests.ts';
 import { placeOf, unknownTo } from '../../operator/testing/trust.ts';
 import { WORLD } from '../dns/serving.ts';
+import { Program } from '../system/programs.ts';
 import { freePorts } from './ports.ts';
+import { startResolver } from './resolver.ts';
 
 const FAST = { baseMs: 500, capMs: 1_000 };
 export const ZONE = 'cdn.example.net';
@@ -38,7 +40,8 @@ export async function startInstallation() {
     nameServers: [{ name: `ns1.${ZONE}`, addresses: ['127.0.0.1'] }],
     soa: { contact: 'hostmaster.example.net' },
   };
-  const settings = { zones: [zone], dnssec: { resolver: `127.0.0.1:${dns}` } };
+  const resolver = await startResolver(ZONE, () => dns);
+  const settings = { zones: [zone], dnssec: { resolver: resolver.address } };
   const write = (file: string, text: string) => writeFile(join(folder, file), text);
   await write('weir.yaml', stringify(settings));
   await write(
@@ -68,6 +71,12 @@ export async function startInstallation() {
     return operator;
   };
   operator = await start();
+  let program: Program | undefined;
+  const startProgram = () => {
+    const flags = { folder, state: state.root, listen: `127.0.0.1:${operator.address.port}` };
+    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+    program = new Program('operator/main.ts', args);
+  };
   const place = await placeOf(state, operator.address);
   const any = { host: '127.0.0.1', port: 0 };
   const access = { operator: place.url, joinTokenFile: state.token, operatorCa: state.bundle };
@@ -120,6 +129,8 @@ export async function startInstallation() {
     clock,
     lines,
     answers,
+    /** That the operator asks, and the ACME server. */
+    resolver,
     ports: { http, dns, https: edge.bound[1]?.port ?? 0 },
     write,
     resource,
@@ -128,15 +139,28 @@ export async function startInstallation() {
       const issued = status.conditions?.find(({ type }) => type === 'Issued');
       return { ...status, issued };
     },
-    /** As a machine that loses its power: what was not written is lost. */
     async restart() {
       await operator.stop();
       await start();
     },
+    /** From now on the operator is a process of its own, with its own clock, paces and questions to the DNS. */
+    async apart() {
+      await operator.stop();
+      startProgram();
+    },
+    /** As a machine that loses its power: what was not written is lost. */
+    async killed() {
+      await program?.stop('SIGKILL');
+      startProgram();
+    },
+    /** What the process of its own logged since it began. */
+    logged: () => program?.log ?? '',
     async stop() {
+      await program?.stop('SIGKILL');
       await edge.stop();
       await nameServer.stop();
       await operator.stop();
+      resolver.stop();
       await rm(base, { recursive: true, force: true });
     },
   };

@@ -1,19 +1,20 @@
 /**
- * Debian's `pebble`, an ACME server made for tests, with a CA of ours for its own certificate, and a door before it that
- * can be closed, slow, or answer something else.
+ * `pebble`, an ACME server made for tests, with a CA of ours for its own certificate, and a door before it that can be
+ * closed, slow, or answer something else.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, request } from 'node:https';
 import { createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
+import { Agent, request as undici } from 'undici';
+import { z } from 'zod';
 import { listen } from '../../lib/listen.ts';
+import { parsedJson } from '../../lib/parsed-json.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { type TestPair, testCa } from '../../operator/testing/certificates.ts';
-
-export const hasPebble = spawnSync('which', ['pebble']).status === 0;
-if (!hasPebble) process.stderr.write('test/acme does not run: it needs `pebble` (apt-get install pebble)\n');
+import { pebbleProgram } from './pebble-program.ts';
 
 /** What the door does with a request instead of passing it on; nothing to pass it. */
 export type Fault = (path: string, response: ServerResponse) => boolean | Promise<boolean>;
@@ -23,10 +24,16 @@ export interface Pebble {
   /** PEM. */
   ca: string;
   fault: Fault | undefined;
+  /** Whether the answer, which pebble gave, gets lost on its way back. */
+  losesAnswer: ((path: string) => boolean | Promise<boolean>) | undefined;
   /** Requests since it began, `POST /order-plz`. */
   seen: string[];
   /** What came of those that were passed on, `201 /order-plz`: one in twenty is refused for its nonce, on purpose. */
   answered: string[];
+  /** What was signed in each of them that has a payload, by its path. */
+  payloads: { path: string; payload: unknown }[];
+  /** When the server would like a certificate renewed from now on (RFC 9773). */
+  suggest(chain: string, window: { start: Date; end: Date }): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -62,7 +69,7 @@ export async function startPebble({ folder, dnsServer, httpPort, binding }: Pebb
     ...(binding && { externalAccountMACKeys: binding }),
   };
   await writeFile(config, JSON.stringify({ pebble }));
-  const child = spawn('pebble', ['-config', config, '-dnsserver', dnsServer], {
+  const child = spawn(pebbleProgram?.path ?? 'pebble', ['-config', config, '-dnsserver', dnsServer], {
     env: { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_AUTHZREUSE: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -76,6 +83,16 @@ export async function startPebble({ folder, dnsServer, httpPort, binding }: Pebb
   });
   return Object.assign(door, {
     ca: ca.root,
+    async suggest(chain: string, { start, end }: { start: Date; end: Date }) {
+      const ariResponse = JSON.stringify({ suggestedWindow: { start, end } });
+      const url = `https://localhost:${management}/set-renewal-info/`;
+      const { statusCode, body } = await undici(url, {
+        method: 'POST',
+        dispatcher: new Agent({ connect: { ca: ca.root } }),
+        body: JSON.stringify({ certificate: chain, ariResponse }),
+      });
+      if (statusCode !== 200) throw new Error(`${statusCode} ${await body.text()}`);
+    },
     stop: async () => {
       await door.close();
       await end(child, exited);
@@ -98,22 +115,30 @@ async function openDoor(own: TestPair, { port, ca }: { port: number; ca: string 
     const body: Buffer[] = [];
     for await (const chunk of incoming) body.push(chunk as Buffer);
     if (await door.fault?.(incoming.url ?? '', response)) return;
+    const payload = payloadOf(Buffer.concat(body).toString());
+    if (payload !== undefined) door.payloads.push({ path: incoming.url ?? '', payload });
     const { headers, method, url: path } = incoming;
     const onward = request(
       { host: '127.0.0.1', port, path, method, headers, ca, servername: 'localhost' },
       (answer) => {
         door.answered.push(`${answer.statusCode} ${path}`);
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
+        void answerUnlessLost(answer, path ?? '', response);
       },
     );
     onward.on('error', () => response.destroy());
     onward.end(Buffer.concat(body));
   };
+  const answerUnlessLost = async (answer: IncomingMessage, path: string, response: ServerResponse) => {
+    if (await door.losesAnswer?.(path)) return void response.destroy();
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  };
   const bound = await listen(server, { host: '127.0.0.1', port: 0 });
   const door = {
     directory: `https://localhost:${bound.port}/dir`,
     fault: undefined as Fault | undefined,
+    losesAnswer: undefined as Pebble['losesAnswer'],
+    payloads: [] as Pebble['payloads'],
     seen: [] as string[],
     answered: [] as string[],
     async close() {
@@ -122,6 +147,14 @@ async function openDoor(own: TestPair, { port, ca }: { port: number; ca: string 
     },
   };
   return door;
+}
+
+const signed = z.object({ payload: z.string().min(1) });
+
+/** Of a request that is signed (RFC 8555 6.2). */
+function payloadOf(body: string): unknown {
+  const { payload } = signed.safeParse(parsedJson(body)).data ?? {};
+  return payload === undefined ? undefined : parsedJson(Buffer.from(payload, 'base64url').toString());
 }
 
 /** Free a moment ago. */

@@ -96,7 +96,7 @@ async function kubernetesTool(name: 'kubectl' | 'helm'): Promise<string> {
 }
 
 /** The file, made aside first where it is missing: two test files may want it at once. */
-async function cached(path: string, make: (aside: string) => Promise<void>): Promise<string> {
+export async function cached(path: string, make: (aside: string) => Promise<void>): Promise<string> {
   try {
     await access(path);
   } catch {

@@ -5,6 +5,7 @@ import { type StateFolder, stateFolder } from '../../../contract/state-folder.ts
 import { removeFile } from '../../../lib/atomic-file.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
+import { copyFiles } from '../../acme/copy-files.ts';
 import type { Backing } from '../../backing.ts';
 import { vaultFolder } from '../../certificates/vault-folder.ts';
 import { epochFile } from '../../publish/epoch-file.ts';
@@ -37,6 +38,7 @@ export async function folderBacking(options: FolderBackingOptions): Promise<Back
       vault,
     },
     secrets: secretFolder(state, clock, log),
+    writeCopy: copyFiles(state),
     trust: {
       ca: guardedFile(state.ca, caState),
       tokens: guardedFile(state.joinTokens, joinTokenRecords),

@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { backoff } from '../../../lib/backoff.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
+import { copySecrets } from '../../acme/copy-secrets.ts';
 import type { Backing } from '../../backing.ts';
 import { VaultSecrets } from '../../certificates/vault-secrets.ts';
 import { hasStatus, type KubernetesApi, kubernetesApi } from '../../kubernetes/api.ts';
@@ -74,6 +75,7 @@ export async function kubernetesBacking(options: KubernetesBackingOptions): Prom
       vault,
     },
     secrets: new KubernetesSecret({ api, namespace, mayWrite, metrics, clock, log }),
+    writeCopy: copySecrets(api, mayWrite),
     trust: {
       ca: guardedSecret({ api, namespace, name: 'weir-ca' }, caState),
       tokens: guardedSecret({ api, namespace, name: 'weir-join-tokens' }, joinTokenRecords),
