@@ -104,7 +104,7 @@ describe.runIf(pebbleProgram)('a customer', () => {
     weir.resolver.lie = 'something else';
     const acme = await server();
     await order(acme);
-    await failed('Unauthorized', HOST, 'something else', 'tried again');
+    await failed('Unauthorized', `unauthorized: ${HOST}: `, 'tried again');
     weir.resolver.lie = undefined;
     await issued();
     const orders = acme.answered.filter((line) => line === '201 /order-plz').length;

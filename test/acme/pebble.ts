@@ -89,6 +89,7 @@ export async function startPebble({ folder, dnsServer, httpPort, binding }: Pebb
       const { statusCode, body } = await undici(url, {
         method: 'POST',
         dispatcher: new Agent({ connect: { ca: ca.root } }),
+        headers: { 'user-agent': 'test' },
         body: JSON.stringify({ certificate: chain, ariResponse }),
       });
       if (statusCode !== 200) throw new Error(`${statusCode} ${await body.text()}`);
