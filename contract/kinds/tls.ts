@@ -17,12 +17,21 @@ const hsts = z.strictObject({
   preload: z.boolean().default(false).describe('The owner wants to stand in browsers’ own lists.'),
 });
 
+const certificateRef = z.strictObject({ name: dnsLabel.describe('Its name.') });
+
 export const tls = withRules(
   z.strictObject({
-    certificateRef: z
-      .strictObject({ name: dnsLabel.describe('Its name.') })
+    certificateRef: certificateRef.optional().describe('A Certificate in the same namespace.'),
+    certificateRefs: z
+      .array(certificateRef)
+      .min(1)
+      .max(2)
+      .refine((refs) => new Set(refs.map(({ name }) => name)).size === refs.length, 'each name once')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional()
-      .describe('A Certificate in the same namespace.'),
+      .describe(
+        'Two of them, one with an ECDSA and one with an RSA key: each client gets the one that it can check.',
+      ),
     secretRef: secretRef
       .optional()
       .describe('A Secret of type kubernetes.io/tls in the same namespace, without a Certificate between.'),
@@ -35,10 +44,10 @@ export const tls = withRules(
   }),
   [
     {
-      holds: ({ certificateRef, secretRef: given }) =>
-        (certificateRef === undefined) !== (given === undefined),
-      cel: 'has(self.certificateRef) != has(self.secretRef)',
-      message: 'exactly one of certificateRef and secretRef',
+      holds: (given) =>
+        [given.certificateRef, given.certificateRefs, given.secretRef].filter((ref) => ref).length === 1,
+      cel: '[has(self.certificateRef), has(self.certificateRefs), has(self.secretRef)].filter(x, x).size() == 1',
+      message: 'exactly one of certificateRef, certificateRefs and secretRef',
     },
   ],
 );

@@ -156,6 +156,35 @@ test('a Secret beside a Certificate: in force, with its digest in plan and statu
   expect(await conditionOf('Certificate', 'video', 'Ready')).toMatchObject({ status: 'True' });
 });
 
+test('an ECDSA and an RSA certificate side by side: both at the edge; two of one type say so, and the first is served', async () => {
+  const hostnames = ['video.example.com'];
+  const [ecdsa, rsa] = [await pair(), await pair(hostnames, { rsa: true })];
+  for (const [name, given] of Object.entries({ ecdsa, rsa })) {
+    await write(`${name}.yaml`, secretYaml(name, given));
+    await write(`c-${name}.yaml`, certificate(name, { hostnames, secretRef: { name } }));
+  }
+  await write('video.yaml', secured('video', { certificateRefs: [{ name: 'ecdsa' }, { name: 'rsa' }] }));
+  await start();
+  const agent = await edge();
+  const digestOf = async (name: string) => {
+    const { status } = await resource('Certificate', name);
+    return 'digest' in status ? status.digest : undefined;
+  };
+  const planned = () =>
+    agent.probe.agent.held()?.plan.domains[0]?.tls?.certificates.map(({ digest }) => digest);
+  const ready = () => conditionOf('CdnDomain', 'video', 'CertificateReady');
+  await until(async () =>
+    expect(planned()?.toSorted()).toEqual([await digestOf('ecdsa'), await digestOf('rsa')].toSorted()),
+  );
+  await until(() =>
+    expect(chainsOf(agent.given).toSorted()).toEqual([start200(ecdsa), start200(rsa)].toSorted()),
+  );
+  await until(async () => expect(await ready()).toMatchObject({ status: 'True' }));
+  await write('rsa.yaml', secretYaml('rsa', await pair()));
+  await until(async () => expect(await ready()).toMatchObject({ status: 'False', reason: 'SameKeyType' }));
+  await until(async () => expect(planned()).toEqual([await digestOf('ecdsa')]));
+});
+
 test('files beside the manifest do as well, without a Certificate between', async () => {
   const given = await pair();
   await write('tenant/video-tls.crt', given['tls.crt']);

@@ -61,10 +61,11 @@ export interface Offers {
   ordered: ReadonlyMap<string, Ordered>;
 }
 
-/** Holder of the certificate that a domain is served with; nothing without `tls`. */
-export function holderOf({ metadata: { namespace }, spec: { tls } }: CdnDomain): string | undefined {
-  if (tls?.certificateRef) return certificateHolder(namespace, tls.certificateRef.name);
-  return tls?.secretRef && secretHolder(namespace, tls.secretRef.name);
+/** Holders of the certificates that a domain is served with; none without `tls`. */
+function holdersOf({ metadata: { namespace }, spec: { tls } }: CdnDomain): string[] {
+  if (tls?.secretRef) return [secretHolder(namespace, tls.secretRef.name)];
+  const refs = tls?.certificateRefs ?? (tls?.certificateRef ? [tls.certificateRef] : []);
+  return refs.map(({ name }) => certificateHolder(namespace, name));
 }
 
 export const certificateHolder = (namespace: string, name: string) => `Certificate/${namespace}/${name}`;
@@ -72,10 +73,9 @@ const secretHolder = (namespace: string, name: string) => `Secret/${namespace}/$
 
 /** `now` in milliseconds since the epoch. */
 export function settle(kept: Kept, offers: Offers, now: number): Holdings {
-  const users = Map.groupBy(
-    offers.domains.filter(({ resource }) => resource.spec.tls),
-    ({ resource }) => holderOf(resource) ?? '',
-  );
+  const users = new Map<string, (typeof offers.domains)[number][]>();
+  for (const user of offers.domains)
+    for (const holder of holdersOf(user.resource)) users.set(holder, [...(users.get(holder) ?? []), user]);
   const served = (holder: string) =>
     (users.get(holder) ?? []).flatMap(({ resource }) => hostnamesOf(resource));
   const rows = new Map<string, Holding>();
@@ -185,23 +185,44 @@ export function list(names: readonly string[]): string {
   return rest > 0 ? `${names.slice(0, SHOWN).join(', ')} and ${rest} more` : names.join(', ');
 }
 
-/** What a domain is served with: a certificate that is in force and covers all of its hostnames, whatever the date. */
-export function servedWith(
-  domain: CdnDomain,
-  holdings: Holdings,
-): { secret: string; pair: Pair } | undefined {
-  const { secret, inForce: pair } = holdings.get(holderOf(domain) ?? '') ?? {};
-  return secret !== undefined && pair && missingIn(pair, domain).length === 0 ? { secret, pair } : undefined;
+export interface Served {
+  secret: string;
+  pair: Pair;
+}
+
+/**
+ * What a domain is served with: certificates that are in force and cover all of its hostnames, whatever the date. The first
+ * of each type of key, sorted by name.
+ */
+export function servedWith(domain: CdnDomain, holdings: Holdings): Served[] {
+  const rows = new Map<Pair['keyType'], Served>();
+  for (const holder of holdersOf(domain)) {
+    const { secret, inForce: pair } = holdings.get(holder) ?? {};
+    if (secret === undefined || !pair || missingIn(pair, domain).length > 0) continue;
+    if (!rows.has(pair.keyType)) rows.set(pair.keyType, { secret, pair });
+  }
+  return [...rows.values()].sort((a, b) => (a.secret < b.secret ? -1 : 1));
 }
 
 const missingIn = ({ dnsNames }: Pair, domain: CdnDomain) =>
   hostnamesOf(domain).filter((name) => !covers(dnsNames, name));
 
-/** How a domain fares with its certificate. */
+/** How a domain fares with its certificates: the first that something is wrong with. */
 export function judgeDomain(domain: CdnDomain, holdings: Holdings, now: number): Judgement {
+  const holders = holdersOf(domain);
+  const judged = holders.map((holder) => judgeHolder(holder, domain, holdings, now));
+  const [first] = judged;
+  if (!first) return { status: 'True', reason: 'NoTls', message: 'served without TLS' };
+  const wrong = judged.find(({ status }) => status !== 'True');
+  if (wrong) return wrong;
+  const types = holders.map((holder) => holdings.get(holder)?.inForce?.keyType);
+  if (new Set(types).size === types.length) return first;
+  const message = `both certificates have a key of type ${types[0]}: the first is served`;
+  return { status: 'False', reason: 'SameKeyType', message };
+}
+
+function judgeHolder(holder: string, domain: CdnDomain, holdings: Holdings, now: number): Judgement {
   const no = (reason: string, message: string): Judgement => ({ status: 'False', reason, message });
-  const holder = holderOf(domain);
-  if (holder === undefined) return { status: 'True', reason: 'NoTls', message: 'served without TLS' };
   const found = holdings.get(holder);
   if (!found) return no('CertificateNotFound', `there is no accepted ${holder.replace('/', ' ')}`);
   const { inForce, offered } = found;
