@@ -174,10 +174,10 @@ test('an ECDSA and an RSA certificate side by side: both at the edge; two of one
     agent.probe.agent.held()?.plan.domains[0]?.tls?.certificates.map(({ digest }) => digest);
   const ready = () => conditionOf('CdnDomain', 'video', 'CertificateReady');
   await until(async () =>
-    expect(planned()?.toSorted()).toEqual([await digestOf('ecdsa'), await digestOf('rsa')].toSorted()),
+    expect(new Set(planned())).toEqual(new Set([await digestOf('ecdsa'), await digestOf('rsa')])),
   );
   await until(() =>
-    expect(chainsOf(agent.given).toSorted()).toEqual([start200(ecdsa), start200(rsa)].toSorted()),
+    expect(new Set(chainsOf(agent.given))).toEqual(new Set([start200(ecdsa), start200(rsa)])),
   );
   await until(async () => expect(await ready()).toMatchObject({ status: 'True' }));
   await write('rsa.yaml', secretYaml('rsa', await pair()));
