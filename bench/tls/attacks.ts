@@ -1,7 +1,8 @@
 /** Clients of bad manners, as many as one process can play. */
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
-import { block, END_HEADERS, END_STREAM, frame, PREFACE, TYPES } from '../../edge/testing/http2-frames.ts';
+import { END_HEADERS, END_STREAM, frame, TYPES } from '../../edge/http2/frames.ts';
+import { block, PREFACE } from '../../edge/testing/http2-frames.ts';
 import { HOST } from '../edge/server.ts';
 
 const CANCEL = Buffer.from([0, 0, 0, 8]);

@@ -18,6 +18,7 @@ import type { Store } from '../cache/store.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import { type Exchange, openExchange } from '../exchange.ts';
 import type { Headers } from '../headers.ts';
+import { fieldBlock } from '../http2/hpack.ts';
 import { HEALTH_PATH } from '../listen/health.ts';
 import { responseFields } from '../listen/http2-request.ts';
 import type { PlainRequest } from '../listen/plain-request.ts';
@@ -34,8 +35,8 @@ export interface ReadyHit {
   /** Status line and fields, without those of the connection and the empty line. */
   head: string;
   body: Buffer | PartOfFile;
-  /** The same for HTTP/2; only where the answer is the whole. */
-  fields?: readonly string[];
+  /** The same for HTTP/2, with the status; only where the answer is the whole. */
+  block?: Buffer;
   /** Of the body. */
   length: number;
   /** The domain's label. */
@@ -126,7 +127,7 @@ export function createReadyHits({
       bytes: entry.bodies.get(object.id),
       whole: {
         head: headText(whole),
-        fields: responseFields(whole.status, whole.headers),
+        block: fieldBlock(responseFields(whole.status, whole.headers)),
         length: object.size,
         domain: exchange.domain.label,
       },

@@ -13,7 +13,7 @@ export interface FloodWatch {
   note(): boolean;
 }
 
-export function createFloodWatch(now: () => number): FloodWatch {
+export function createFloodWatch(now: () => number, most = MOST_FRAMES): FloodWatch {
   let count = 0;
   let begin = now();
   return {
@@ -23,7 +23,7 @@ export function createFloodWatch(now: () => number): FloodWatch {
         begin = at;
         count = 0;
       }
-      return ++count <= MOST_FRAMES;
+      return ++count <= most;
     },
   };
 }

@@ -4,20 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { END_HEADERS, END_STREAM, frame, TYPES } from '../http2/frames.ts';
 import { secretsOf, type TestCa, type TestCertificate, testCa, tlsWith } from '../testing/certificates.ts';
 import { ask, openHttp2 } from '../testing/http2-client.ts';
 import {
   block,
-  END_HEADERS,
-  END_STREAM,
   errorCode,
   type Frame,
-  frame,
   get,
   getFields,
   PREFACE,
   readFrames,
-  TYPES,
 } from '../testing/http2-frames.ts';
 import { type ScriptOrigin, startScriptOrigin } from '../testing/script-origin.ts';
 import { domainOf, startTestEdge, type TestEdge, type TestEdgeOptions } from '../testing/test-edge.ts';

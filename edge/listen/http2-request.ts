@@ -58,12 +58,3 @@ export function responseFields(
   for (const [name, value] of headers) if (!OF_CONNECTIONS.has(name)) fields.push(name, value);
   return fields;
 }
-
-/** The few fields that say nothing which the cache or the framing looks at (plain-request.ts). */
-export function isPlainHead(raw: readonly string[], withoutEffect: (name: string) => boolean): boolean {
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index] ?? '';
-    if (!name.startsWith(':') && !withoutEffect(name)) return false;
-  }
-  return true;
-}

@@ -1,6 +1,6 @@
 /**
  * HTTP/2 on connections whose handshake chose it: node:http2, its limits, and the way from a stream to our pipeline and
- * back. A plain hit is answered from what HTTP/1's fast path has ready.
+ * back. Plain hits are answered before it hears of them (edge/http2/fast-path.ts).
  */
 
 import type { IncomingHttpHeaders } from 'node:http2';
@@ -13,7 +13,10 @@ import {
 import { PassThrough } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { ReadyHits } from '../answer/ready-hits.ts';
+import { Blocks } from '../cache/blocks.ts';
 import type { ClientRequest } from '../exchange.ts';
+import { Http2FastPath } from '../http2/fast-path.ts';
+import type { PlainHead } from '../http2/request-blocks.ts';
 import { plainAddress } from '../limits/connections.ts';
 import { createFloodWatch } from '../limits/flood-watch.ts';
 import type { LimitName, Limits, OnLimit } from '../limits/limits.ts';
@@ -21,9 +24,8 @@ import type { RateWatch } from '../limits/rate-watch.ts';
 import type { Observer } from '../observer.ts';
 import type { SecureConnection } from '../tls/secure-connection.ts';
 import type { Answering } from './answering.ts';
-import { isPlainHead, type RequestHead, requestHead, responseFields } from './http2-request.ts';
+import { type RequestHead, requestHead, responseFields } from './http2-request.ts';
 import type { OtherConnections } from './listeners.ts';
-import { hasNoEffect, isPlainHost, isPlainTarget } from './plain-request.ts';
 import type { Outgoing } from './send.ts';
 
 export interface Http2Parts {
@@ -45,7 +47,7 @@ interface Connection {
   streams: Set<ServerHttp2Stream>;
 }
 
-const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants;
 /** A scrubbing player resets a few streams a second; an attacker thousands (CVE-2023-44487). */
 const RESETS = { streamResetBurst: 200, streamResetRate: 20 } as const;
 /**
@@ -58,17 +60,30 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
   const { answering, readyHits, limits, rateWatch, onLimit, observer } = parts;
   const options = sessionOptions(limits);
   const sessions = new Set<ServerHttp2Session>();
+  const blocks = new Blocks();
 
   function begin(socket: TLSSocket, secure: SecureConnection): void {
-    const session = performServerHandshake(socket, options);
     const client = plainAddress(secure.raw.remoteAddress ?? '');
+    const fastPath = new Http2FastPath(socket, {
+      hitFor: ({ method, url, host }) => readyHits({ method, url, host, text: '' }, secure.uid),
+      onHit: ({ domain }, request) => onHit(domain, request, client),
+      onFlood: () => onLimit('http2Frames'),
+      limits,
+      blocks,
+    });
+    const session = performServerHandshake(fastPath.wire, options);
     const connection: Connection = { secure, client, streams: new Set() };
-    const isTheirs = () => [...connection.streams].some(isWaitedFor);
+    const isTheirs = () => fastPath.waiting > 0 || [...connection.streams].some(isWaitedFor);
     const transfer = rateWatch.watch(secure.raw, isTheirs);
+    socket.once('close', () => transfer.end());
     sessions.add(session);
-    watchFloods(session, onLimit);
+    watchFloods(session, fastPath, onLimit);
     // What is under way goes on; with nothing under way it is the end.
-    session.setTimeout(limits.idleMs, () => session.close());
+    session.setTimeout(limits.idleMs);
+    session.on('timeout', () => {
+      if (performance.now() - fastPath.hitAt < limits.idleMs) session.setTimeout(limits.idleMs);
+      else session.close();
+    });
     // In the next turn, when all that has come is read: what was reset in the same breath is then known to be.
     let opened: (() => void)[] = [];
     const answerOpened = () => {
@@ -81,10 +96,7 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
       if (opened.push(() => onStream(connection, stream, headers, flags, raw)) === 1)
         setImmediate(answerOpened);
     });
-    session.once('close', () => {
-      sessions.delete(session);
-      transfer.end();
-    });
+    session.once('close', () => sessions.delete(session));
   }
 
   function onStream(
@@ -96,7 +108,6 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
   ): void {
     if (stream.destroyed || stream.closed) return;
     const hasBody = (flags & NGHTTP2_FLAG_END_STREAM) === 0;
-    if (!hasBody && answerPlainHit(connection, stream, headers, raw)) return;
     connection.streams.add(stream);
     stream.once('close', () => connection.streams.delete(stream));
     const head = requestHead(headers, raw);
@@ -120,29 +131,16 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
     });
   }
 
-  /** As the fast path does it for HTTP/1. */
-  function answerPlainHit(
-    { secure, client }: Connection,
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    raw: readonly string[],
-  ): boolean {
-    const { ':method': method, ':path': url = '', ':authority': host = '' } = headers;
-    if (method !== 'GET' || raw.length / 2 > limits.headerCount || url.length > limits.uriLength)
-      return false;
-    if (!isPlainTarget(url) || !isPlainHost(host) || !isPlainHead(raw, hasNoEffect)) return false;
-    const hit = readyHits({ method, url, host, text: '' }, secure.uid);
-    if (hit?.fields === undefined || !Buffer.isBuffer(hit.body)) return false;
-    const { domain, length, body } = hit;
-    stream.respond([...hit.fields]);
-    stream.end(body);
+  function onHit(domain: string, request: PlainHead, client: string): (bytes: number) => void {
+    const { method, host, url, fields } = request;
     const answered = { domain, result: 'hit', status: 200, ms: undefined } as const;
     observer.answered(answered);
-    observer.sent(domain, length);
-    const field = (name: 'referer' | 'user-agent') => headers[name];
-    const asked = { protocol: 'HTTP/2', method, scheme: 'https', host, url, client, field } as const;
-    observer.ended?.({ ...answered, ...asked, bytes: length });
-    return true;
+    return (bytes) => {
+      observer.sent(domain, bytes);
+      const field = (name: string) => fieldOf(fields, name);
+      const asked = { protocol: 'HTTP/2', method, scheme: 'https', host, url, client, field } as const;
+      observer.ended?.({ ...answered, ...asked, bytes });
+    };
   }
 
   return {
@@ -173,12 +171,12 @@ function sessionOptions(limits: Limits) {
   };
 }
 
-function watchFloods(session: ServerHttp2Session, onLimit: OnLimit): void {
+function watchFloods(session: ServerHttp2Session, fastPath: Http2FastPath, onLimit: OnLimit): void {
   const floods = createFloodWatch(() => performance.now());
   const note = () => {
     if (session.destroyed || floods.note()) return;
     onLimit('http2Frames');
-    session.destroy(new Error('too many frames'), NGHTTP2_ENHANCE_YOUR_CALM);
+    fastPath.cutOff();
   };
   session.on('ping', note).on('remoteSettings', note);
   session.on('error', (error: NodeJS.ErrnoException) => {
@@ -192,6 +190,9 @@ const SESSION_ERRORS: Record<string, LimitName> = {
   ERR_HTTP2_ERROR: 'http2Frames',
   ERR_HTTP2_SESSION_ERROR: 'http2Frames',
 };
+
+const fieldOf = (fields: readonly string[], name: string) =>
+  fields.find((_value, index) => index % 2 === 1 && fields[index - 1] === name);
 
 /** An error of a stream or of its connection is the client's going away; it closes, and that is heard. */
 function ignore(): void {}

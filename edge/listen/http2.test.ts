@@ -35,6 +35,8 @@ async function start(options: Partial<TestEdgeOptions> = {}) {
     ...options,
   });
   session = await openHttp2(edge.tlsPort, { ca: ca.ca });
+  // As browsers do; where there is no more than the least, node:http2 has all of it.
+  session.setLocalWindowSize(2 ** 24);
 }
 
 afterEach(async () => {

@@ -1,39 +1,12 @@
 /** HTTP/2 by hand: frames as bytes, for what no client of good manners sends (RFC 9113 4.1). */
 import type { TLSSocket } from 'node:tls';
-
-export const TYPES = {
-  data: 0,
-  headers: 1,
-  priority: 2,
-  reset: 3,
-  settings: 4,
-  ping: 6,
-  goaway: 7,
-  windowUpdate: 8,
-  continuation: 9,
-} as const;
-export const END_STREAM = 1;
-export const END_HEADERS = 4;
+import { END_HEADERS, END_STREAM, frame, TYPES } from '../http2/frames.ts';
 
 export interface Frame {
   type: number;
   flags: number;
   stream: number;
   payload: Buffer;
-}
-
-export function frame(
-  type: number,
-  flags: number,
-  stream: number,
-  payload: Buffer = Buffer.alloc(0),
-): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
 }
 
 export const PREFACE = Buffer.concat([
