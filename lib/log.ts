@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { LogDestination } from './log-destination.ts';
 
 export type Log = pino.Logger;
 
@@ -26,7 +27,7 @@ export function createLog(
     },
     formatters: { level: (level) => ({ level }) },
   };
-  if (!pretty) return pino(options, pino.destination(descriptor));
+  if (!pretty) return pino(options, destination(descriptor));
   const transport = pino.transport({
     target: 'pino-pretty',
     options: {
@@ -39,6 +40,17 @@ export function createLog(
   // A transport with its own worker wants the level as a number.
   const { formatters: _formatters, ...rest } = options;
   return pino(rest, transport);
+}
+
+const destinations = new Map<number, LogDestination>();
+
+function destination(descriptor: number): LogDestination {
+  const known = destinations.get(descriptor);
+  if (known) return known;
+  const made = new LogDestination(descriptor);
+  destinations.set(descriptor, made);
+  process.once('exit', () => made.flushSync());
+  return made;
 }
 
 /** For tests and for code whose caller wants no log. */
