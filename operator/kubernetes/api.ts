@@ -34,15 +34,20 @@ export interface KubernetesApi {
   close(): Promise<void>;
 }
 
-/** An answer other than 2xx, with the reason that the API gives: `NotFound`, `Conflict`, `Expired`. */
+/**
+ * An answer other than 2xx, with the reason that the API gives (`NotFound`, `Conflict`, `Expired`) and the causes that
+ * it names (`NamespaceTerminating`).
+ */
 export class ApiError extends Error {
   readonly status: number;
   readonly reason: string;
+  readonly causes: readonly string[];
 
-  constructor(status: number, reason: string, message: string) {
+  constructor(status: number, reason: string, message: string, causes: readonly string[] = []) {
     super(message);
     this.status = status;
     this.reason = reason;
+    this.causes = causes;
   }
 }
 
@@ -50,7 +55,19 @@ export function hasStatus(error: unknown, ...statuses: number[]): boolean {
   return error instanceof ApiError && statuses.includes(error.status);
 }
 
-const failure = z.object({ reason: z.string().default(''), message: z.string().default('') });
+/** What was to be written into has just been deleted, or is a namespace on its way out: the next moment says so. */
+export function isGone(error: unknown): boolean {
+  return (
+    hasStatus(error, 404) || (error instanceof ApiError && error.causes.includes('NamespaceTerminating'))
+  );
+}
+
+const cause = z.object({ reason: z.string().default('') });
+const failure = z.object({
+  reason: z.string().default(''),
+  message: z.string().default(''),
+  details: z.object({ causes: z.array(cause).default([]) }).optional(),
+});
 
 /** `agent` is how audit logs name us. */
 export function kubernetesApi(credentials: Credentials, agent = 'weir-operator'): KubernetesApi {
@@ -173,5 +190,6 @@ async function refusal(method: string, path: string, response: Dispatcher.Respon
     response.statusCode,
     said?.reason ?? '',
     `${method} ${path}: ${response.statusCode} ${message}`,
+    said?.details?.causes.map(({ reason }) => reason),
   );
 }

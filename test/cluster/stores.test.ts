@@ -5,6 +5,7 @@ import { KINDS } from '../../contract/kinds/kinds.ts';
 import { FakeClock, systemClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
 import { countingLog } from '../../lib/testing/counting-log.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { admit } from '../../operator/admit/admit.ts';
 import { type Accepted, NOTHING_ACCEPTED, resourceKey } from '../../operator/admit/snapshot.ts';
 import { type KubernetesApi, kubernetesApi } from '../../operator/kubernetes/api.ts';
@@ -380,6 +381,31 @@ describe('accepted forms', () => {
     expect((await revisions()).map((row: { metadata: { name: string } }) => row.metadata.name)).toEqual([
       expect.stringMatching(/^weir-config-/),
     ]);
+  });
+
+  test('in a namespace that is being deleted are not written, and keep no other from it', async () => {
+    await cluster.kubectl(['create', 'namespace', 'leaving']);
+    await direct.create(DOMAINS.replace('/demo/', '/leaving/'), {
+      apiVersion: 'cdn.weir.dev/v1alpha1',
+      kind: 'CdnDomain',
+      metadata: { name: 'going', finalizers: ['example.com/kept'] },
+      spec: spec('going.example.com'),
+    });
+    await cluster.kubectl(['delete', 'namespace', 'leaving', '--wait=false']);
+    const phase = () => cluster.kubectl(['get', 'namespace', 'leaving', '-o', 'jsonpath={.status.phase}']);
+    await eventually(async () => expect(await phase()).toBe('Terminating'));
+    await createDomain('video');
+    await run();
+    expect(await revisions()).toContainEqual(
+      expect.objectContaining({
+        metadata: expect.objectContaining({ name: expect.stringMatching(/^weir-cdndomains-video-/) }),
+      }),
+    );
+    const mayGo = JSON.stringify({ metadata: { finalizers: null } });
+    await cluster.kubectl(['patch', 'cdn', 'going', '-n', 'leaving', '--type=merge', '-p', mayGo]);
+    await eventually(() =>
+      expect(cluster.kubectl(['get', 'namespace', 'leaving'])).rejects.toThrow(/not found/i),
+    );
   });
 
   test('nothing at all is nothing accepted', async () => {

@@ -22,7 +22,7 @@ import {
   refOf,
   resourceKey,
 } from '../../admit/snapshot.ts';
-import { hasStatus, type KubernetesApi } from '../../kubernetes/api.ts';
+import { hasStatus, isGone, type KubernetesApi } from '../../kubernetes/api.ts';
 import { type ApiObject, apiObject, collectionPaths, listEach } from '../../kubernetes/objects.ts';
 import { reflect } from '../../kubernetes/reflect.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
@@ -202,10 +202,18 @@ class AcceptedRevisions implements KeptRevisions {
       ([key, form]) =>
         form.resource.kind !== 'PurgeJob' && this.#kept.get(key)?.digest !== storedDigest(form),
     );
-    await inParallel(changed, WRITES_AT_ONCE, async ([key, form]) => {
-      await this.#saveForm(key, storedDigest(form), () => this.#formRevision(form));
-    });
-    // Those of a CdnDomain go with it in any case; this is sooner.
+    try {
+      await inParallel(changed, WRITES_AT_ONCE, async ([key, form]) => {
+        await this.#saveForm(key, storedDigest(form), () => this.#formRevision(form));
+      });
+    } finally {
+      // One that can't be written (a tenant's quota, say) keeps no other from going.
+      await this.#removeGone(resources);
+    }
+  }
+
+  /** Those of a CdnDomain go with it in any case; this is sooner. */
+  async #removeGone(resources: Accepted['resources']): Promise<void> {
     const gone = [...this.#kept].filter(([key]) => key !== CONFIG && !resources.has(key));
     await inParallel(gone, WRITES_AT_ONCE, async ([key, { paths }]) => {
       await this.#remove(paths);
@@ -235,8 +243,7 @@ class AcceptedRevisions implements KeptRevisions {
         data,
       });
     } catch (error) {
-      // Its domain or namespace has just been deleted: the next moment says so.
-      if (hasStatus(error, 404)) return;
+      if (isGone(error)) return;
       // An older form that is in force again, or an answer that was lost: it is made anew, with its number.
       if (!hasStatus(error, 409)) throw error;
       await this.#remove([`${folder}/${fullName}`]);
