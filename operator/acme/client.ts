@@ -6,7 +6,13 @@ import { createHmac, createPrivateKey, createPublicKey, sign } from 'node:crypto
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { parsedJson } from '../../lib/parsed-json.ts';
-import { challenge as challengeForm, directoryForm, orderForm, problemForm } from './forms.ts';
+import {
+  challenge as challengeForm,
+  directoryForm,
+  orderForm,
+  type ProblemForm,
+  problemForm,
+} from './forms.ts';
 
 const CONNECT_WITHIN_MS = 10_000;
 const ANSWER_WITHIN_MS = 30_000;
@@ -27,6 +33,16 @@ export class AcmeProblem extends Error {
     this.status = status;
     this.type = type;
     this.retryAfterMs = retryAfterMs;
+  }
+
+  /** What an order or a challenge says of its end; not every server says it. */
+  static told(problem: ProblemForm | undefined, orElse: string, detail: string): AcmeProblem {
+    return new AcmeProblem(400, problem?.type ?? orElse, detail);
+  }
+
+  /** Nothing is refused, and nothing comes either. */
+  static tooLate(): AcmeProblem {
+    return new AcmeProblem(504, '', '', 0);
   }
 }
 
@@ -212,7 +228,7 @@ export class AcmeClient {
     const retryAfterMs = retryAfter(oneHeader(headers['retry-after']), this.#options.now());
     if (statusCode >= 400) {
       const { type, detail } = problemForm.safeParse(parsedJson(text)).data ?? { type: '', detail: '' };
-      throw new AcmeProblem(statusCode, type.replace(/^.*:/, ''), detail, retryAfterMs);
+      throw new AcmeProblem(statusCode, type, detail, retryAfterMs);
     }
     return { body: parsedJson(text), text, location: oneHeader(headers.location), retryAfterMs };
   }

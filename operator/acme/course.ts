@@ -14,20 +14,10 @@ import { Obstacle } from './failures.ts';
 import type { OrderRecord } from './forms.ts';
 import { makeKey, makeRequest } from './keys.ts';
 import type { AcmeSurroundings } from './office.ts';
-import { acmeTarget, challengeName, isOurs, keyAuthorization, txtValue } from './places.ts';
-import { missingAt, prepare } from './preparation.ts';
+import { prepare } from './preparation.ts';
 import { renewalId, type Window } from './renewal-information.ts';
-
-const POLL_MS = 1_000;
-/** A server that validates takes seconds; agents and name servers that do not come up in this time do not at all. */
-const PATIENCE_MS = 300_000;
-
-export interface Course {
-  challenges: Challenges;
-  /** Resolves with what edges are to get. */
-  run(config: WeirConfig): Promise<string>;
-  suggestedWindow(pair: Pair): Promise<Window | undefined>;
-}
+import { validate } from './validation.ts';
+import { type Look, type Waiting, waitFor } from './waiting.ts';
 
 interface CourseOptions {
   around: AcmeSurroundings;
@@ -36,30 +26,44 @@ interface CourseOptions {
   record: () => OrderRecord;
   /** Resolves when it is durable. */
   save: (record: OrderRecord) => Promise<void>;
+  /** Resolves when they are in the newest plans. */
   showChallenges: (challenges: Challenges) => Promise<void>;
   signal: AbortSignal;
 }
 
-interface Wanted {
-  hostname: string;
-  url: string;
-  authorization: string;
-  isAsked: boolean;
-  token: string;
-  keyAuthorization: string;
-}
+export class Course {
+  readonly #options: CourseOptions;
+  readonly #waiting: Waiting;
+  readonly #hostnames: readonly string[];
 
-export function runCourse(options: CourseOptions): Course {
-  const { around, certificate, acme, record, save, showChallenges, signal } = options;
-  const { hostnames } = certificate.spec;
-  const { namespace, name } = certificate.metadata;
-  const { clock } = around;
-  const now = () => clock.now();
+  constructor(options: CourseOptions) {
+    const { around, certificate, signal } = options;
+    this.#options = options;
+    this.#waiting = { clock: around.clock, signal };
+    this.#hostnames = certificate.spec.hostnames;
+  }
 
-  const withClient = <T>(use: (client: AcmeClient) => Promise<T>) =>
-    withAccount({ acme, vault: around.vault, binding, now }, use);
+  /** Resolves with what edges are to get; throws an Obstacle, the server's AcmeProblem, or what the line came to. */
+  run(config: WeirConfig): Promise<string> {
+    return this.#withClient(async (client) => {
+      await this.#prepared(client, config);
+      return this.#followed(client, await this.#order(client), config);
+    });
+  }
 
-  function binding() {
+  async suggestedWindow(pair: Pair): Promise<Window | undefined> {
+    const id = await renewalId(pair);
+    return id === undefined ? undefined : this.#withClient((client) => client.renewalInfo(id));
+  }
+
+  #withClient<T>(use: (client: AcmeClient) => Promise<T>): Promise<T> {
+    const { acme, around } = this.#options;
+    const { vault, clock } = around;
+    return withAccount({ acme, vault, binding: () => this.#binding(), now: () => clock.now() }, use);
+  }
+
+  #binding(): { keyId: string; hmacKey: string } | undefined {
+    const { acme, around, certificate } = this.#options;
     const { externalAccountBinding: given } = acme;
     if (!given) return undefined;
     const hmacKey = around.secretEntry(certificate, given.secretRef.name, 'key');
@@ -71,178 +75,85 @@ export function runCourse(options: CourseOptions): Course {
     return { keyId: given.keyId, hmacKey: hmacKey.trim() };
   }
 
-  async function run(config: WeirConfig): Promise<string> {
-    return withClient(async (client) => {
-      const { caaIdentities: identities } = (await client.directory()).meta;
-      const { dns } = around;
-      await prepare({ certificate, acme, config, domains: around.domains(), identities, dns });
-      let { url } = record();
-      if (url !== undefined) url = await stillThere(client, url);
-      if (url === undefined) {
-        // Made before: between the order and the record of it nothing takes its time.
-        const key = await makeKey(acme.keyType);
-        url = await begun(client);
-        await save({ ...record(), url, key });
-      }
-      return follow(client, url, config);
-    });
+  async #prepared(client: AcmeClient, config: WeirConfig): Promise<void> {
+    const { around, certificate, acme } = this.#options;
+    const { caaIdentities: identities } = (await client.directory()).meta;
+    const { dns } = around;
+    await prepare({ certificate, acme, config, domains: around.domains(), identities, dns });
   }
 
-  /** A renewal is none of the orders that servers count (RFC 9773 5), where this server knows what it is for. */
-  async function begun(client: AcmeClient): Promise<string> {
-    const before = around.book.kept(certificateHolder(namespace, name));
-    const replaces = before && (await client.directory()).renewalInfo && (await renewalId(before));
-    if (replaces === undefined) return client.newOrder(hostnames);
-    return client.newOrder(hostnames, replaces).catch((error: unknown) => {
-      // Replaced already, or of another server or account.
-      if (!(error instanceof AcmeProblem) || error.status >= 500 || error.status === 429) throw error;
-      return client.newOrder(hostnames);
-    });
+  /** The URL of the order that an earlier leader began, or of a new one. */
+  async #order(client: AcmeClient): Promise<string> {
+    const { acme, record, save } = this.#options;
+    const before = record().url;
+    if (before !== undefined && (await this.#leadsSomewhere(client, before))) return before;
+    // Made before: between the order and the record of it nothing takes its time.
+    const key = await makeKey(acme.keyType);
+    const url = await this.#begun(client);
+    await save({ ...record(), url, key });
+    return url;
   }
 
-  /** An order of an earlier leader; one that came to nothing is begun anew. */
-  async function stillThere(client: AcmeClient, url: string): Promise<string | undefined> {
+  async #leadsSomewhere(client: AcmeClient, url: string): Promise<boolean> {
     try {
-      return (await client.order(url)).status === 'invalid' || record().key === undefined ? undefined : url;
+      return (await client.order(url)).status !== 'invalid' && this.#options.record().key !== undefined;
     } catch (error) {
-      if (error instanceof AcmeProblem && [403, 404].includes(error.status)) return undefined;
+      if (error instanceof AcmeProblem && [403, 404].includes(error.status)) return false;
       throw error;
     }
   }
 
-  async function follow(client: AcmeClient, url: string, config: WeirConfig): Promise<string> {
-    const until = now() + PATIENCE_MS;
-    let finalized = false;
-    for (;;) {
-      const order = await client.order(url);
-      if (order.status === 'pending') await validate(client, order.authorizations, config);
-      else if (order.status === 'invalid')
-        throw new AcmeProblem(
-          400,
-          order.error?.type.replace(/^.*:/, '') ?? 'orderInvalid',
-          order.error?.detail ?? '',
-        );
-      else if (order.status === 'valid' && order.certificate !== undefined) {
-        return checkedValue(await client.certificate(order.certificate));
-      } else if (order.status === 'ready' && !finalized) {
-        finalized = true;
-        await client.finalize(order.finalize, await makeRequest(record().key ?? '', hostnames));
+  /** A renewal is none of the orders that servers count (RFC 9773 5), where this server knows what it is for. */
+  async #begun(client: AcmeClient): Promise<string> {
+    const { around, certificate } = this.#options;
+    const { namespace, name } = certificate.metadata;
+    const before = around.book.kept(certificateHolder(namespace, name));
+    const replaces = before && (await client.directory()).renewalInfo && (await renewalId(before));
+    if (replaces === undefined) return client.newOrder(this.#hostnames);
+    return client.newOrder(this.#hostnames, replaces).catch((error: unknown) => {
+      // Replaced already, or of another server or account.
+      if (!(error instanceof AcmeProblem) || error.status >= 500 || error.status === 429) throw error;
+      return client.newOrder(this.#hostnames);
+    });
+  }
+
+  async #followed(client: AcmeClient, url: string, config: WeirConfig): Promise<string> {
+    let isFinalized = false;
+    const look = async (): Promise<Look<string>> => {
+      const { status, authorizations, finalize, certificate, error, retryAfterMs } = await client.order(url);
+      if (status === 'invalid') throw AcmeProblem.told(error, 'orderInvalid', error?.detail ?? '');
+      if (status === 'valid' && certificate !== undefined)
+        return { found: this.#checkedValue(await client.certificate(certificate)) };
+      if (status === 'pending') await this.#validated(client, authorizations, config);
+      if (status === 'ready' && !isFinalized) {
+        isFinalized = true;
+        await client.finalize(finalize, await makeRequest(this.#key, this.#hostnames));
       }
-      if (now() > until) throw new AcmeProblem(504, '', '', 0);
-      await pause(order.retryAfterMs ?? POLL_MS);
-    }
+      return { missing: status, retryAfterMs };
+    };
+    return waitFor(this.#waiting, look, () => AcmeProblem.tooLate());
   }
 
-  async function validate(client: AcmeClient, urls: readonly string[], config: WeirConfig): Promise<void> {
-    const wanted: Wanted[] = [];
-    for (const url of urls) {
-      const { status, identifier, wildcard, challenges } = await client.authorization(url);
-      if (status === 'valid') continue;
-      const hostname = wildcard ? `*.${identifier.value}` : identifier.value;
-      const type = acme.challenge === 'DNS01' ? 'dns-01' : 'http-01';
-      const found = challenges.find((row) => row.type === type);
-      if (!found) throw new AcmeProblem(400, 'noChallenge', `the server offers no ${type} for ${hostname}`);
-      const authorization = keyAuthorization(found.token, client.thumbprintKey());
-      const isAsked = status !== 'pending' || found.status !== 'pending';
-      wanted.push({
-        hostname,
-        url: found.url,
-        authorization: url,
-        isAsked,
-        token: found.token,
-        keyAuthorization: authorization,
-      });
-    }
-    const challenges = challengesOf(wanted, config);
-    course.challenges = challenges;
-    await showChallenges(challenges);
-    await everywhere(challenges, config);
-    for (const { url, isAsked } of wanted) if (!isAsked) await client.respond(url);
-    for (const { authorization, hostname } of wanted) await validated(client, authorization, hostname);
-  }
-
-  function challengesOf(wanted: readonly Wanted[], config: WeirConfig): Challenges {
-    if (acme.challenge === 'HTTP01')
-      return {
-        txt: [],
-        http: wanted.map(({ hostname, token, keyAuthorization: text }) => ({
-          hostname,
-          token,
-          keyAuthorization: text,
-        })),
-      };
-    const txt = wanted.map(({ hostname, keyAuthorization: text }) => ({
-      name: isOurs(hostname, config) ? challengeName(hostname) : acmeTarget(certificate, config),
-      value: txtValue(text),
-    }));
-    return { txt, http: [] };
-  }
-
-  /** Every edge has acked the plan with the tokens, or every published name server was asked and gives the values. */
-  async function everywhere({ txt }: Challenges, config: WeirConfig): Promise<void> {
-    const role = acme.challenge === 'HTTP01' ? 'edge' : 'dns-server';
-    const until = now() + PATIENCE_MS;
-    for (;;) {
-      let missing = around.isEverywhere(role) ? undefined : `not every connected ${role} has the newest plan`;
-      missing ??= await missingAt(txt, config, around.dns);
-      if (missing === undefined) return;
-      if (now() > until) throw new Obstacle('NotEverywhere', missing);
-      await pause(POLL_MS);
-    }
-  }
-
-  async function validated(client: AcmeClient, url: string, hostname: string): Promise<void> {
-    const until = now() + PATIENCE_MS;
-    for (;;) {
-      const { status, challenges, retryAfterMs } = await client.authorization(url);
-      if (status === 'valid') return;
-      if (status !== 'pending') {
-        const error = challenges.find((row) => row.error)?.error;
-        throw new AcmeProblem(
-          400,
-          error?.type.replace(/^.*:/, '') ?? 'unauthorized',
-          `${hostname}: ${error?.detail ?? status}`,
-        );
-      }
-      if (now() > until) throw new AcmeProblem(504, '', '', 0);
-      await pause(retryAfterMs ?? POLL_MS);
-    }
+  #validated(client: AcmeClient, authorizations: readonly string[], config: WeirConfig): Promise<void> {
+    const { around, certificate, acme, showChallenges: show } = this.#options;
+    const waiting = this.#waiting;
+    return validate(client, authorizations, { around, certificate, acme, config, show, waiting });
   }
 
   /** A server may give anything: it has to be for our key and names, and a chain. */
-  function checkedValue(chain: string): string {
-    const pair = readPair(chain, record().key ?? '');
-    if ('reason' in pair)
-      throw new AcmeProblem(400, 'badCertificate', `what the server issued is of no use: ${pair.message}`);
-    const objection = objectionTo(pair, undefined, { hostnames, served: [] }, now());
-    if (objection)
-      throw new AcmeProblem(
-        400,
-        'badCertificate',
-        `what the server issued is of no use: ${objection.message}`,
-      );
+  #checkedValue(chain: string): string {
+    const pair = readPair(chain, this.#key);
+    if ('reason' in pair) throw ofNoUse(pair.message);
+    const now = this.#options.around.clock.now();
+    const objection = objectionTo(pair, undefined, { hostnames: this.#hostnames, served: [] }, now);
+    if (objection) throw ofNoUse(objection.message);
     return pair.value;
   }
 
-  async function suggestedWindow(pair: Pair): Promise<Window | undefined> {
-    const id = await renewalId(pair);
-    return id === undefined ? undefined : withClient((client) => client.renewalInfo(id));
+  get #key(): string {
+    return this.#options.record().key ?? '';
   }
-
-  const pause = (ms: number) =>
-    new Promise<void>((resolve, reject) => {
-      signal.throwIfAborted();
-      const cancel = clock.after(Math.min(ms, PATIENCE_MS), () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      const onAbort = () => {
-        cancel();
-        reject(new Error('the operator stops'));
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
-
-  const course: Course = { challenges: { txt: [], http: [] }, run, suggestedWindow };
-  return course;
 }
+
+const ofNoUse = (why: string) =>
+  new AcmeProblem(400, 'badCertificate', `what the server issued is of no use: ${why}`);

@@ -11,7 +11,10 @@ export const directoryForm = z.object({
   meta: z.object({ caaIdentities: z.array(z.string()).default([]) }).default({ caaIdentities: [] }),
 });
 
-export const problemForm = z.object({ type: z.string().default(''), detail: z.string().default('') });
+/** The type without its prefix, which is the same for all that RFC 8555 6.7 names. */
+const problemType = z.string().transform((urn) => urn.replace(/^.*:/, ''));
+export const problemForm = z.object({ type: problemType.default(''), detail: z.string().default('') });
+export type ProblemForm = z.infer<typeof problemForm>;
 
 export const orderForm = z.object({
   status: z.enum(['pending', 'ready', 'processing', 'valid', 'invalid']),

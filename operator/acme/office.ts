@@ -14,11 +14,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { parsedJson } from '../../lib/parsed-json.ts';
 import type { CertificateBook } from '../certificates/book.ts';
-import { certificateHolder, dateOf, type Ordered } from '../certificates/holdings.ts';
+import { type Challenges, certificateHolder, dateOf, type Ordered } from '../certificates/holdings.ts';
 import type { Pair } from '../certificates/pair.ts';
 import type { Vault } from '../certificates/vault.ts';
 import { Copies, type WriteCopy } from './copies.ts';
-import { type Course, runCourse } from './course.ts';
+import { Course } from './course.ts';
 import type { Dns } from './dns.ts';
 import { classify, messageOf } from './failures.ts';
 import { type OrderRecord, orderRecord } from './forms.ts';
@@ -62,7 +62,7 @@ export class AcmeOffice {
   readonly #ordered = new Map<string, Ordered>();
   readonly #windows: RenewalWindows;
   readonly #copies: Copies;
-  readonly #challenges = new Map<string, Course['challenges']>();
+  readonly #challenges = new Map<string, Challenges>();
   #loaded: Promise<boolean> | undefined;
 
   constructor(around: AcmeSurroundings) {
@@ -191,7 +191,7 @@ export class AcmeOffice {
   }
 
   #course(key: string, certificate: Certificate, acme: AcmeSpec): Course {
-    return runCourse({
+    return new Course({
       around: this.#around,
       certificate,
       acme,
