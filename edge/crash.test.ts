@@ -41,13 +41,13 @@ beforeEach(async () => {
 afterEach(async () => {
   await edge.remove();
   await origin.stop();
-});
+}, ROUND_MS * 2);
 
 describe.each([1, 2])('with %i workers', (workers) => {
   beforeEach(async () => {
     const settings = JSON.stringify({ edge: { workers } });
     edge = await edgeProcess(origin.url, { disk: '200MiB', settings });
-  }, ROUND_MS * 2);
+  }, ROUND_MS * 3);
 
   test(
     `after ${CRASHES} crashes (seed ${SEED}), every object is byte-exact or fetched again`,

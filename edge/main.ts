@@ -91,7 +91,7 @@ export async function startEdge(
   const meter = createUsageMeter();
   const folder = join(state, 'cache');
   await mkdir(folder, { recursive: true });
-  const letGo = isShared ? holdFolder(folder) : undefined;
+  const letGo = holdFolder(folder);
   const share = isShared ? 'owner' : undefined;
   const { admission, quotas } = settings.edge.disk;
   const store = new Store({
@@ -245,7 +245,7 @@ export async function startEdge(
       ticketKeys.stop();
       await store.close();
       await usage.stop();
-      letGo?.();
+      letGo();
       admin.close();
       admin.closeAllConnections();
       log.info('stopped');

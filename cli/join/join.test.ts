@@ -9,9 +9,9 @@ import { createAgent } from '../../agent/create-agent.ts';
 import { stateFolder } from '../../contract/state-folder.ts';
 import { silentLog } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { startOperator } from '../../operator/main.ts';
 import { nodeManifest, SETTINGS } from '../../operator/testing/manifests.ts';
-import { freePort } from '../testing/free-port.ts';
 import { runWeir, temporaryFolder } from '../testing/run-weir.ts';
 import { unitText } from './unit.ts';
 

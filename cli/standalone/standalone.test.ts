@@ -10,8 +10,8 @@ import { stringify } from 'yaml';
 import { listen } from '../../lib/listen.ts';
 import { parseListenAddress } from '../../lib/listen-address.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { tryBind } from '../../lib/try-bind.ts';
-import { freePort } from '../testing/free-port.ts';
 import { runWeir, temporaryFolder } from '../testing/run-weir.ts';
 import { SMALLEST_SETTINGS } from './testing/settings.ts';
 

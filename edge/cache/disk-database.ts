@@ -94,9 +94,9 @@ function open(file: string, use: IndexUse, log: Log): DatabaseSync {
   try {
     // Before the first access in WAL mode: then no shared memory is used, and the lock holds until the process ends.
     if (use === 'alone') db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    else db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
     prepare(db);
     db.exec('BEGIN EXCLUSIVE; COMMIT');
-    if (use === 'owner') db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
     const [check] = db.prepare('PRAGMA quick_check(1)').all();
     if (check?.quick_check !== 'ok') throw new Error(`quick_check: ${String(check?.quick_check)}`);
     bringUp(db, log);

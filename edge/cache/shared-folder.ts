@@ -25,16 +25,47 @@ export interface FolderShare {
   tell(change: FolderChange): void;
 }
 
-/** Holds a folder for this process until it ends, however it ends. */
+/** Workers whose main process was killed end at once, but for a machine that has no time for them. */
+export const OLD_WORKERS_END_MS = 15_000;
+
+/**
+ * Holds a folder for this process until it ends, however it ends. Waits for the workers of one that was killed: they may
+ * be in the middle of a write, and the last of them puts the log of the index in order as it ends.
+ */
 export function holdFolder(folder: string): () => void {
-  const db = new DatabaseSync(join(folder, 'owner.db'));
+  const owner = lockWhole(
+    join(folder, 'owner.db'),
+    0,
+    `${folder} is in use by another edge: give each edge a --state folder of its own`,
+  );
+  try {
+    lockWhole(
+      join(folder, 'workers.db'),
+      OLD_WORKERS_END_MS,
+      `${folder} is in use by workers of an edge that has ended, after ${OLD_WORKERS_END_MS / 1000} s still`,
+    ).close();
+  } catch (error) {
+    owner.close();
+    throw error;
+  }
+  return () => owner.close();
+}
+
+function lockWhole(file: string, withinMs: number, otherwise: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: withinMs });
   try {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT');
+    return db;
   } catch (error) {
     db.close();
-    throw new Error(`${folder} is in use by another edge: give each edge a --state folder of its own`, {
-      cause: error,
-    });
+    throw new Error(otherwise, { cause: error });
   }
-  return () => db.close();
+}
+
+/** For a worker: who holds the folder next waits until this process has ended. Others may join too. */
+export function joinFolder(folder: string): DatabaseSync {
+  const db = new DatabaseSync(join(folder, 'workers.db'), { timeout: OLD_WORKERS_END_MS });
+  // A transaction that reads is a lock that many can have, and that goes with the process.
+  db.exec('BEGIN; SELECT count(*) FROM sqlite_schema');
+  return db;
 }

@@ -2,17 +2,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { planDigest } from '../../contract/plans/published-plan.ts';
-import { listen } from '../../lib/listen.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { domainOf, fetchFrom } from './test-edge.ts';
 
 /** On a machine that has much else to do. */
 const START_WITHIN_MS = 60_000;
+/** Characters of its log. */
+const LOG_KEPT = 4_000;
 
 export interface EdgeProcess {
   state: string;
@@ -54,17 +55,19 @@ export async function edgeProcess(
     ...further,
   };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  const begin = () =>
-    fork(join(import.meta.dirname, '../main.ts'), flags, {
-      stdio: process.env.WEIR_TEST_LOG ? 'inherit' : 'ignore',
-      ...(env && { env: { ...process.env, ...env(state) } }),
-      ...(cacheDisk && onDiskOfItsOwn(join(state, 'cache'), cacheDisk)),
-    });
   const answers = () => fetchFrom(port, '/.weir/health', { host: 'any' });
   // The last one to listen.
   const isUp = () => Promise.all([answers(), fetchFrom(admin, '/healthz', { host: 'admin' })]);
-  let child = begin();
-  await eventually(isUp, START_WITHIN_MS);
+  const begin = async () => {
+    const begun = fork(join(import.meta.dirname, '../main.ts'), flags, {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      ...(env && { env: { ...process.env, ...env(state) } }),
+      ...(cacheDisk && onDiskOfItsOwn(join(state, 'cache'), cacheDisk)),
+    });
+    await Promise.race([eventually(isUp, START_WITHIN_MS), endOf(begun)]);
+    return begun;
+  };
+  let child = await begin();
 
   async function kill(): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -80,8 +83,7 @@ export async function edgeProcess(
     admin,
     child: () => child,
     async start() {
-      child = begin();
-      await eventually(isUp, START_WITHIN_MS);
+      child = await begin();
     },
     kill,
     async remove() {
@@ -89,6 +91,17 @@ export async function edgeProcess(
       await rm(state, { recursive: true, force: true });
     },
   };
+}
+
+/** One that ends before it answers is not waited for; its log says why. */
+async function endOf(child: ChildProcess): Promise<never> {
+  let said = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    said = (said + chunk).slice(-LOG_KEPT);
+    if (process.env.WEIR_TEST_LOG) process.stdout.write(chunk);
+  });
+  const [code, signal] = await once(child, 'exit');
+  throw new Error(`the edge ended (${code ?? signal}): ${said}`);
 }
 
 /** A tmpfs in a mount namespace of the process. */
@@ -99,11 +112,4 @@ function onDiskOfItsOwn(folder: string, size: string) {
     execArgv: ['--mount', 'sh', '-c', script],
     env: { ...process.env, NODE: process.execPath },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const bound = await listen(server, { host: '127.0.0.1', port: 0 });
-  server.close();
-  return bound.port;
 }

@@ -8,6 +8,7 @@ import { createLog } from '../../lib/log.ts';
 import { runUntilStopped } from '../../lib/run-until-stopped.ts';
 import { Fills } from '../cache/fill.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
+import { joinFolder } from '../cache/shared-folder.ts';
 import { Store } from '../cache/store.ts';
 import { healthAnswer } from '../listen/health.ts';
 import type { Listeners, ServingAddress } from '../listen/listeners.ts';
@@ -27,6 +28,8 @@ const TELL_USAGE_EVERY_MS = 1_000;
 class EdgeWorker {
   readonly #log = createLog('edge-worker', { pid: process.pid });
   readonly #metrics = createMetrics();
+  /** Let go last. */
+  readonly #joined: { close(): void };
   readonly #store: Store;
   readonly #fills: Fills;
   readonly #served: Served;
@@ -47,8 +50,10 @@ class EdgeWorker {
     this.#health = health;
     const { node, state, memory: memoryBytes, disk: diskBytes, settings } = options;
     const [log, metrics, clock] = [this.#log, this.#metrics, systemClock];
+    const folder = join(state, 'cache');
+    this.#joined = joinFolder(folder);
     this.#store = new Store({
-      folder: join(state, 'cache'),
+      folder,
       // Together they hold what the edge may.
       memoryBytes: Math.floor(memoryBytes / settings.edge.workers),
       diskBytes,
@@ -136,6 +141,7 @@ class EdgeWorker {
     await this.#listeners?.drain();
     await this.#served.stop();
     await this.#store.close();
+    this.#joined.close();
   }
 
   #tellUsage(): void {

@@ -17,6 +17,7 @@ import type { Log } from '../../lib/log.ts';
 import { tryBind } from '../../lib/try-bind.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
 import type { Hiding } from '../cache/purges.ts';
+import { OLD_WORKERS_END_MS } from '../cache/shared-folder.ts';
 import type { Store } from '../cache/store.ts';
 import type { Listeners, ServingAddress } from '../listen/listeners.ts';
 import type { EdgeOptions } from '../options.ts';
@@ -40,8 +41,6 @@ export interface WorkersOptions {
 const TELL_EVERY_MS = 50;
 const RESTART_BASE_MS = 100;
 const RESTART_CAP_MS = 10_000;
-/** They end at once, but for a machine that has no time for them. */
-const OLD_WORKERS_END_MS = 15_000;
 
 export class Workers {
   readonly #options: WorkersOptions;

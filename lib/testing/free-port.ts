@@ -1,6 +1,6 @@
 /** A port that is free on every loopback address, TCP and UDP, and stays so until it is used. */
 import { randomInt } from 'node:crypto';
-import { tryBind } from '../../lib/try-bind.ts';
+import { tryBind } from '../try-bind.ts';
 
 /** Below the range from which systems take ports for connections: nothing but a test takes one here by chance. */
 const RANGE = [20_000, 32_000] as const;
