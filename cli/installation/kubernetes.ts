@@ -20,7 +20,7 @@ import {
   objectPath,
 } from '../../operator/kubernetes/objects.ts';
 import { parseDocuments } from '../../operator/source/folder/parse-documents.ts';
-import { listAccepted } from '../../operator/source/kubernetes/accepted-revisions.ts';
+import { listAccepted } from '../../operator/source/kubernetes/listed-forms.ts';
 import type { SourceDocument } from '../../operator/source/source.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import { type Busyness, busynessOf, NOTHING_TOLD } from '../top/busyness.ts';

@@ -5,16 +5,12 @@
  *
  * A PurgeJob has none: its spec can't change, so a job that was begun is its own accepted form.
  */
-import { z } from 'zod';
-import { weirConfig } from '../../../contract/config/weir-config.ts';
-import { API_VERSION, GROUP } from '../../../contract/kinds/kind.ts';
+import { API_VERSION } from '../../../contract/kinds/kind.ts';
 import { KINDS } from '../../../contract/kinds/kinds.ts';
 import { canonicalDigest } from '../../../lib/canonical-json.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { inParallel } from '../../../lib/in-parallel.ts';
 import type { Log } from '../../../lib/log.ts';
-import { identify } from '../../admit/identity.ts';
-import { readDocument } from '../../admit/read-document.ts';
 import {
   type Accepted,
   type AcceptedResource,
@@ -23,22 +19,21 @@ import {
   resourceKey,
 } from '../../admit/snapshot.ts';
 import { hasStatus, isGone, type KubernetesApi } from '../../kubernetes/api.ts';
-import { type ApiObject, apiObject, collectionPaths, listEach } from '../../kubernetes/objects.ts';
+import type { ApiObject } from '../../kubernetes/objects.ts';
 import { reflect } from '../../kubernetes/reflect.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
 import type { AcceptedStore } from '../folder/accepted-files.ts';
-import { parseStored, storedDigest, toStored } from '../stored-form.ts';
-import { toDocument } from './to-document.ts';
+import { storedDigest, toStored } from '../stored-form.ts';
+import {
+  CONFIG,
+  type ControllerRevision,
+  LABEL,
+  listAccepted,
+  listBegunJobs,
+  revisionPaths,
+  SELECTION,
+} from './listed-forms.ts';
 
-const APPS = '/apis/apps/v1';
-/** In all namespaces, or in those that count and the operator's own, which has those of nodes and settings. */
-const revisionPaths = (namespaces: readonly string[] | undefined, own = '') =>
-  namespaces === undefined
-    ? [`${APPS}/controllerrevisions`]
-    : [...new Set([...namespaces, own])].map((name) => `${APPS}/namespaces/${name}/controllerrevisions`);
-/** Its value is the kind, or `weir.yaml`. */
-const LABEL = `${GROUP}/accepted`;
-const SELECTION = { labelSelector: LABEL };
 /** Ten thousand domains that were never seen before are written in seconds, and the API server has time for others. */
 const WRITES_AT_ONCE = 16;
 
@@ -55,61 +50,11 @@ interface AcceptedRevisionsOptions {
   log: Log;
 }
 
-const controllerRevision = apiObject.extend({ revision: z.int(), data: z.unknown() });
-type ControllerRevision = z.infer<typeof controllerRevision>;
-
 /** What is kept of one form: its digest and number, and all the revisions that it may be found in. */
 interface Kept {
   digest: string;
   revision: number;
   paths: string[];
-}
-
-const CONFIG = 'weir.yaml';
-
-interface Listed {
-  accepted: Accepted;
-  /** What was read, oldest first. */
-  kept: { key: string; digest: string; row: ControllerRevision }[];
-}
-
-/**
- * All forms that the cluster holds. A form counts where it belongs: who may write into one namespace has no say in the
- * forms of another, nor in the settings. Without `namespace`, the operator's own, settings count from anywhere.
- */
-export async function listAccepted({
-  api,
-  namespace,
-  namespaces,
-  log,
-}: Pick<AcceptedRevisionsOptions, 'api' | 'namespaces' | 'log'> & { namespace?: string }): Promise<Listed> {
-  const paths = revisionPaths(namespaces, namespace);
-  const objects = await listEach((path, query) => api.get(path, query), paths, SELECTION);
-  const resources = new Map<string, AcceptedResource>();
-  const kept: Listed['kept'] = [];
-  let config: Accepted['config'];
-  const rows = z.array(controllerRevision).parse(objects);
-  const isAt = ({ metadata }: ControllerRevision, place: string | undefined) =>
-    place === undefined || metadata.namespace === place;
-  // The newest form of each comes last, and stays.
-  for (const row of rows.sort((a, b) => a.revision - b.revision)) {
-    try {
-      if (row.metadata.labels?.[LABEL] === CONFIG) {
-        if (!isAt(row, namespace)) continue;
-        config = weirConfig.parse(row.data);
-        kept.push({ key: CONFIG, digest: canonicalDigest(config), row });
-      } else {
-        const form = parseStored(row.data);
-        if (!isAt(row, form.resource.metadata.namespace || namespace)) continue;
-        const key = resourceKey(refOf(form.resource));
-        resources.set(key, form);
-        kept.push({ key, digest: storedDigest(form), row });
-      }
-    } catch (error) {
-      log.error({ err: error, name: row.metadata.name }, 'an accepted form does not read');
-    }
-  }
-  return { accepted: { config, resources }, kept };
 }
 
 export interface KeptRevisions extends AcceptedStore {
@@ -139,7 +84,8 @@ class AcceptedRevisions implements KeptRevisions {
     for (const { key, digest, row } of kept) this.#remember(key, digest, row);
     const { config } = accepted;
     const resources = new Map(accepted.resources);
-    for (const job of await this.#begunJobs()) resources.set(resourceKey(refOf(job.resource)), job);
+    for (const job of await listBegunJobs(this.#options))
+      resources.set(resourceKey(refOf(job.resource)), job);
     return { config, resources };
   }
 
@@ -282,17 +228,6 @@ class AcceptedRevisions implements KeptRevisions {
         if (!hasStatus(error, 404)) throw error;
       });
     }
-  }
-
-  async #begunJobs(): Promise<AcceptedResource[]> {
-    const { api, namespaces } = this.#options;
-    const paths = collectionPaths(KINDS.PurgeJob, namespaces);
-    const objects = await listEach((path, query) => api.get(path, query), paths);
-    return objects.flatMap((object) => {
-      const begun = z.object({ startTime: z.string() }).safeParse(object.status).success;
-      const { candidate } = readDocument(toDocument('PurgeJob', object));
-      return begun && candidate ? [identify(candidate, undefined, object.metadata.creationTimestamp)] : [];
-    });
   }
 }
 
