@@ -4,7 +4,9 @@
  * whole answers all the while, it is counted, and the cache is one again when the disk is.
  */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -24,14 +26,24 @@ const bodyOf = (path: string) => Buffer.alloc(Number(path.split('/').at(-1)), `$
 
 beforeAll(async () => {
   tools = await mkdtemp(join(tmpdir(), 'weir-failing-io-'));
+  if (noCompiler !== undefined) return;
+  const source = join(import.meta.dirname, 'testing/failing-io.c');
+  execFileSync('cc', ['-shared', '-fPIC', '-o', join(tools, 'failing-io.so'), source, '-ldl']);
 });
 afterAll(() => rm(tools, { recursive: true, force: true }));
 
 beforeEach(async () => {
-  origin = await startScriptOrigin(({ url = '' }, response) => {
+  origin = await startScriptOrigin(({ url = '', headers: { range, 'if-range': ifRange } }, response) => {
     const body = bodyOf(url);
-    const headers = { 'cache-control': 'max-age=86400', 'content-length': body.length };
-    response.writeHead(200, headers).end(body);
+    const etag = url.startsWith('/untold') ? undefined : `"${url}"`;
+    const headers = { 'cache-control': 'max-age=86400', ...(etag && { etag }) };
+    const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
+    const part = body.subarray(from);
+    const last = body.length - 1;
+    const partial = from > 0 &&
+      ifRange === etag && { 'content-range': `bytes ${from}-${last}/${body.length}` };
+    if (partial) response.writeHead(206, { ...headers, ...partial, 'content-length': part.length }).end(part);
+    else response.writeHead(200, { ...headers, 'content-length': body.length }).end(body);
   });
 });
 
@@ -56,6 +68,7 @@ async function metric(name: string): Promise<number> {
 }
 
 const errors = (operation: 'read' | 'write') => metric(`store_errors_total{operation="${operation}"}`);
+const fetched = () => metric('origin_bytes_total{domain="demo/video"}');
 const onDisk = () => metric('stored_objects{tier="disk"}');
 
 /** Small, of several blocks, and more than waits in memory to be written. */
@@ -104,21 +117,22 @@ async function fill(file: string): Promise<void> {
 const noCompiler = whyNoCompiler();
 if (noCompiler) process.stdout.write(`disk-faults: EIO is not tried: ${noCompiler}\n`);
 
+/** Below an edge whose state lies there; its disk fails while there is a file `fails`. */
+function failingIo(state: string) {
+  return {
+    LD_PRELOAD: join(tools, 'failing-io.so'),
+    FAILING_BELOW: join(state, 'cache'),
+    FAILING_WHILE: join(state, 'fails'),
+  };
+}
+
 describe.skipIf(noCompiler !== undefined).each([1, 2])(
   'a disk that answers EIO, with %i workers',
   (workers) => {
     test(
       'answers pass through whole, what was stored included, and are stored again when it works',
       async () => {
-        const library = join(tools, 'failing-io.so');
-        const source = join(import.meta.dirname, 'testing/failing-io.c');
-        execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']);
-        const env = (state: string) => ({
-          LD_PRELOAD: library,
-          FAILING_BELOW: join(state, 'cache'),
-          FAILING_WHILE: join(state, 'fails'),
-        });
-        await start(workers, { env });
+        await start(workers, { env: failingIo });
         for (const path of paths('before')) await isWhole(path);
         await eventually(async () => expect(await onDisk()).toBe(SIZES.length));
         await writeFile(join(edge.state, 'fails'), '');
@@ -135,8 +149,57 @@ describe.skipIf(noCompiler !== undefined).each([1, 2])(
       },
       2 * WITHIN_MS,
     );
+
+    test.each([
+      ['has the rest from the origin, where that can tell that it is the same', '/lagging'],
+      ['breaks off where the origin cannot tell', '/untold'],
+    ])(
+      'a slow client that the disk fails in the middle of a fetch %s',
+      async (_what, prefix) => {
+        await start(workers, { env: failingIo });
+        const path = `${prefix}/${SLOW_SIZE}`;
+        const slow = await beginSlowly(path);
+        // All of it has come and lies in the file, and the client has had little of it.
+        await eventually(async () => expect(await fetched()).toBeGreaterThanOrEqual(SLOW_SIZE));
+        await writeFile(join(edge.state, 'fails'), '');
+        const body = await slow.rest();
+        if (prefix === '/lagging') {
+          expect(body.equals(bodyOf(path))).toBe(true);
+          expect(origin.count(path)).toBe(2);
+        } else {
+          expect(body.length).toBeLessThan(SLOW_SIZE);
+          expect(body.equals(bodyOf(path).subarray(0, body.length))).toBe(true);
+        }
+        await eventually(async () => expect(await errors('read')).toBeGreaterThanOrEqual(1));
+      },
+      2 * WITHIN_MS,
+    );
   },
 );
+
+/** More than the buffers of the sockets on the way take. */
+const SLOW_SIZE = 40_000_000;
+
+/** A client that has asked, and then reads nothing until `rest`. */
+async function beginSlowly(path: string) {
+  const socket = connect(edge.port, '127.0.0.1');
+  socket.pause();
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+  await once(socket, 'readable');
+  return {
+    /** The body as far as it comes. */
+    async rest(): Promise<Buffer> {
+      const chunks: Buffer[] = [];
+      try {
+        for await (const chunk of socket) chunks.push(chunk);
+      } catch {
+        // Broken off.
+      }
+      const all = Buffer.concat(chunks);
+      return all.subarray(all.indexOf('\r\n\r\n') + 4);
+    },
+  };
+}
 
 function whyNoCompiler(): string | undefined {
   if (process.platform !== 'linux') return `${process.platform} is not Linux`;

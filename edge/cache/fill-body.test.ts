@@ -1,23 +1,38 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Blocks } from './blocks.ts';
 import type { ByteSource } from './byte-source.ts';
 import { FillBody } from './fill-body.ts';
+import type { Rest } from './rest-source.ts';
 import { BLOCK_BYTES } from './stored-object.ts';
 
 let folder: string;
 let relayed: unknown[];
+let unreadable: unknown[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'weir-fill-'));
   relayed = [];
+  unreadable = [];
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const bodyWith = (createFile = () => open(join(folder, 'body'), 'wx+'), maxBytes = 2 ** 40) =>
-  new FillBody({ createFile, maxBytes, onWritten: () => {}, onRelay: (reason) => relayed.push(reason) });
+const bodyWith = (
+  createFile = () => open(join(folder, 'body'), 'wx+'),
+  maxBytes = 2 ** 40,
+  from: Rest['from'] = async () => undefined,
+) =>
+  new FillBody({
+    createFile,
+    maxBytes,
+    onWritten: () => {},
+    onRelay: (reason) => relayed.push(reason),
+    onUnreadable: (reason) => unreadable.push(reason),
+    rest: { from, onBytes: () => {} },
+  });
 
 async function readAll(source: ByteSource | undefined, from = 0): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -114,6 +129,43 @@ describe('a file that fails', () => {
     expect(fed).toBeLessThan(10);
   });
 });
+
+describe('a file that cannot be read back', () => {
+  const whole = bytes(4 * MEBIBYTE);
+  const unreadableFile = async () => {
+    const file = await open(join(folder, 'body'), 'wx+');
+    return Object.assign(file, { read: () => Promise.reject(new Error('EIO')) });
+  };
+
+  test.each([0, 65_537])('the rest of a reader at %i comes from the origin', async (offset) => {
+    const asked: number[] = [];
+    const body = bodyWith(unreadableFile, undefined, async (from) => {
+      asked.push(from);
+      return Readable.from(chunksOf(whole.subarray(from), 50_000));
+    });
+    const lagging = body.reader(offset);
+    await feed(body, whole);
+    expect((await body.end()).kept).toEqual({ in: 'file' });
+    expect((await readAll(lagging, offset)).equals(whole.subarray(offset))).toBe(true);
+    expect(asked).toEqual([offset]);
+    expect(unreadable).toHaveLength(1);
+    await body.release();
+  });
+
+  test('where the origin does not have the same any more, the reader breaks off', async () => {
+    const body = bodyWith(unreadableFile);
+    const lagging = body.reader(0);
+    await feed(body, whole);
+    await body.end();
+    await expect(readAll(lagging)).rejects.toThrow('cannot be read back');
+    await lagging?.close();
+    await body.release();
+  });
+});
+
+function* chunksOf(bytes: Buffer, size: number) {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
 
 test('a body that grows beyond the limit is relayed', async () => {
   const body = bodyWith(undefined, MEBIBYTE);

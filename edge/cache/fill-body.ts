@@ -6,11 +6,13 @@
  *
  * A body that fits into one block never gets a file here. A slow reader holds up nobody: it reads the file at its own
  * pace. Only when the file fails (disk full, I/O error, object too large) the fill turns into a relay: what is pending
- * stays until all readers had it, and the origin waits for the slowest of them.
+ * stays until all readers had it, and the origin waits for the slowest of them. A reader for which the file had more has it
+ * from the origin (rest-source.ts).
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Room } from './blocks.ts';
 import type { ByteSource } from './byte-source.ts';
+import { type Rest, UnreadableFill, withRest } from './rest-source.ts';
 import { BLOCK_BYTES, BlockChecksums } from './stored-object.ts';
 
 /** Bytes that may wait to be written before the origin is made to wait. */
@@ -24,6 +26,9 @@ export interface FillBodyOptions {
   onWritten: (bytes: number) => void;
   /** It will not be stored after all: nobody new may join. */
   onRelay: (reason: unknown) => void;
+  /** What was written cannot be read back. */
+  onUnreadable: (reason: unknown) => void;
+  rest: Rest;
 }
 
 /** A whole body: in memory when it fits into one block, else in the file; in neither when it was only relayed. */
@@ -110,7 +115,7 @@ export class FillBody {
     if (this.#relaying || this.#released) return undefined;
     const reader: Reader = { offset };
     this.#readers.add(reader);
-    return {
+    const source: ByteSource = {
       read: async (at, room) => {
         reader.offset = at;
         if (this.#relaying) this.#trim();
@@ -123,20 +128,30 @@ export class FillBody {
         await this.#closeIfDone();
       },
     };
+    return withRest(source, this.#options.rest);
   }
 
   async #read(offset: number, room: Room): Promise<Buffer> {
     while (offset >= this.received && !this.#ended) await this.#change();
     if (offset < this.#written && this.#file !== undefined) {
-      const buffer = room.take();
-      const length = Math.min(buffer.length, this.#written - offset);
-      const { bytesRead } = await this.#file.read(buffer, 0, length, offset);
-      if (bytesRead === 0) throw new Error('the file that is being filled has lost bytes');
-      return buffer.subarray(0, bytesRead);
+      return await this.#readBack(this.#file, offset, room);
     }
     if (offset < this.received) return this.#pendingAt(offset);
     if (this.#failure !== undefined) throw this.#failure;
     return NOTHING;
+  }
+
+  async #readBack(file: FileHandle, offset: number, room: Room): Promise<Buffer> {
+    const buffer = room.take();
+    try {
+      const length = Math.min(buffer.length, this.#written - offset);
+      const { bytesRead } = await file.read(buffer, 0, length, offset);
+      if (bytesRead === 0) throw new Error('the file that is being filled has lost bytes');
+      return buffer.subarray(0, bytesRead);
+    } catch (error) {
+      this.#options.onUnreadable(error);
+      throw new UnreadableFill('what was fetched cannot be read back', { cause: error });
+    }
   }
 
   #pendingAt(offset: number): Buffer {

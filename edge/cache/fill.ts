@@ -15,7 +15,7 @@ import { confirms, validators } from './conditional.ts';
 import type { FillBody } from './fill-body.ts';
 import { freshLeftMs, heuristicMs, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
 import type { CacheKey } from './key.ts';
-import { pump } from './pump.ts';
+import { further, pump } from './pump.ts';
 import { covers, type PurgeScope } from './purge-scope.ts';
 import { redirectsToItself } from './self-redirect.ts';
 import { FAILURES } from './stale.ts';
@@ -198,9 +198,16 @@ export class Fills {
     tell: (outcome: Outcome) => void,
     abort: AbortController,
   ): Promise<void> {
-    const { id, body } = this.#store.beginBody(request.key, () => {
-      fill.detached = true;
-      this.#unjoin(fill, request.joinId);
+    const about = { signal: abort.signal, log: this.#log };
+    const { id, body } = this.#store.beginBody(request.key, {
+      onRelay: () => {
+        fill.detached = true;
+        this.#unjoin(fill, request.joinId);
+      },
+      rest: {
+        from: (offset) => further(request, response, offset, about),
+        onBytes: request.onBytes,
+      },
     });
     const object = this.#objectOf(id, fill, request, response);
     fill.tags = object.tags;
@@ -214,7 +221,7 @@ export class Fills {
       body,
       fresh,
     });
-    const filled = await pump(request, response, body, { signal: abort.signal, log: this.#log });
+    const filled = await pump(request, response, body, about);
     if (filled === undefined || fill.detached) this.#store.discard(id);
     else {
       const whole = { ...object, size: filled.size, checksums: filled.checksums };

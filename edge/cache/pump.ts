@@ -52,8 +52,8 @@ async function take(
   }
 }
 
-/** The rest of an answer that broke off, where the origin has the very same (RFC 9111 3.4). */
-async function further(
+/** What lies behind the first `received` bytes of an answer, where the origin has the very same (RFC 9111 3.4). */
+export async function further(
   { fetch }: Asker,
   response: OriginResponse,
   received: number,

@@ -17,6 +17,7 @@ import type { CacheKey } from './key.ts';
 import { type HotEntry, MemoryTier } from './memory-tier.ts';
 import type { OpenBody } from './open-bodies.ts';
 import { Purges } from './purges.ts';
+import type { Rest } from './rest-source.ts';
 import type { FolderChange } from './shared-folder.ts';
 import { BLOCK_BYTES, CorruptBody, type StoredObject } from './stored-object.ts';
 import { sameSelection } from './vary.ts';
@@ -162,7 +163,10 @@ export class Store {
   }
 
   /** A place for a body that is about to come. */
-  beginBody({ domain }: CacheKey, onRelay: () => void): { id: string; body: FillBody } {
+  beginBody(
+    { domain }: CacheKey,
+    { onRelay, rest }: { onRelay: () => void; rest: Rest },
+  ): { id: string; body: FillBody } {
     const { share } = this.#options;
     const mark = share === undefined || share === 'owner' ? '' : share.mark;
     const id = randomBytes(12).toString('hex').slice(mark.length) + mark;
@@ -174,6 +178,8 @@ export class Store {
         this.#disk.failed('write', reason);
         onRelay();
       },
+      onUnreadable: (reason) => this.#disk.failed('read', reason),
+      rest,
     });
     return { id, body };
   }
