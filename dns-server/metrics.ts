@@ -67,7 +67,7 @@ export class DnsMetrics {
   readonly #cookies = new Tally(
     this.registry,
     'weir_dns_cookies_total',
-    'Queries with a cookie: `valid` when it had one of ours, else `fresh`.',
+    'Queries with a cookie, by its server half: good, bad (forged, expired, for another address) or absent.',
     ['result'],
   );
   readonly #refusedConnections = this.#counter(

@@ -4,7 +4,7 @@
  *     readQuery ──> silence | BADVERS | FORMERR, NOTIMP | gate ──> silence | TC | answer-name.ts
  */
 
-import { CLIENT_BYTES, judgeCookie } from '../cookies/cookies.ts';
+import { judgeCookie, type ServerCookie } from '../cookies/cookies.ts';
 import type { ZoneSigner } from '../dnssec/zone-signer.ts';
 import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
@@ -54,8 +54,8 @@ export interface Responded {
   answer?: DomainAnswer | undefined;
   /** The limit that it met. */
   limited: Judged | undefined;
-  /** Whether it came with a cookie, and with one of ours. */
-  cookie: 'none' | 'fresh' | 'valid';
+  /** The server's half of its cookie, where it came with one. */
+  cookie: ServerCookie | 'none';
 }
 
 const SILENCE: Responded = {
@@ -81,7 +81,7 @@ export function respond(
   writer.begin(message, query, limitOf(transport, query.edns));
   const cookie = writeOptions(responder, query, source, transport, writer, now);
   const type = isFault(query) ? 0 : query.type;
-  const judged = transport === 'udp' ? responder.gate(source, cookie === 'valid', now) : undefined;
+  const judged = transport === 'udp' ? responder.gate(source, cookie === 'good', now) : undefined;
   const limited = judged?.by && judged;
   if (limited?.verdict === 'Drop') return { ...SILENCE, type, limited, cookie };
   let answer: DomainAnswer | undefined;
@@ -119,7 +119,7 @@ function write(
 /** Without a question, a server cookie is sent to hear whether it is still good (RFC 7873 5.4). */
 function isStaleCookie(query: Query | Fault, cookie: Responded['cookie']): boolean {
   const asksForOne = isFault(query) && query.rcode === RCODE.NOERROR;
-  return asksForOne && cookie === 'fresh' && (query.edns?.cookie?.length ?? 0) > CLIENT_BYTES;
+  return asksForOne && cookie === 'bad';
 }
 
 /** RFC 8467 4.1: so many answers have one length. */
@@ -145,9 +145,9 @@ function writeOptions(
   // In the clear it would hide nothing (RFC 7830 6).
   if (edns.padding && (transport === 'tls' || transport === 'https')) writer.padTo(PADDING_BLOCK);
   if (edns.cookie === undefined) return 'none';
-  const { valid, answer } = judgeCookie(cookieSecret, edns.cookie, source, now);
+  const { server, answer } = judgeCookie(cookieSecret, edns.cookie, source, now);
   writer.option(EDNS_OPTION.COOKIE, answer);
-  return valid ? 'valid' : 'fresh';
+  return server;
 }
 
 /** The largest response that may be sent: what the client takes, and what crosses any network in one piece. */

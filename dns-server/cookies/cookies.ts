@@ -7,7 +7,7 @@ import { sipHash24 } from './siphash.ts';
 
 export const SECRET_BYTES = 16;
 
-export const CLIENT_BYTES = 8;
+const CLIENT_BYTES = 8;
 /** Version, three reserved bytes, time, hash (RFC 9018 4). */
 const SERVER_BYTES = 16;
 const VERSION = 1;
@@ -17,9 +17,11 @@ const MAX_AGE = 3_600;
 const MAX_AHEAD = 300;
 const RENEW_AGE = 1_800;
 
+/** The server's half of a cookie: not sent, one of ours for this client, or another. */
+export type ServerCookie = 'absent' | 'good' | 'bad';
+
 export interface CookieVerdict {
-  /** The server cookie is one of ours for this client. */
-  valid: boolean;
+  server: ServerCookie;
   /** The option's data for the answer. */
   answer: Buffer;
 }
@@ -30,14 +32,15 @@ export function judgeCookie(secret: Buffer, cookie: Buffer, source: IpAddress, n
   const client = cookie.subarray(0, CLIENT_BYTES);
   const given = cookie.subarray(CLIENT_BYTES);
   const age = ageOf(given, seconds);
-  const valid =
+  const good =
     age !== undefined &&
     age <= MAX_AGE &&
     age >= -MAX_AHEAD &&
     isEqual(given, serverCookie(secret, client, source, seconds - age));
-  const keep = valid && age <= RENEW_AGE;
-  const server = keep ? given : serverCookie(secret, client, source, seconds);
-  return { valid, answer: Buffer.concat([client, server]) };
+  const keep = good && age <= RENEW_AGE;
+  const own = keep ? given : serverCookie(secret, client, source, seconds);
+  const server = given.length === 0 ? 'absent' : good ? 'good' : 'bad';
+  return { server, answer: Buffer.concat([client, own]) };
 }
 
 /** In the same time wherever they differ: a guess must not be told how far it was right. */

@@ -13,6 +13,7 @@ import {
   PLAIN_UDP_BYTES,
   TYPE,
 } from '../wire/constants.ts';
+import { endOfName } from '../wire/name.ts';
 
 /** Where queries stand and are answered: by bytes, and by the two or four that a field has. */
 export interface PacketMemory {
@@ -20,8 +21,6 @@ export interface PacketMemory {
   view: DataView;
 }
 
-const MAX_NAME = 255;
-const MAX_LABEL = 63;
 /** A root name, type, size, extended code and version, flags and the length of the options. */
 const OPT_BYTES = 11;
 /** Code and length, family, source and scope length. */
@@ -122,16 +121,6 @@ export class PlainQuery {
     if (source.length === 16) this.shape |= SHAPE.CLIENT_IPV6;
     return true;
   }
-}
-
-function endOfName(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; ) {
-    const length = bytes[at] ?? 0;
-    at += 1 + length;
-    if (length > MAX_LABEL || at - start > MAX_NAME) return -1;
-    if (length === 0) return at;
-  }
-  return -1;
 }
 
 /** An IPv4 address inside an IPv6 one is a client of IPv4: rare enough to be left to answer/client.ts. */

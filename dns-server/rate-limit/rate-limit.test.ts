@@ -107,8 +107,9 @@ describe('response rate limiting', () => {
     expect(burst(500, SOURCE, cookie(ours ?? Buffer.alloc(8))).answered).toBe(500);
     expect(burst(10, SOURCE, cookie(Buffer.alloc(24, 7))).truncated).toBe(10);
     expect(send(SOURCE, undefined, 'tcp')?.readUInt16BE(2)).toBe(0x8400);
-    expect(await text()).toContain('weir_dns_cookies_total{result="valid"} 500');
-    expect(await text()).toContain('weir_dns_cookies_total{result="fresh"} 11');
+    expect(await text()).toContain('weir_dns_cookies_total{result="good"} 500');
+    expect(await text()).toContain('weir_dns_cookies_total{result="bad"} 10');
+    expect(await text()).toContain('weir_dns_cookies_total{result="absent"} 1');
   });
 
   test('a plan with the same limits keeps what was counted', () => {
