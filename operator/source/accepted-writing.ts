@@ -70,6 +70,8 @@ export class AcceptedWriting {
   }
 
   async #write(): Promise<void> {
+    // Another replica may lead by now.
+    if (this.#isGivenUp) return;
     const { store, log } = this.#options;
     try {
       await store.save(this.#newest);

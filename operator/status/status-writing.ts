@@ -95,7 +95,8 @@ export class StatusWriting {
 
   async #write(): Promise<void> {
     const { store, look, clock, log } = this.#options;
-    const seen = look();
+    // What was offered while the last write ran, too: another replica may lead by now.
+    const seen = this.#isGivenUp ? undefined : look();
     if (!seen) return;
     const began = performance.now();
     const before = this.#written;
