@@ -6,7 +6,7 @@ import type { Condition } from '../../contract/kinds/conditions.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { addresses, CLIENTS, dig } from './client.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
-import { cdnDomain, EDGES, prepareSystem, type System, startAll } from './programs.ts';
+import { cdnDomain, EDGES, prepareSystem, type System, startAll, untilReady } from './programs.ts';
 
 let system: System;
 let origin: CountingOrigin;
@@ -17,6 +17,7 @@ beforeAll(async () => {
   system = await prepareSystem({ health: { timeout: '5s', failureThreshold: 10 } });
   await system.write('domain.yaml', [cdnDomain('video', 'video.example.com', origin.port)]);
   startAll(system);
+  await untilReady(system);
 }, 60_000);
 
 afterAll(async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { stateFolder } from '../../contract/state-folder.ts';
+import { eventually } from '../../lib/testing/eventually.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -160,6 +161,22 @@ export function startAll(system: System): void {
   system.startOperator();
   system.startDns();
   for (const { name } of EDGES) system.startEdge(name);
+}
+
+/** Five programs and a compilation of geo tables: a machine with other work to do takes its time for them. */
+const READY_WITHIN_MS = 50_000;
+
+/** Resolves when the dns-server and each edge say so themselves. */
+export async function untilReady({ ports }: System): Promise<void> {
+  const places = [
+    `127.0.0.1:${ports.dnsAdmin}`,
+    ...EDGES.map(({ address }) => `${address}:${ports.edgeAdmin}`),
+  ];
+  const isReady = async (place: string) => {
+    const { status } = await fetch(`http://${place}/readyz`);
+    if (status !== 200) throw new Error(`${place} answers ${status}`);
+  };
+  await eventually(() => Promise.all(places.map(isReady)), READY_WITHIN_MS);
 }
 
 function weirYaml() {

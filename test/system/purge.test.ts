@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { addresses, CLIENTS, get } from './client.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
-import { cdnDomain, EDGES, prepareSystem, purgeJob, type System, startAll } from './programs.ts';
+import { cdnDomain, EDGES, prepareSystem, purgeJob, type System, startAll, untilReady } from './programs.ts';
 
 let system: System;
 let origin: CountingOrigin;
@@ -15,6 +15,7 @@ beforeAll(async () => {
   system = await prepareSystem();
   await system.write('domain.yaml', [cdnDomain('video', 'video.example.com', origin.port)]);
   startAll(system);
+  await untilReady(system);
   await eventually(async () => {
     expect(await addresses(system.ports.dns, CLIENTS.zhengzhou)).toEqual(['127.0.2.1']);
     for (const { address } of EDGES) expect((await get(system, address, '/a')).status).toBe(200);

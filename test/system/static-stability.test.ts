@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { addresses, CLIENTS, get } from './client.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
-import { cdnDomain, prepareSystem, type System, startAll } from './programs.ts';
+import { cdnDomain, prepareSystem, type System, startAll, untilReady } from './programs.ts';
 
 let system: System;
 let origin: CountingOrigin;
@@ -15,6 +15,7 @@ beforeAll(async () => {
     cdnDomain('video', 'video.example.com', origin.port, { routing: { ttl: '10s' } }),
   ]);
   startAll(system);
+  await untilReady(system);
 }, 60_000);
 
 afterAll(async () => {
