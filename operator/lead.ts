@@ -24,7 +24,7 @@ import type { LoadBook } from './publish/load-book.ts';
 import type { UsageBook } from './publish/usage-book.ts';
 import { notReadyReason, Reconciler } from './reconcile.ts';
 import { Switchboard } from './relay/switchboard.ts';
-import { type Post, starting } from './stand-by.ts';
+import { beforeReading, type Post } from './stand-by.ts';
 import { policyIn, policyOf, type ToldPolicy } from './trust/policy.ts';
 
 /** Deadlines, retries and times to live are looked at this often. */
@@ -135,7 +135,7 @@ export async function lead({
     views: views(reconciler),
     policy() {
       if (policy) return policyOf(policy);
-      throw starting();
+      throw beforeReading();
     },
     notReady: () => notReadyReason(reconciler),
     async stop() {

@@ -15,7 +15,7 @@ import { stateFolder } from '../contract/state-folder.ts';
 import type { AgentSecret } from '../contract/stream/agent-secret.ts';
 import { startAdminServer } from '../lib/admin-server.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
-import { systemClock } from '../lib/clock.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { type Running, runUntilStopped } from '../lib/run-until-stopped.ts';
@@ -38,7 +38,7 @@ import type { Switchboard } from './relay/switchboard.ts';
 import { secretsFor } from './secrets/agent-secrets.ts';
 import { folderBacking } from './source/folder/folder-backing.ts';
 import { kubernetesBacking } from './source/kubernetes/kubernetes-backing.ts';
-import { elsewhere, type Post, refusing, relaying, starting } from './stand-by.ts';
+import { beforeReading, elsewhere, type Post, refusing, relaying } from './stand-by.ts';
 import { trustMetrics } from './trust/metrics.ts';
 import type { ToldPolicy } from './trust/policy.ts';
 import { serverNames } from './trust/server-certificate.ts';
@@ -50,42 +50,29 @@ export interface Operator extends Running {
 
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
   const { clock = systemClock, timeOfDay = systemClock, log = createLog('operator') } = options;
+  // Whatever is started is stopped again, last first, be it by `stop` or because a later step failed.
+  await using starting = new AsyncDisposableStack();
   const metrics = new Registry();
   const state = stateFolder(options.state);
   const token = await readOrMakeToken(state.token);
 
   const advertised = 'folder' in options ? undefined : (options.advertise ?? urlOf(options.listen));
-  const backing =
-    'folder' in options
-      ? await folderBacking({ folder: options.folder, state: options.state, clock, log })
-      : await kubernetesBacking({
-          kubeconfig: options.kubeconfig,
-          config: options.config,
-          namespaces: options.namespaces,
-          advertise: advertised,
-          metrics,
-          clock,
-          log,
-        });
+  const backing = await openBacking(options, { advertise: advertised, metrics, clock, log });
+  starting.defer(() => backing.stop());
   const { election } = backing;
+  let leader: Leader | undefined;
+  starting.defer(() => leader?.stop());
+
   const sessions = new Sessions(clock);
   replicaMetrics(metrics, sessions);
-  const refusal = election ? () => elsewhere(election) : starting;
+  const refusal = election ? () => elsewhere(election) : beforeReading;
   const access = 'config' in options ? await redisAccess(options.config, process.env) : undefined;
-  const relay =
-    access &&
-    redisRelay({
-      access,
-      sessions,
-      elsewhere: refusal,
-      onPolicy: () => server.enforce(),
-      metrics,
-      clock,
-      log,
-    });
+  const onPolicy = () => server.enforce();
+  const relay = access && redisRelay({ access, sessions, elsewhere: refusal, onPolicy, metrics, clock, log });
+  starting.defer(() => relay?.stop());
   sessions.follow(relay?.uplink ?? turnAway(sessions, refusal));
   let post: Post = relay ? relaying(relay, refusal) : refusing(refusal);
-  let leader: Leader | undefined;
+
   const trust = await Trust.open({
     stores: backing.trust,
     review: backing.reviewToken,
@@ -96,8 +83,10 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     clock: timeOfDay,
     log,
   });
+  starting.defer(() => trust.stop());
   trustMetrics(metrics, trust);
   await tellBundle(trust, state.bundle, backing, log);
+
   const notReady = () => post.notReady();
   const server: StreamServer = new StreamServer({
     listen: options.listen,
@@ -113,19 +102,17 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     log,
   });
   const address = await server.start();
+  starting.defer(() => server.stop());
   const admin = options.admin && (await startAdminServer({ listen: options.admin, metrics, notReady }));
-  const stopSecrets = backing.secrets.follow((values) => {
-    sessions.secrets(secretsFor('dns-server', values));
+  starting.defer(() => {
+    admin?.close();
+    admin?.closeAllConnections();
   });
-  let certificates: ReadonlyMap<string, AgentSecret> = new Map();
-  const stopVault = backing.stores.vault.follow((values) => {
-    certificates = certificateSecrets(values, certificates);
-    sessions.certificates(certificates);
-  });
+  starting.defer(followSecrets(backing, sessions));
 
   const takeTheLead = async () => {
-    post = refusing(starting);
-    sessions.follow(turnAway(sessions, starting));
+    post = refusing(beforeReading);
+    sessions.follow(turnAway(sessions, beforeReading));
     const onOpen = (switchboard: Switchboard, reconciler: Reconciler) => {
       sessions.follow(switchboard.attach(sessions));
       relay?.lead({
@@ -151,20 +138,42 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   if (!election) await leading;
   log.info({ listen: formatListenAddress(address), state: options.state }, 'operator is up');
 
+  const running = starting.move();
   return {
     address,
     failed: Promise.race([failureOf(leading), ...(election ? [election.lost] : [])]),
-    async stop() {
-      await server.stop();
-      admin?.close();
-      admin?.closeAllConnections();
-      await stopSecrets();
-      await stopVault();
-      await trust.stop();
-      relay?.stop();
-      await leader?.stop();
-      await backing.stop();
-    },
+    stop: () => running.disposeAsync(),
+  };
+}
+
+interface BackingParts {
+  advertise: string | undefined;
+  metrics: Registry;
+  clock: Clock;
+  log: Log;
+}
+
+function openBacking(options: OperatorOptions, parts: BackingParts): Promise<Backing> {
+  if ('folder' in options) {
+    const { folder, state } = options;
+    const { clock, log } = parts;
+    return folderBacking({ folder, state, clock, log });
+  }
+  const { kubeconfig, config, namespaces } = options;
+  return kubernetesBacking({ kubeconfig, config, namespaces, ...parts });
+}
+
+/** What agents need and plans only name, from where it is kept to their streams. Ends by what it returns. */
+function followSecrets({ secrets, stores }: Backing, sessions: Sessions): () => Promise<void> {
+  const stopSecrets = secrets.follow((values) => sessions.secrets(secretsFor('dns-server', values)));
+  let certificates: ReadonlyMap<string, AgentSecret> = new Map();
+  const stopVault = stores.vault.follow((values) => {
+    certificates = certificateSecrets(values, certificates);
+    sessions.certificates(certificates);
+  });
+  return async () => {
+    await stopSecrets();
+    await stopVault();
   };
 }
 

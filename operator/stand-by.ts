@@ -27,7 +27,7 @@ export function elsewhere(election: Election): Refusal {
 }
 
 /** The leader, before it has read anything. */
-export const starting = (): Refusal => new Refusal(503, 'the manifests have not been read yet');
+export const beforeReading = (): Refusal => new Refusal(503, 'the manifests have not been read yet');
 
 /** Whatever people ask, this is the answer. */
 export function refusing(refusal: () => Refusal): Post {
