@@ -40,13 +40,13 @@ export function answerDomain(
   const placement = placeClient(view.plan.regions, geo, client);
   const unitLength = Math.max(placement.length, UNIT_BITS[client.version]);
   const shifts = view.shiftsOf(domain);
-  const shift = shifts.length === 0 ? undefined : shiftOf(shifts, domain, unitOf(client, unitLength));
+  const shift = shifts.length === 0 ? undefined : shiftOf(shifts, domain, unitOf(client.bytes, unitLength));
   const set = shift?.set ?? domain.set;
   const selection = view.selectionFor(domain, set, placement, family);
   const contested = selection.standings.length > 1;
   // A unit is divided further only where there is something to choose: the scope is as wide as can be.
   const length = contested || divides(shifts) ? unitLength : placement.length;
-  const picked = pick(selection, contested ? unitOf(client, length) : 0, domain.spec.answers);
+  const picked = pick(selection, contested ? unitOf(client.bytes, length) : 0, domain.spec.answers);
   const addresses = addressesOf(selection, picked, family);
   return {
     domain,

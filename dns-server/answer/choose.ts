@@ -102,13 +102,17 @@ function soonestTurn(tiers: readonly JudgedTier[]): number {
 }
 
 /** All of them when all are down: a share of the clients each is no use when none is known to work. */
+export function pickedOf(outcome: Outcome, answers: number, candidates: number): number {
+  return outcome === 'Usable' ? Math.min(answers, candidates) : candidates;
+}
+
 export function pick<T extends Ranked>(
   { outcome, standings }: { outcome: Outcome; standings: T[] },
   unit: number,
   answers: number,
 ): T[] {
   if (standings.length === 1) return standings;
-  return rank(standings, unit, outcome === 'Usable' ? answers : standings.length);
+  return rank(standings, unit, pickedOf(outcome, answers, standings.length));
 }
 
 /** The picked nodes' addresses of one family: the healthy ones, or all of them when all are down. */

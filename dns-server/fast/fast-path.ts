@@ -18,7 +18,7 @@ import { type CountedOutcome, type Counts, OUTCOMES } from './counts.ts';
 import { classOf, findName, type NameTable, numberOf } from './name-table.ts';
 import { type PacketMemory, PlainQuery, SHAPE } from './plain-query.ts';
 import { BY_DOMAIN, type NewSignature, type Signature, type Slot, type Slots } from './slot.ts';
-import { optBytes, writeHeader, writeOpt, writeRecords } from './write-answer.ts';
+import { optBytes, writeHeader, writeOpt } from './write-answer.ts';
 
 /** What there is to look up. All of it lies in shared memory or is small. */
 export interface FastTables {
@@ -48,10 +48,12 @@ export class FastPath {
   leaf = 0;
   key = 0;
   chain = 0;
-  /** Of the slot at hand: how many nodes are picked, their places in order, and as bits. */
-  #picked = 0;
+  /** Of the slot at hand: the places of the picked nodes in order, and as bits; how many records they have. */
   #order: Uint32Array = new Uint32Array();
   #mask = 0;
+  #count = 0;
+  /** For how many bits of the client's address the answer holds. */
+  #bits = 0;
   readonly #view: DataView;
   readonly #ipv4: IpAddress = { version: 4, bytes: new Uint8Array() };
   readonly #ipv6: IpAddress = { version: 6, bytes: new Uint8Array() };
@@ -86,27 +88,33 @@ export class FastPath {
   /** The answer from a slot. NOT_PLAIN when it would be too long, UNKNOWN without a signature: nothing was written. */
   write(slot: Slot): number {
     const { query } = this;
-    const { standings } = slot;
-    const order = this.#pick(slot);
+    const { questionEnd } = query;
+    this.#pick(slot);
     const signature = this.#wantsSignature(slot) ? this.#signature(slot) : UNSIGNED;
     if (signature === undefined) return UNKNOWN;
-    const length = this.#recordsEnd(slot) - query.start + signature.records.length + optBytes(this.query);
+    const recordsEnd = questionEnd + WORD * slot.words * this.#count;
+    const optStart = recordsEnd + signature.records.length;
+    const length = optStart - query.start + optBytes(query);
     // The ordinary path knows what to do with one that may not fit: it keeps room for options that are not used.
     if (length + SPARE_BYTES > query.limit) return NOT_PLAIN;
     this.chain = slot.chain;
-    let at = query.questionEnd;
-    let count = signature.count;
-    for (let place = 0; place < this.#picked; place++) {
-      const standing = standings[order[place] ?? 0];
-      if (standing === undefined) continue;
-      at = writeRecords(query, standing.records, at);
-      count += standing.count;
-    }
-    if (signature.count > 0) query.bytes.set(signature.records, at);
-    at += signature.records.length;
-    writeHeader(query, FLAG.AA, count);
-    if (query.shape & SHAPE.EDNS) writeOpt(query, at, slot.scoped ? this.bits(standings.length > 1) : 0);
+    this.#writeRecords(slot, questionEnd);
+    if (signature.count > 0) query.bytes.set(signature.records, recordsEnd);
+    writeHeader(query, FLAG.AA, this.#count + signature.count);
+    if (query.shape & SHAPE.EDNS) writeOpt(query, optStart, slot.scoped ? this.#bits : 0);
     return length;
+  }
+
+  #writeRecords({ records, words, bounds, picked }: Slot, start: number): void {
+    const view = this.#view;
+    const order = this.#order;
+    let at = start;
+    for (let place = 0; place < picked; place++) {
+      const candidate = order[place] ?? 0;
+      const end = words * (bounds[candidate + 1] ?? 0);
+      for (let word = words * (bounds[candidate] ?? 0); word < end; word++, at += WORD)
+        view.setUint32(at, records[word] ?? 0);
+    }
   }
 
   /** Takes the signature that the slot lacks for the query at hand out of the ordinary answer to it. */
@@ -114,14 +122,12 @@ export class FastPath {
     if (!this.#wantsSignature(slot)) return undefined;
     this.#pick(slot);
     if (this.#signature(slot) !== undefined) return undefined;
-    const [from, to] = [this.#recordsEnd(slot) - this.query.start, ordinary.length - optBytes(this.query)];
+    const from = this.query.questionEnd - this.query.start + WORD * slot.words * this.#count;
+    const to = ordinary.length - optBytes(this.query);
     // Copied: a Buffer's own `slice` would share memory in which the next answer is written.
     const records = Uint8Array.from(ordinary.subarray(from, to));
     const all = ((ordinary[6] ?? 0) << 8) | (ordinary[7] ?? 0);
-    const own = slot.standings.reduce(
-      (sum, { count }, index) => sum + (this.#mask & (1 << index) ? count : 0),
-      0,
-    );
+    const own = this.#count;
     // Truncated, or there is no key.
     if (all <= own) return undefined;
     return { picked: this.#mask, name: this.name, signature: { records, count: all - own } };
@@ -131,31 +137,27 @@ export class FastPath {
     return signatures !== undefined && (this.query.shape & SHAPE.DNSSEC_OK) !== 0;
   }
 
-  /** The places of the picked nodes, best first. */
-  #pick({ standings, outcome, answers, signatures }: Slot): Uint32Array {
-    const contested = standings.length > 1;
-    // All of them when all are down, as answer/choose.ts picks.
-    this.#picked = outcome === 'Usable' ? Math.min(answers, standings.length) : standings.length;
-    const unit = contested ? unitOf(this.client(), this.bits(contested)) : 0;
-    const order = rankInPlace(standings, unit, this.#picked);
+  /** Sets the places of the picked nodes, best first, and how many records they have. */
+  #pick({ ranking, picked, bounds, signatures }: Slot): void {
+    const { client } = this.query;
+    const contested = ranking.seeds.length > 1;
+    this.#bits = this.bits(contested);
+    const order = rankInPlace(ranking, contested ? unitOf(client, this.#bits) : 0, picked);
     this.#order = order;
-    if (signatures === undefined) return order;
-    this.#mask = 0;
-    for (let place = 0; place < this.#picked; place++) this.#mask |= 1 << (order[place] ?? 0);
-    return order;
+    let count = 0;
+    let mask = 0;
+    for (let place = 0; place < picked; place++) {
+      const candidate = order[place] ?? 0;
+      count += (bounds[candidate + 1] ?? 0) - (bounds[candidate] ?? 0);
+      mask |= 1 << candidate;
+    }
+    this.#count = count;
+    // Only with few candidates is it one number for one set of them: those have signatures.
+    this.#mask = signatures === undefined ? 0 : mask;
   }
 
   #signature({ signatures }: Slot): Signature | undefined {
     return signatures?.get(this.#mask)?.get(this.name);
-  }
-
-  /** Where the records of the picked nodes end. */
-  #recordsEnd({ standings }: Slot): number {
-    let end = this.query.questionEnd;
-    for (let place = 0; place < this.#picked; place++) {
-      end += WORD * (standings[this.#order[place] ?? 0]?.records.length ?? 0);
-    }
-    return end;
   }
 
   /** In place of the answer: that there is one, over TCP. */

@@ -2,7 +2,8 @@
 
 import { compareRevisions } from '../../contract/plans/revision.ts';
 import { answerDomain, type DomainAnswer } from '../answer/answer-domain.ts';
-import { addressesOf } from '../answer/choose.ts';
+import { addressesOf, pickedOf } from '../answer/choose.ts';
+import { rankingOf } from '../answer/rendezvous.ts';
 import { chainOf } from '../answer/steps.ts';
 import type { View } from '../answer/view.ts';
 import type { CompiledGeo } from '../geo/compile.ts';
@@ -131,22 +132,17 @@ function slotOf(answer: DomainAnswer, family: Family): Slot | undefined {
   if (side !== 'None' || addresses.length === 0) return undefined;
   const owned = selection.standings.flatMap((standing) => addressesOf(selection, [standing], family));
   if (new Set(owned.map(({ text }) => text)).size < owned.length) return undefined;
+  const { standings, outcome } = selection;
+  const counts = standings.map((standing) => addressesOf(selection, [standing], family).length);
+  const bounds = [0, ...counts].map((_, place) => counts.slice(0, place).reduce((sum, own) => sum + own, 0));
   return {
-    outcome: selection.outcome,
-    standings: selection.standings.map((standing) => {
-      const own = addressesOf(selection, [standing], family);
-      const { seed, spec } = standing.node;
-      return {
-        node: { seed, spec: { name: spec.name } },
-        weight: standing.weight,
-        records: recordsOf(own, ttl),
-        count: own.length,
-      };
-    }),
-    answers: domain.spec.answers,
+    ranking: rankingOf(standings),
+    picked: pickedOf(outcome, domain.spec.answers, standings.length),
+    ...recordsOf(family, owned, ttl),
+    bounds: Uint32Array.from(bounds),
     scoped: length > 0,
     chain: chainOf(answer),
-    signatures: domain.zone.spec.dnssec ? newSignatures(selection.standings.length) : undefined,
+    signatures: domain.zone.spec.dnssec ? newSignatures(standings.length) : undefined,
     shapes: 0,
     others: 0,
   };

@@ -2,16 +2,9 @@
  * A slot: what the ordinary path chose for a class of domains and a place, with the records ready to stand in an answer.
  * It travels between threads as it is.
  */
-import type { Selection } from '../answer/choose.ts';
+import type { Ranking } from '../answer/rendezvous.ts';
+import type { Family } from '../plan/prepared-address.ts';
 import { HEADER_BYTES, TYPE } from '../wire/constants.ts';
-
-export interface SlotCandidate {
-  node: { seed: number; spec: { name: string } };
-  weight: number;
-  /** Its address records as words, TTL and all, owned by the question's name. */
-  records: Uint32Array;
-  count: number;
-}
 
 /** The RRSIG records of an answer, as they stand behind its other records. */
 export interface Signature {
@@ -20,9 +13,15 @@ export interface Signature {
 }
 
 export interface Slot {
-  outcome: Selection['outcome'];
-  standings: SlotCandidate[];
-  answers: number;
+  /** Its candidates, and how many of them are picked. */
+  ranking: Ranking;
+  picked: number;
+  /** Their address records as words, TTL and all, owned by the question's name. */
+  records: Uint32Array;
+  /** Of one record. */
+  words: number;
+  /** Which records are a candidate's: from its own bound to the next. */
+  bounds: Uint32Array;
   /** Whether the answer depends on the client. */
   scoped: boolean;
   /** How it was chosen, for the counts (answer/steps.ts). */
@@ -64,8 +63,15 @@ export function keepSignature({ signatures }: Slot, { picked, name, signature }:
 
 const WORD = Uint32Array.BYTES_PER_ELEMENT;
 
+/** In words: an A or AAAA record whose owner is a pointer to the question. */
+const RECORD_WORDS = { 4: 4, 6: 7 } as const;
+
 /** The records of some addresses, ready to stand in an answer: owner, type, class, TTL and data make whole words. */
-export function recordsOf(addresses: readonly { bytes: Uint8Array }[], ttl: number): Uint32Array {
+export function recordsOf(
+  family: Family,
+  addresses: readonly { bytes: Uint8Array }[],
+  ttl: number,
+): Pick<Slot, 'records' | 'words'> {
   const parts = addresses.map(({ bytes }) => {
     const fixed = Buffer.alloc(12);
     fixed.writeUInt16BE(0xc000 | HEADER_BYTES, 0);
@@ -76,5 +82,9 @@ export function recordsOf(addresses: readonly { bytes: Uint8Array }[], ttl: numb
     return Buffer.concat([fixed, bytes]);
   });
   const whole = Buffer.concat(parts);
-  return Uint32Array.from({ length: whole.length / WORD }, (_, index) => whole.readUInt32BE(WORD * index));
+  const length = whole.length / WORD;
+  return {
+    records: Uint32Array.from({ length }, (_, index) => whole.readUInt32BE(WORD * index)),
+    words: RECORD_WORDS[family],
+  };
 }

@@ -3,18 +3,11 @@ import { EDNS_DO, EDNS_OPTION, FLAG, MAX_UDP_BYTES, TYPE } from '../wire/constan
 import { type PlainQuery, SHAPE } from './plain-query.ts';
 
 const OPT_BYTES = 11;
-const WORD = Uint32Array.BYTES_PER_ELEMENT;
 /** Of a subnet option: code, length, family, source and scope length. */
 const SUBNET_FIXED = 8;
 
 function givenBytes(sourceLength: number): number {
   return (sourceLength + 7) >> 3;
-}
-
-export function writeRecords({ view }: PlainQuery, records: Uint32Array, start: number): number {
-  let at = start;
-  for (let index = 0; index < records.length; index++, at += WORD) view.setUint32(at, records[index] ?? 0);
-  return at;
 }
 
 /** The other counts are the query's: one question, an OPT record where it had one. */
