@@ -25,6 +25,8 @@ export interface PacketMemory {
 const OPT_BYTES = 11;
 /** Code and length, family, source and scope length. */
 const SUBNET_BYTES = 8;
+/** Code and length of a subnet option without an address. */
+const SUBNET = (EDNS_OPTION.CLIENT_SUBNET << 16) | 4;
 
 /** Type and class of a question, as they stand behind its name. */
 const QUESTION = { A: (TYPE.A << 16) | 1, AAAA: (TYPE.AAAA << 16) | 1 } as const;
@@ -50,6 +52,8 @@ export class PlainQuery {
   client: Uint8Array = new Uint8Array(4);
   /** How many bits of it the subnet option gives; when the query has one. */
   sourceLength = 0;
+  /** How many bytes those take. */
+  given = 0;
   readonly #ipv4 = new Uint8Array(4);
   readonly #ipv6 = new Uint8Array(16);
 
@@ -84,8 +88,10 @@ export class PlainQuery {
   #readOpt(at: number, end: number, source: Uint8Array): boolean {
     const { view } = this;
     const options = at + OPT_BYTES;
-    if (options > end || this.bytes[at] !== 0 || view.getUint16(at + 1) !== TYPE.OPT) return false;
-    this.limit = Math.min(Math.max(view.getUint16(at + 3), PLAIN_UDP_BYTES), MAX_UDP_BYTES);
+    if (options > end || this.bytes[at] !== 0) return false;
+    const typeAndSize = view.getUint32(at + 1);
+    if (typeAndSize >>> 16 !== TYPE.OPT) return false;
+    this.limit = Math.min(Math.max(typeAndSize & 0xffff, PLAIN_UDP_BYTES), MAX_UDP_BYTES);
     const flags = view.getUint32(at + 5);
     // An extended code or a version, or flags that we do not know here.
     if ((flags & ~EDNS_DO) !== 0 || options + view.getUint16(at + 9) !== end) return false;
@@ -96,21 +102,23 @@ export class PlainQuery {
   /** RFC 7871 6: exactly one subnet option, valid, and with bits in it. */
   #readSubnet(at: number, end: number): boolean {
     const { bytes, view } = this;
-    if (at + SUBNET_BYTES > end || view.getUint16(at) !== EDNS_OPTION.CLIENT_SUBNET) return false;
-    const family = view.getUint16(at + 4);
-    const sourceLength = bytes[at + 6] ?? 0;
+    if (at + SUBNET_BYTES > end) return false;
+    const fields = view.getUint32(at + 4);
+    const family = fields >>> 16;
+    const sourceLength = (fields >> 8) & 0xff;
     const client = family === 1 ? this.#ipv4 : this.#ipv6;
     const given = (sourceLength + 7) >> 3;
-    if ((family !== 1 && family !== 2) || bytes[at + 7] !== 0 || sourceLength === 0) return false;
-    if (given > client.length || view.getUint16(at + 2) !== 4 + given || at + SUBNET_BYTES + given !== end)
+    if ((family !== 1 && family !== 2) || (fields & 0xff) !== 0 || sourceLength === 0) return false;
+    const address = at + SUBNET_BYTES;
+    if (given > client.length || address + given !== end || view.getUint32(at) !== SUBNET + given)
       return false;
-    for (let index = 0; index < client.length; index++) {
-      client[index] = index < given ? (bytes[at + SUBNET_BYTES + index] ?? 0) : 0;
-    }
+    for (let index = 0; index < given; index++) client[index] = bytes[address + index] ?? 0;
+    for (let index = given; index < client.length; index++) client[index] = 0;
     const spare = given * 8 - sourceLength;
     if (((client[given - 1] ?? 0) & ((1 << spare) - 1)) !== 0 || isMapped(client)) return false;
     this.client = client;
     this.sourceLength = sourceLength;
+    this.given = given;
     this.shape |= SHAPE.SUBNET | (family === 2 ? SHAPE.CLIENT_IPV6 : 0);
     return true;
   }
