@@ -1,54 +1,91 @@
 /**
  * A map that is a value: `withEntry` gives another one, and the old one stays as it was. A copy of all of it for each
- * of a thousand reports would be a million entries; here they share the bulk, and copy the few changes since.
+ * of a thousand reports would be a million entries; here the two share their keys, and all values but one row of them.
+ * So what differs between two of them is found without looking at the rest.
  */
 
-/** More changes than these make a new bulk: with a thousand entries, about where both cost the same. */
-const MAX_CHANGES = 32;
+/** Values in a row: about the root of a thousand entries, where a row and the list of rows cost the same to copy. */
+const ROW = 32;
 
 export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
-  const { bulk, changes } = map instanceof PatchedMap ? map : { bulk: map, changes: new Map<K, V>() };
-  const fits = bulk.has(key) && (changes.size < MAX_CHANGES || changes.has(key));
-  return fits ? new PatchedMap(bulk, new Map(changes).set(key, value)) : new Map(map).set(key, value);
+  if (!map.has(key)) return new Map(map).set(key, value);
+  return (map instanceof PatchedMap ? map : patchable(map)).with(key, value);
+}
+
+/** Those of which `after` has another value, or that only `after` has. */
+export function* changedEntries<K, V>(
+  before: ReadonlyMap<K, V>,
+  after: ReadonlyMap<K, V>,
+): Generator<[K, V]> {
+  if (before === after) return;
+  const isNew = ([key, value]: [K, V]) => before.get(key) !== value || !before.has(key);
+  for (const row of shareKeys(before, after) ? after.unlike(before) : after) if (isNew(row)) yield row;
+}
+
+/** Those that only `before` has. */
+export function goneKeys<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>): K[] {
+  if (before === after || shareKeys(before, after)) return [];
+  return [...before.keys()].filter((key) => !after.has(key));
+}
+
+function shareKeys<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>): after is PatchedMap<K, V> {
+  return before instanceof PatchedMap && after instanceof PatchedMap && before.frame === after.frame;
+}
+
+function patchable<K, V>(map: ReadonlyMap<K, V>): PatchedMap<K, V> {
+  const [keys, values] = [[...map.keys()], [...map.values()]];
+  const places = new Map(keys.map((key, at) => [key, at] as const));
+  const rows: V[][] = [];
+  for (let at = 0; at < values.length; at += ROW) rows.push(values.slice(at, at + ROW));
+  return new PatchedMap({ keys, places }, rows);
+}
+
+/** What maps share that come of one another: their keys in order, and at which place each of them stands. */
+interface Frame<K> {
+  keys: readonly K[];
+  places: ReadonlyMap<K, number>;
 }
 
 class PatchedMap<K, V> implements ReadonlyMap<K, V> {
-  readonly bulk: ReadonlyMap<K, V>;
-  /** Of keys that the bulk has. */
-  readonly changes: ReadonlyMap<K, V>;
+  readonly frame: Frame<K>;
+  readonly rows: readonly (readonly V[])[];
 
-  constructor(bulk: ReadonlyMap<K, V>, changes: ReadonlyMap<K, V>) {
-    this.bulk = bulk;
-    this.changes = changes;
+  constructor(frame: Frame<K>, rows: readonly (readonly V[])[]) {
+    this.frame = frame;
+    this.rows = rows;
+  }
+
+  /** Of a key that it has. */
+  with(key: K, value: V): PatchedMap<K, V> {
+    const place = this.frame.places.get(key) ?? 0;
+    const at = Math.floor(place / ROW);
+    const row = this.rows[at] ?? [];
+    return new PatchedMap(this.frame, this.rows.with(at, row.with(place % ROW, value)));
   }
 
   get size(): number {
-    return this.bulk.size;
+    return this.frame.keys.length;
   }
 
   has(key: K): boolean {
-    return this.bulk.has(key);
+    return this.frame.places.has(key);
   }
 
   get(key: K): V | undefined {
-    return this.changes.has(key) ? this.changes.get(key) : this.bulk.get(key);
+    const place = this.frame.places.get(key);
+    return place === undefined ? undefined : this.rows[Math.floor(place / ROW)]?.[place % ROW];
   }
 
   keys(): MapIterator<K> {
-    return this.bulk.keys();
-  }
-
-  *entries(): MapIterator<[K, V]> {
-    const { changes } = this;
-    for (const row of this.bulk) {
-      const [key] = row;
-      // The bulk's value is of the same key, which the changes have.
-      yield changes.has(key) ? [key, changes.get(key) as V] : row;
-    }
+    return this.frame.places.keys();
   }
 
   *values(): MapIterator<V> {
-    for (const [, value] of this.entries()) yield value;
+    for (const row of this.rows) for (const value of row) yield value;
+  }
+
+  entries(): MapIterator<[K, V]> {
+    return this.#entriesOf(() => true);
   }
 
   [Symbol.iterator](): MapIterator<[K, V]> {
@@ -57,5 +94,20 @@ class PatchedMap<K, V> implements ReadonlyMap<K, V> {
 
   forEach(visit: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
     for (const [key, value] of this) visit(value, key, this);
+  }
+
+  /** The entries in rows that the other one of the same keys does not share. */
+  unlike(other: ReadonlyMap<K, V>): MapIterator<[K, V]> {
+    const rows = other instanceof PatchedMap ? other.rows : [];
+    return this.#entriesOf((row, at) => row !== rows[at]);
+  }
+
+  *#entriesOf(isWanted: (row: readonly V[], at: number) => boolean): MapIterator<[K, V]> {
+    const { keys } = this.frame;
+    for (const [at, row] of this.rows.entries()) {
+      if (!isWanted(row, at)) continue;
+      // The keys of a row are as many as its values.
+      for (const [index, value] of row.entries()) yield [keys[at * ROW + index] as K, value];
+    }
   }
 }

@@ -18,7 +18,7 @@ import { publish, startPublication } from '../../operator/publish/publication.ts
 import { toDocument } from '../../operator/source/kubernetes/to-document.ts';
 import { storedDigest } from '../../operator/source/stored-form.ts';
 import type { Statuses } from '../../operator/status/record.ts';
-import { statuses } from '../../operator/status/statuses.ts';
+import { type Pass, statuses } from '../../operator/status/statuses.ts';
 import { apiObjectOf, domainManifest, nodeManifest, settingsDocument } from './fleet.ts';
 
 const { values: options } = parseArgs({
@@ -49,6 +49,7 @@ let due: Revision | undefined;
 let publication = startPublication(1, new Map(), 'run');
 let state = initialState({ nodes: new Map(), jobs: new Map() });
 let written: Statuses = new Map();
+let earlier: Pass | undefined;
 let now = Date.parse(AT);
 const lines = new PlanLines();
 
@@ -104,7 +105,9 @@ const TURNS = 12;
 function look(): void {
   if (!newest) return;
   const values = { admission: newest, publication, state, holdings: NO_HOLDINGS, due };
-  written = statuses({ ...values, before: written, turns: TURNS, now }).records;
+  const { records, pass } = statuses({ ...values, before: written, turns: TURNS, now }, earlier);
+  written = records;
+  earlier = pass;
 }
 
 /** Every node connects and acks the plan. */

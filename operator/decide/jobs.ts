@@ -33,6 +33,7 @@ export function startJob(
     nodes: new Map(
       targets.map(({ metadata }) => [metadata.name, { acked: false, failure: undefined }] as const),
     ),
+    missing: targets.length,
     parents: new Set(
       targets.filter(({ spec }) => spec.tier === 'Parent').map(({ metadata }) => metadata.name),
     ),
@@ -103,7 +104,11 @@ export function pendingCommands(jobs: ReadonlyMap<string, JobState>, node: strin
 export function nodeAcked(job: JobState, node: string, objects: number, now: number): JobState {
   if (!isAwaited(job, node)) return job;
   return completed(
-    { ...withNode(job, node, { acked: true, failure: undefined }), objects: job.objects + objects },
+    {
+      ...withNode(job, node, { acked: true, failure: undefined }),
+      missing: job.missing - 1,
+      objects: job.objects + objects,
+    },
     now,
   );
 }
@@ -118,7 +123,9 @@ export function nodeFailed(job: JobState, node: string, message: string, now: nu
 /** A node that is no more is not waited for. */
 export function withoutNodes(job: JobState, exists: (node: string) => boolean, now: number): JobState {
   if (job.outcome || [...job.nodes.keys()].every(exists)) return job;
-  return completed({ ...job, nodes: new Map([...job.nodes].filter(([name]) => exists(name))) }, now);
+  const nodes = new Map([...job.nodes].filter(([name]) => exists(name)));
+  const missing = [...nodes.values()].filter(({ acked }) => !acked).length;
+  return completed({ ...job, nodes, missing }, now);
 }
 
 /** Nodes whose failed command is due again. */
@@ -165,8 +172,7 @@ function completed(job: JobState, now: number): JobState {
     const message = 'every EdgeNode that it was for is gone';
     return { ...job, outcome: { type: 'Failed', reason: 'NoNodeLeft', message, at: now } };
   }
-  // A thousand acks ask this: the first that is missing answers it.
-  for (const { acked } of job.nodes.values()) if (!acked) return job;
+  if (job.missing > 0) return job;
   const message = `acked by all ${job.nodes.size} nodes`;
   return { ...job, outcome: { type: 'Complete', reason: 'AllNodesAcked', message, at: now } };
 }

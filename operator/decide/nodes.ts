@@ -52,7 +52,8 @@ export function followHealth(
 ): ReadonlyMap<string, NodeState> {
   // With no fresh view nobody knows better than before.
   if (votes.voters.length === 0) return nodes;
-  const turned = [...nodes].filter(([name, { down }]) => down !== votes.isDown(name));
+  const turned: [string, NodeState][] = [];
+  for (const row of nodes) if (row[1].down !== votes.isDown(row[0])) turned.push(row);
   if (turned.length === 0) return nodes;
   const after = new Map(nodes);
   for (const [name, node] of turned) {
@@ -126,16 +127,20 @@ export function revalidationFailed(node: NodeState, uid: string, now: number): N
 }
 
 export function commandDone(node: NodeState, uid: string): NodeState {
-  const gates = new Set([...node.gates].filter((gate) => gate !== uid));
+  const gates = node.gates.has(uid) ? without(node.gates, uid) : node.gates;
   const heard = node.heard || (node.connected && gates.size === 0);
   const revalidation = node.revalidation === uid ? undefined : node.revalidation;
-  return {
-    ...node,
-    heard,
-    gates,
-    revalidation,
-    known: node.known || (revalidation === undefined && node.confirmed),
-  };
+  const known = node.known || (revalidation === undefined && node.confirmed);
+  // The very same where it changed nothing, as with a purge that the node did at once: no row, no status is looked at.
+  const isSame = gates === node.gates && revalidation === node.revalidation;
+  if (isSame && heard === node.heard && known === node.known) return node;
+  return { ...node, heard, gates, revalidation, known };
+}
+
+function without(gates: ReadonlySet<string>, uid: string): ReadonlySet<string> {
+  const others = new Set(gates);
+  others.delete(uid);
+  return others;
 }
 
 /** Only the node's own word lets `acked` fall. Before it connects, that may be on a plan of another operator. */
@@ -159,15 +164,26 @@ export function rowsOf(
   votes: Votes,
   { now, before }: { now: number; before: readonly NodeRow[] },
 ): readonly NodeRow[] {
-  const rows = [...nodes]
-    .filter(([, { known, heard, presumed, gates }]) => known && (heard || (!presumed && gates.size === 0)))
-    .map(([node, state]) => rowOf(node, state, votes, now))
-    .sort((a, b) => (a.node < b.node ? -1 : 1));
+  const rows: NodeRow[] = [];
+  for (const [node, state] of nodes) {
+    const { known, heard, presumed, gates } = state;
+    if (known && (heard || (!presumed && gates.size === 0))) rows.push(rowOf(node, state, votes, now));
+  }
+  rows.sort((a, b) => (a.node < b.node ? -1 : 1));
   // The very same where nothing changed: each is compared, digested and sent by what it is.
-  const old = new Map(before.map((row) => [row.node, row] as const));
-  const kept = rows.map((row) => sameAs(old.get(row.node), row) ?? row);
+  const kept = keptRows(rows, before);
   const isSame = kept.length === before.length && kept.every((row, at) => row === before[at]);
   return isSame ? before : kept;
+}
+
+/** Both are sorted by node. */
+function keptRows(rows: readonly NodeRow[], before: readonly NodeRow[]): NodeRow[] {
+  let at = 0;
+  return rows.map((row) => {
+    while (at < before.length && (before[at]?.node ?? '') < row.node) at++;
+    const old = before[at];
+    return (old?.node === row.node && sameAs(old, row)) || row;
+  });
 }
 
 /** A node that is seen by all and has its whole weight: nothing but itself makes its row. */
@@ -200,10 +216,9 @@ function rowWith(
   };
 }
 
-function sameAs(old: NodeRow | undefined, row: NodeRow): NodeRow | undefined {
+function sameAs(old: NodeRow, row: NodeRow): NodeRow | undefined {
   if (old === row) return old;
   const isSame =
-    old &&
     compareRevisions(old.acked, row.acked) === 0 &&
     old.admitted === row.admitted &&
     old.weight === row.weight &&

@@ -69,6 +69,8 @@ export interface JobState {
   /** Milliseconds since the epoch. */
   startTime: number;
   nodes: ReadonlyMap<string, JobNode>;
+  /** How many of them have not acked: a thousand acks ask whether that was the last. */
+  missing: number;
   /** Those of them that are parents, and those that wait for them: it was not sent to these yet. */
   parents: ReadonlySet<string>;
   held: ReadonlySet<string>;

@@ -64,12 +64,14 @@ export function withNode(
   change: (node: NodeState) => NodeState,
 ): DecideState {
   const node = state.nodes.get(name);
-  return node ? { ...state, nodes: withEntry(state.nodes, name, change(node)) } : state;
+  const changed = node && change(node);
+  return changed && changed !== node ? { ...state, nodes: withEntry(state.nodes, name, changed) } : state;
 }
 
 export function withJob(state: DecideState, uid: string, change: (job: JobState) => JobState): DecideState {
   const job = state.jobs.get(uid);
-  return job ? { ...state, jobs: withEntry(state.jobs, uid, change(job)) } : state;
+  const changed = job && change(job);
+  return changed && changed !== job ? { ...state, jobs: withEntry(state.jobs, uid, changed) } : state;
 }
 
 export function withDnsServer(

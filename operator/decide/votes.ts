@@ -36,6 +36,9 @@ export function freshVotes(dnsServers: ReadonlyMap<string, DnsServerState>, now:
   return {
     voters: fresh.map(([voter]) => voter),
     isDown: (node) => (whole.get(node) ?? 0) * 2 > fresh.length,
-    downOf: (node) => [...(down.get(node) ?? [])].map(([address, by]) => ({ address, by })),
+    downOf: (node) => {
+      const views = down.get(node);
+      return views && [...views].map(([address, by]) => ({ address, by }));
+    },
   };
 }

@@ -25,10 +25,10 @@ export async function readBody<T>(
 function contentOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   return new Promise((resolve) => {
-    const done = () => resolve(Buffer.concat(chunks).toString());
+    const done = () => resolve(String(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     // Cut off in the middle, it is no JSON.
-    request.once('end', done).once('error', done).once('close', done);
+    request.on('end', done).on('error', done).on('close', done);
   });
 }
 

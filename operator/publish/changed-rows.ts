@@ -5,9 +5,11 @@ import type { ChangedRows } from './session.ts';
 
 /** A row that is left out stays as it is in those who have it, also when its node is gone. */
 export function changedRows(before: NodeTable, after: NodeTable): ChangedRows {
-  const known = new Map(before.rows.map((row) => [row.node, row] as const));
+  let at = 0;
+  // Both are sorted by node, and most rows are the very same.
   const rows = after.rows.filter((row) => {
-    const old = known.get(row.node);
+    while (at < before.rows.length && (before.rows[at]?.node ?? '') < row.node) at++;
+    const old = before.rows[at];
     return old !== row && JSON.stringify(old) !== JSON.stringify(row);
   });
   return {

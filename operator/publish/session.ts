@@ -110,7 +110,7 @@ export class Session {
 
   /** One that speaks contract 1 reads them from a folder. */
   offerSecrets(set: SecretSet): void {
-    if (this.contract < 2) return;
+    if (this.contract < 2 || set === this.#secrets) return;
     const lines = this.#lines.secrets.linesFor(set, this.#secretsHeld, this.#secrets);
     for (const line of lines) this.#wire.write(line);
     this.#secretsHeld = set.digest;

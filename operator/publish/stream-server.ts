@@ -147,10 +147,11 @@ export class StreamServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // First, and as it stands: all others together are few beside these.
+    if (request.url === REPORTS_PATH && request.method === 'POST')
+      return this.#takeReports(request, response);
     const url = new URL(request.url ?? '/', 'https://operator');
     const route = `${request.method} ${url.pathname}`;
-    // First: all others together are few beside these.
-    if (route === `POST ${REPORTS_PATH}`) return this.#takeReports(request, response);
     if (this.#answersAdmin(url.pathname, response)) return;
     if (await this.#routes.answer(route, request, response)) return;
     if (route === `GET ${STREAM_PATH}`) return this.#openStream(url, request, response);
@@ -184,22 +185,12 @@ export class StreamServer {
     response.end('this port speaks TLS: use https://\n');
   }
 
-  /** The agent at the other end, which must be the one that it says. */
-  #agent(request: IncomingMessage, claimed: AgentIdentity): KnownAgent {
-    const agent = this.#routes.agent(request);
-    const { role: agentRole, node } = agent.identity;
-    if (agentRole === claimed.role && node === claimed.node) return agent;
-    throw new TrustRefusal(
-      'WrongNode',
-      `the certificate is of ${agentRole} ${node}, the request of ${claimed.role} ${claimed.node}`,
-    );
-  }
-
   #openStream(url: URL, request: IncomingMessage, response: ServerResponse): void {
     const query = streamQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) throw new Refusal(400, z.prettifyError(query.error));
     const { role: agentRole, node, epoch, seq, digest, seen, run, contract, bundle, secrets } = query.data;
-    const agent = this.#agent(request, { role: agentRole, node });
+    const agent = this.#routes.agent(request);
+    requireSame(agent.identity, { role: agentRole, node });
     const spoken = CONTRACT_VERSIONS.find((version) => contract.includes(version));
     if (spoken === undefined) {
       throw new Refusal(
@@ -248,9 +239,9 @@ export class StreamServer {
 
   async #takeReports(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Before a large body is read.
-    this.#routes.agent(request);
+    const { identity } = this.#routes.agent(request);
     const { role: agentRole, node, reports: told } = await readBody(request, reports, MAX_REPORT_BYTES);
-    this.#agent(request, { role: agentRole, node });
+    requireSame(identity, { role: agentRole, node });
     await this.#options.sessions.report({ role: agentRole, node }, told);
     response.writeHead(204).end();
   }
@@ -278,6 +269,16 @@ export class StreamServer {
     });
     response.end(`${error instanceof Error ? error.message : String(error)}\n`);
   }
+}
+
+/** An agent speaks for itself alone. */
+function requireSame(certified: AgentIdentity, claimed: AgentIdentity): void {
+  const { role: agentRole, node } = certified;
+  if (agentRole === claimed.role && node === claimed.node) return;
+  throw new TrustRefusal(
+    'WrongNode',
+    `the certificate is of ${agentRole} ${node}, the request of ${claimed.role} ${claimed.node}`,
+  );
 }
 
 /** All reasons from the start, so that a rate over them has a beginning. */

@@ -52,7 +52,7 @@ export function aroundOf(input: StatusInput): Around {
     due: input.due ?? edge?.revision,
     cname: (uid) => routing && cnamesOf(routing).get(uid),
     fleet: fleetOf(state),
-    health: healthOf(state),
+    health: healthOf(state.dnsServers),
   };
 }
 

@@ -5,7 +5,7 @@ import {
   NO_REVISION,
   type Revision,
 } from '../../contract/plans/revision.ts';
-import type { DecideState, DnsServerState } from '../decide/state.ts';
+import type { DecideState, DnsServerState, NodeState } from '../decide/state.ts';
 import { fails, holds, type Verdict } from './verdict.ts';
 
 export interface Fleet {
@@ -16,11 +16,9 @@ export interface Fleet {
 }
 
 export function fleetOf(state: DecideState): Fleet {
-  const nodes = [...state.nodes]
-    .filter(([, { connected }]) => connected)
-    .map(([name, node]) => ({ name, ...node }));
+  const nodes = [...state.nodes].filter(([, { connected }]) => connected);
   const servers = [...state.dnsServers.values()].filter(({ connected }) => connected);
-  const [nodesHave, serversHave] = [lowest(nodes), lowest(servers)];
+  const [nodesHave, serversHave] = [lowest(nodes.map(([, node]) => node)), lowest(servers)];
   const programmed = perRevision((changed) => programmedBy(nodes, nodesHave, changed));
   return {
     programmed,
@@ -28,6 +26,8 @@ export function fleetOf(state: DecideState): Fleet {
       servers.length > 0 && compareRevisions(serversHave, revision) >= 0 ? ROUTED : notRouted(servers),
   };
 }
+
+type NamedNode = readonly [name: string, node: NodeState];
 
 type Agent = Pick<DnsServerState, 'nack'> & {
   acked: Revision | undefined;
@@ -46,21 +46,18 @@ function lowest(agents: readonly Agent[]): Revision {
     );
 }
 
-function programmedBy(
-  nodes: readonly (Agent & { name: string })[],
-  all: Revision,
-  changed: Revision,
-): Verdict {
+function programmedBy(nodes: readonly NamedNode[], all: Revision, changed: Revision): Verdict {
   if (nodes.length === 0) return fails('Programmed', 'NoNodeConnected', 'no node is connected');
   // Ten thousand domains changed at as many revisions; nearly all of them every node has.
   if (compareRevisions(all, changed) >= 0) return PROGRAMMED;
-  const behind = nodes.filter(({ acked }) => !acked || compareRevisions(acked, changed) < 0);
-  const refusing = behind.find(({ nack }) => nack?.fault === 'Invalid');
+  const behind = nodes.filter(([, { acked }]) => !acked || compareRevisions(acked, changed) < 0);
+  const refusing = behind.find(([, { nack }]) => nack?.fault === 'Invalid');
   if (refusing) {
-    const message = `${refusing.name} refuses the plan: ${refusing.nack?.message ?? ''}`;
+    const [name, { nack }] = refusing;
+    const message = `${name} refuses the plan: ${nack?.message ?? ''}`;
     return fails('Programmed', 'Refused', message.slice(0, 1_024));
   }
-  const names = behind.map(({ name }) => name).sort();
+  const names = behind.map(([name]) => name).sort();
   return fails('Programmed', 'WaitingForNodes', `not acked yet by ${list(names)}`);
 }
 

@@ -10,6 +10,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { inParallel } from '../../lib/in-parallel.ts';
 import type { Log } from '../../lib/log.ts';
 import { memo } from '../../lib/memo.ts';
+import { goneKeys } from '../../lib/patched-map.ts';
 import { resourceKey } from '../admit/snapshot.ts';
 import { hasStatus, type KubernetesApi } from '../kubernetes/api.ts';
 import { eventOf, eventsPath, regardingOf } from '../kubernetes/events.ts';
@@ -96,7 +97,7 @@ class KubernetesStatus implements ClusterStatus {
         if (outcome === 'Written') await this.#announce(before.get(resourceKey(record.ref)), record);
       });
     }
-    if (before !== after) for (const [key, { uid }] of before) if (!after.has(key)) this.#forget(uid);
+    for (const key of goneKeys(before, after)) this.#forget(before.get(key)?.uid ?? GONE);
     const deferred = changed.filter((record) => !settled.has(record)).map(({ ref }) => resourceKey(ref));
     return withoutDeferred(before, after, deferred);
   }

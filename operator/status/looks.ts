@@ -53,6 +53,7 @@ export interface Outdated {
 
 /** Those that tell of the oldest first, or a node late in the list would have no turn while plans keep coming. */
 export function inTurns(outdated: readonly Outdated[], turns: number): Outdated[] {
+  if (turns < 1) return [];
   const age = ({ told }: Outdated) => told ?? NO_REVISION;
   return [...outdated].sort((a, b) => compareRevisions(age(a), age(b))).slice(0, turns);
 }

@@ -2,6 +2,7 @@
 
 import type { ForcedState } from '../../contract/plans/node-table.ts';
 import { compareRevisions, formatRevision, type Revision } from '../../contract/plans/revision.ts';
+import { memo } from '../../lib/memo.ts';
 import type { DecideState, DnsServerState, NodeState } from '../decide/state.ts';
 import { fails, holds, ready, unknown, type Verdict } from './verdict.ts';
 
@@ -20,13 +21,13 @@ export interface NodeHealth {
   textOf(node: string): string;
 }
 
-/** What all connected dns-servers see, by node. */
-export function healthOf({ dnsServers }: DecideState): NodeHealth {
+/** What all connected dns-servers see, by node. The very same until one of them says something. */
+export const healthOf = memo((dnsServers: DecideState['dnsServers']): NodeHealth => {
   const rows = [...dnsServers.values()].flatMap(({ connected, health }) => (connected ? health : []));
   const byNode = Map.groupBy(rows, ({ node }) => node);
   const viewsOf = (node: string) => byNode.get(node) ?? [];
   return { viewsOf, textOf: (node) => JSON.stringify(viewsOf(node)) };
-}
+});
 
 interface NodeInput {
   node: NodeState | undefined;

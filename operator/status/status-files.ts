@@ -5,6 +5,7 @@ import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { StateFolder } from '../../contract/state-folder.ts';
 import { removeFile } from '../../lib/atomic-file.ts';
 import type { Log } from '../../lib/log.ts';
+import { changedEntries, goneKeys } from '../../lib/patched-map.ts';
 import { listYaml, readYaml, writeYaml } from '../../lib/yaml-file.ts';
 import { resourceKey } from '../admit/snapshot.ts';
 import { parseRecord, type Statuses, type StatusRecord } from './record.ts';
@@ -36,7 +37,10 @@ export function statusFiles(state: StateFolder, log: Log): StatusStore {
         const { ref, uid, generation, firstSeen, status } = record;
         await writeYaml(state.statusFile(ref), { uid, generation, firstSeen, status });
       }
-      for (const [key, { ref }] of before) if (!after.has(key)) await removeFile(state.statusFile(ref));
+      for (const key of goneKeys(before, after)) {
+        const ref = before.get(key)?.ref;
+        if (ref) await removeFile(state.statusFile(ref));
+      }
       return after;
     },
   };
@@ -48,9 +52,7 @@ export function statusFiles(state: StateFolder, log: Log): StatusStore {
  */
 export function changedRecords(before: Statuses, after: Statuses): StatusRecord[] {
   const order = ['EdgeNode', 'Certificate', 'CdnDomain', 'PurgeJob'];
-  if (before === after) return [];
-  const changed: StatusRecord[] = [];
-  for (const [key, record] of after) if (before.get(key) !== record) changed.push(record);
+  const changed = [...changedEntries(before, after)].map(([, record]) => record);
   return changed.sort((a, b) => order.indexOf(a.ref.kind) - order.indexOf(b.ref.kind));
 }
 

@@ -8,7 +8,7 @@ import type { Log } from '../../lib/log.ts';
 import type { StatusInput } from './around.ts';
 import type { Statuses } from './record.ts';
 import type { StatusStore } from './status-files.ts';
-import { statuses } from './statuses.ts';
+import { type Pass, statuses } from './statuses.ts';
 
 /** What happens within this is one look. */
 const GATHER_MS = 50;
@@ -40,6 +40,8 @@ export class StatusWriting {
   readonly #options: StatusWritingOptions;
   readonly #writer: Latest<void> = latest(() => this.#write());
   #written: Statuses;
+  /** The last look, where it was written down. */
+  #pass: Pass | undefined;
   #cancelGathering: (() => void) | undefined;
   #cancelNext = () => {};
   #restUntil = 0;
@@ -100,10 +102,13 @@ export class StatusWriting {
     if (!seen) return;
     const began = performance.now();
     const before = this.#written;
-    const { records, waiting } = statuses({ ...seen, before, turns: store.turns?.(), now: clock.now() });
+    const now = clock.now();
+    const { records, waiting, pass } = statuses({ ...seen, before, turns: store.turns?.(), now }, this.#pass);
     this.#restUntil = clock.now() + restAfter(performance.now() - began);
     try {
+      this.#pass = undefined;
       this.#written = await store.save(before, records);
+      this.#pass = pass;
       this.#isBehind = false;
       if (this.#written !== records) this.#lookAgain(WRITE_ON_MS);
       else if (waiting) this.#lookAgain(TURNS_MS);

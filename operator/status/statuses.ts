@@ -8,8 +8,9 @@
  *     each refused one that was never accepted ─> why (refused.ts)
  */
 import type { Problem } from '../../contract/problem.ts';
-import { type AcceptedResource, type Admission, resourceKey } from '../admit/snapshot.ts';
-import type { Publication } from '../publish/publication.ts';
+import { withEntry } from '../../lib/patched-map.ts';
+import { type AcceptedResource, type Admission, isKind, resourceKey } from '../admit/snapshot.ts';
+import type { NodeState } from '../decide/state.ts';
 import { type Around, aroundOf, type Looked, type StatusInput } from './around.ts';
 import { content } from './content.ts';
 import { inTurns, looksAt, type Outdated, recordOf } from './looks.ts';
@@ -23,51 +24,88 @@ export interface Told {
   records: Statuses;
   /** Some nodes have a newer revision than their records say, which have to wait for their turn. */
   waiting: boolean;
+  /** For the next look. */
+  pass: Pass;
 }
 
-export function statuses(input: StatusInput): Told {
+/** `earlier`: the pass before, of whose records `before` is what could be written, all or some of them. */
+export function statuses(input: StatusInput, earlier?: Pass): Told {
   const { admission, publication, before, turns = Number.POSITIVE_INFINITY } = input;
-  const earlier = passes.get(before);
   const goesOn = earlier?.admission === admission && earlier.publication === publication;
   const problems = problemsByResource(admission.problems);
   const around = aroundOf(input);
+  const isCalm = goesOn && earlier.health === around.health && earlier.due === around.due;
   const outdated: Outdated[] = [];
+  /** Where the pass goes on, only what changed. */
   const told = new Map<string, StatusRecord>();
-  const open: Pass['open'] = [];
-  for (const [key, form] of goesOn ? earlier.open : admission.accepted.resources) {
+  const open: OpenRow[] = [];
+  for (const row of goesOn ? earlier.open : rowsOf(admission)) {
+    const { key, form } = row;
     const old = before.get(key);
     const own = problems.get(key);
-    if (old && !own && isSettled(key, form, old, around)) told.set(key, old);
-    else {
-      open.push([key, form]);
-      told.set(key, tell(key, { form, own, old }, around, outdated));
+    if (isCalm && old && !own && isAsSeen(row, old, around)) {
+      open.push(row);
+      if (row.seen?.outdated) outdated.push(row.seen.outdated);
+    } else if (old && !own && isSettled(key, form, old, around)) {
+      if (!goesOn) told.set(key, old);
+    } else {
+      const waiting = outdated.length;
+      const record = tell(key, { form, own, old }, around, outdated);
+      if (!goesOn || record !== old) told.set(key, record);
+      open.push({ key, form, seen: seenOf(form, record, outdated[waiting], around) });
     }
   }
-  for (const [key, own] of goesOn ? [] : problems) {
+  for (const [key, own] of problems) {
     const ref = own[0]?.ref;
-    if (ref && !told.has(key)) told.set(key, refusedRecord(ref, own, input));
+    if (ref && !admission.accepted.resources.has(key)) told.set(key, refusedRecord(ref, own, input));
   }
   for (const { key, make } of inTurns(outdated, turns)) told.set(key, make());
   const records = goesOn ? patched(before, told) : told;
-  passes.set(records, { admission, publication, open });
-  return { records, waiting: outdated.length > turns };
+  const pass = { admission, publication, health: around.health, due: around.due, open };
+  return { records, waiting: outdated.length > turns, pass };
 }
 
 /** What led to some records: while manifests and plans stay, only those are looked at that were not settled then. */
-interface Pass {
-  admission: Admission;
-  publication: Publication;
-  open: (readonly [string, AcceptedResource])[];
+export interface Pass extends Pick<Around, 'admission' | 'publication' | 'health' | 'due'> {
+  open: readonly OpenRow[];
 }
 
-const passes = new WeakMap<Statuses, Pass>();
+interface OpenRow {
+  key: string;
+  form: AcceptedResource;
+  seen?: Seen | undefined;
+}
+
+/** Of an EdgeNode: all that it was told by, beside what is the same for the whole pass. */
+interface Seen {
+  node: NodeState | undefined;
+  record: StatusRecord;
+  outdated: Outdated | undefined;
+}
+
+function* rowsOf({ accepted: { resources } }: Admission): Generator<OpenRow> {
+  for (const [key, form] of resources) yield { key, form };
+}
+
+function seenOf(
+  { resource }: AcceptedResource,
+  record: StatusRecord,
+  outdated: Outdated | undefined,
+  { state }: Around,
+): Seen | undefined {
+  if (!isKind(resource, 'EdgeNode')) return undefined;
+  return { node: state.nodes.get(resource.metadata.name), record, outdated };
+}
+
+/** Of a thousand nodes few say something between two looks. */
+function isAsSeen({ form: { resource }, seen }: OpenRow, old: StatusRecord, { state }: Around): boolean {
+  return seen?.record === old && seen.node === state.nodes.get(resource.metadata.name);
+}
 
 /** The very same where nothing changed. */
 function patched(before: Statuses, changes: Statuses): Statuses {
-  const changed = [...changes].filter(([key, record]) => before.get(key) !== record);
-  if (changed.length === 0) return before;
-  const after = new Map(before);
-  for (const [key, record] of changed) after.set(key, record);
+  let after = before;
+  for (const [key, record] of changes) if (after.get(key) !== record) after = withEntry(after, key, record);
   return after;
 }
 

@@ -32,9 +32,10 @@ export function policyIn(admission: Admission | undefined): ToldPolicy | undefin
   return { ...admission.config.trust, incarnations: Object.fromEntries(incarnations) };
 }
 
-export function policyOf({ incarnations, ...config }: ToldPolicy): TrustPolicy {
-  return {
+/** Asked at each request. */
+export const policyOf = memo(
+  ({ incarnations, ...config }: ToldPolicy): TrustPolicy => ({
     ...config,
     incarnation: (node) => (Object.hasOwn(incarnations, node) ? incarnations[node] : undefined),
-  };
-}
+  }),
+);

@@ -82,11 +82,11 @@ export class Trust {
   /** Who is at the other end. Throws when that is nobody who may come in. */
   identify(socket: TLSSocket): KnownAgent {
     const shown = this.#read(socket);
+    const { identity, serial } = shown;
     const reason = this.objection(shown);
-    const who = shown.identity ? `${shown.identity.role} ${shown.identity.node}` : 'the certificate';
-    if (reason) throw new TrustRefusal(reason, `${who} (serial ${shown.serial})`);
-    if (!shown.identity) throw new TrustRefusal('NotAnAgent', who);
-    return { identity: shown.identity, shown };
+    if (identity && !reason) return { identity, shown };
+    const who = identity ? `${identity.role} ${identity.node}` : 'the certificate';
+    throw new TrustRefusal(reason ?? 'NotAnAgent', `${who} (serial ${serial})`);
   }
 
   /** What speaks against a certificate now: it may have been good when the connection began. */
