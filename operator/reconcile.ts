@@ -172,7 +172,8 @@ export class Reconciler {
   #admit(loaded: Loaded): Admission {
     const { quarantined } = this.#state.quarantine;
     const isTaken = (key: string) => formTaken(this.#state, key);
-    const admission = admit(loaded, this.#accepted.newest, { quarantined, isTaken });
+    const experience = { quarantined, isTaken };
+    const admission = admit(loaded, this.#accepted.newest, experience, this.#admission);
     this.#logProblems(admission.problems);
     this.#admission = admission;
     this.#accepted.offer(admission.accepted);

@@ -8,7 +8,12 @@ import { parseArgs } from 'node:util';
 import type { Revision } from '../../contract/plans/revision.ts';
 import { memo } from '../../lib/memo.ts';
 import { admit } from '../../operator/admit/admit.ts';
-import { type Accepted, type Admission, NOTHING_ACCEPTED } from '../../operator/admit/snapshot.ts';
+import {
+  type Accepted,
+  type Admission,
+  NO_EXPERIENCE,
+  NOTHING_ACCEPTED,
+} from '../../operator/admit/snapshot.ts';
 import { NO_HOLDINGS } from '../../operator/certificates/holdings.ts';
 import { compile } from '../../operator/compile/compile.ts';
 import { decide } from '../../operator/decide/decide.ts';
@@ -72,7 +77,9 @@ function pass(): Stages {
   const documents = timed('documents', () =>
     objects.map(documentOf).sort((a, b) => (a.file < b.file ? -1 : 1)),
   );
-  const admission = timed('admit', () => admit({ at: AT, config: settingsDocument, documents }, accepted));
+  const admission = timed('admit', () =>
+    admit({ at: AT, config: settingsDocument, documents }, accepted, NO_EXPERIENCE, newest),
+  );
   newest = admission;
   accepted = admission.accepted;
   const { snapshot, config } = admission;

@@ -6,7 +6,7 @@ import type { ObjectRef } from '../../contract/kinds/metadata.ts';
 import type { Problem } from '../../contract/problem.ts';
 import { memo } from '../../lib/memo.ts';
 import type { Quarantined } from '../decide/quarantine.ts';
-import type { ServerIdentity } from '../source/source.ts';
+import type { Loaded, SourceDocument } from '../source/source.ts';
 
 export interface Snapshot {
   domains: CdnDomain[];
@@ -53,10 +53,10 @@ export interface Admission {
   /** What stands in a manifest and is not in force since agents refused it, by `resourceKey`. */
   quarantined: ReadonlyMap<string, Quarantined>;
   /**
-   * What the API server says of each manifest as it stands now, by `resourceKey`; a refused one has a generation that
-   * its accepted form has not. A folder has no server that says anything.
+   * What was read, and by `resourceKey` the document of each. The API server says of a refused manifest a generation
+   * that its accepted form has not; a folder has no server that says anything.
    */
-  observed?: { get(key: string): ServerIdentity | undefined };
+  read?: { loaded: Loaded; documents: ReadonlyMap<string, SourceDocument> };
   /** By `resourceKey` of a CdnDomain that keeps a hostname: who else claims it. */
   contested?: ReadonlyMap<string, readonly Claim[]>;
 }

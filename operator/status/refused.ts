@@ -16,7 +16,7 @@ export function refusedRecord(
 ): StatusRecord {
   const key = resourceKey(ref);
   const old = before.get(key);
-  const { uid, generation } = admission.observed?.get(key) ?? { uid: '', generation: 1 };
+  const { uid, generation } = admission.read?.documents.get(key)?.server ?? { uid: '', generation: 1 };
   const at = new Date(now).toISOString();
   const acceptance = accepted(problems, false);
   const verdicts =

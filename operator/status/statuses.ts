@@ -122,7 +122,7 @@ function tell(key: string, { form, own = [], old }: Row, around: Around, outdate
     old,
     acceptance: accepted(faults, true, admission.contested?.get(key)),
     // People compare what was observed with the generation of the manifest that they see, refused or not.
-    generation: admission.observed?.get(key)?.generation ?? resource.metadata.generation,
+    generation: admission.read?.documents.get(key)?.server?.generation ?? resource.metadata.generation,
   };
   const row = recordOf(looked, { looks: looksAt(looked, around), outdated }, () =>
     record(resource, looked.generation, content(looked, around), old),
