@@ -73,6 +73,42 @@ test.each([
   },
 );
 
+test.each(['max-age=60', 'private'])(
+  'a body without a length whose connection is reset is broken off, not at its end (RFC 9112 8): %s',
+  async (control) => {
+    const server = await rawOrigin((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: ${control}\r\n\r\npart`);
+      setTimeout(() => socket.resetAndDestroy(), 20);
+    });
+    await expect(edge.get('/a')).rejects.toThrow();
+    expect(await edge.metric('stored_objects', '{tier="memory"}')).toBe(0);
+    server.close();
+  },
+);
+
+test('a body without a length that ends with its connection is whole', async () => {
+  const server = await rawOrigin((socket) =>
+    socket.end('HTTP/1.0 200 OK\r\nCache-Control: max-age=60\r\n\r\nwhole'),
+  );
+  expect((await edge.get('/a')).text).toBe('whole');
+  const hit = await edge.get('/a');
+  expect(hit).toMatchObject({ text: 'whole', headers: { 'content-length': '5' } });
+  expect(hit.headers['cache-status']).toMatch(/; hit/);
+  server.close();
+});
+
+test('a transfer coding that nobody asked for: 502, not its bytes as the content (RFC 9112 6.1)', async () => {
+  const server = await rawOrigin((socket) =>
+    socket.end(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nCache-Control: max-age=60\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+    ),
+  );
+  const reply = await edge.get('/a');
+  expect(reply.status).toBe(502);
+  expect(reply.text).toMatch(/TRANSFER_CODING/);
+  server.close();
+});
+
 test('an unshareable answer that breaks off breaks off for its client', async () => {
   origin.answer((_request, response) => {
     response.writeHead(200, { 'cache-control': 'private', 'content-length': '100' });

@@ -77,6 +77,24 @@ test.each([
   expect((await edge.get('/a', { headers })).status).toBe(status);
 });
 
+test('If-Range with a date of the second in which the answer was made: it may be of two versions (RFC 9110 8.8.2.2)', async () => {
+  const made = new Date(edge.clock.now()).toUTCString();
+  const before = new Date(edge.clock.now() - 1_000).toUTCString();
+  const statuses: number[] = [];
+  for (const modified of [made, before]) {
+    origin.answer((_request, response) =>
+      response
+        .writeHead(200, { 'cache-control': 'max-age=60', date: made, 'last-modified': modified })
+        .end('hello'),
+    );
+    const path = `/${statuses.length}`;
+    const headers = { range: 'bytes=1-2', 'if-range': modified };
+    await edge.get(path);
+    statuses.push((await edge.get(path, { headers })).status);
+  }
+  expect(statuses).toEqual([200, 206]);
+});
+
 test('a range is answered as its bytes arrive, before the rest has come', async () => {
   let open: ServerResponse | undefined;
   origin.answer((_request, response) => {

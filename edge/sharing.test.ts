@@ -1,6 +1,7 @@
 /** What one client's answer may be to another one (RFC 9111 3, 3.5, 5.2.2), over sockets: leaks are looked for here. */
 import { describe, expect, test } from 'vitest';
 import { scriptedCdn } from './testing/scripted-cdn.ts';
+import { KEEP } from './testing/test-edge.ts';
 
 const cdn = scriptedCdn();
 
@@ -83,6 +84,44 @@ describe('by what the answer says of itself:', () => {
   });
 });
 
+describe('a 304 that takes back what was for all:', () => {
+  test.each([
+    ['private', { 'cache-control': 'private, max-age=60' }],
+    ['no-store', { 'cache-control': 'no-store' }],
+    ['private for a CDN', { 'cdn-cache-control': 'private, max-age=60' }],
+    ['Vary: *', { 'cache-control': 'max-age=60', vary: '*' }],
+    ['a cookie', { 'cache-control': 'max-age=60', 'set-cookie': 'session=1' }],
+  ])('%s: whoever asks is given an answer of their own', async (_name, news) => {
+    cdn.says({ 'cache-control': 'max-age=10', etag: '"a"' });
+    await cdn.get('/a');
+    cdn.edge.clock.advance(11_000);
+    cdn.origin.answer(({ headers }, response) => {
+      const own = `answer ${cdn.origin.requests.length}`;
+      if (headers['if-none-match'] === '"a"') response.writeHead(304, { etag: '"a"', ...news }).end();
+      else response.writeHead(200, { etag: '"a"', ...news }).end(own);
+    });
+    const replies = [await cdn.get('/a'), await cdn.get('/a')];
+    // The second request of these was the one that confirmed.
+    expect(replies.map(({ text }) => text)).toEqual(['answer 3', 'answer 4']);
+    for (const { headers } of replies) {
+      expect(headers).toMatchObject('set-cookie' in news ? { 'set-cookie': ['session=1'] } : news);
+      expect(headers['cache-status']).not.toMatch(/; hit/);
+    }
+  });
+
+  test('a rule that stores by force goes on', async () => {
+    const ttl = { seconds: 10, statuses: [200], force: true };
+    await cdn.startAnew({ rules: [{ match: {}, bypass: false, ttl, query: KEEP }] });
+    cdn.says({ etag: '"a"', 'cache-control': 'private' });
+    await cdn.get('/a');
+    cdn.edge.clock.advance(11_000);
+    cdn.says({ etag: '"a"', 'cache-control': 'private', 'set-cookie': 'session=1' }, 304);
+    expect(await cdn.get('/a')).toMatchObject({ status: 200, text: 'answer 1' });
+    expect((await cdn.get('/a')).headers['cache-status']).toMatch(/; hit/);
+    expect(cdn.origin.requests).toHaveLength(2);
+  });
+});
+
 test('a request’s no-store keeps its answer out (RFC 9111 5.2.1.5)', async () => {
   expect(
     await isShared({ 'cache-control': 'max-age=60' }, { request: { 'cache-control': 'no-store' } }),
@@ -92,7 +131,7 @@ test('a request’s no-store keeps its answer out (RFC 9111 5.2.1.5)', async () 
 test('no part of a cookie is in what a rule has stored by force', async () => {
   const forced = { seconds: 60, statuses: [200], force: true };
   await cdn.startAnew({
-    rules: [{ match: {}, bypass: false, ttl: forced, query: { mode: 'Keep', names: [] } }],
+    rules: [{ match: {}, bypass: false, ttl: forced, query: KEEP }],
   });
   cdn.says({ 'set-cookie': ['session=1', 'b=2'] });
   for (const turn of [1, 2]) {

@@ -4,9 +4,8 @@
  */
 import type { Clock } from '../../lib/clock.ts';
 import { headConfirms } from '../cache/conditional.ts';
-import { whyNotStored } from '../cache/freshness.ts';
 import type { Store } from '../cache/store.ts';
-import { confirmedBy } from '../cache/stored-head.ts';
+import { confirmedBy, isStillForAll } from '../cache/stored-head.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
 import type { OriginResponse } from '../origin/origin.ts';
@@ -46,18 +45,12 @@ function isForAll({ terms }: Exchange): boolean {
 }
 
 function confirm(
-  { terms, rule }: Exchange,
+  { rule }: Exchange,
   stored: StoredObject,
   response: OriginResponse,
 ): StoredObject | undefined {
   const { ttl, heuristicTtl } = rule.rule;
   if (!headConfirms(response.headers, stored)) return undefined;
   const object = confirmedBy(response, stored, { heuristicTtl, generation: stored.generation });
-  const why = whyNotStored(terms, { ...object, headers: [...object.headers, ...cookies(response)] }, ttl);
-  return why === undefined || why === 'no-freshness' ? object : undefined;
-}
-
-/** They are not kept, but tell that an answer is one client's. */
-function cookies({ headers }: OriginResponse) {
-  return headers.filter(([name]) => name === 'set-cookie');
+  return isStillForAll(response, object, ttl) ? object : undefined;
 }

@@ -22,7 +22,15 @@ export function rangeStillHolds(ifRange: string | undefined, stored: Headers, no
   if (ifRange === undefined) return true;
   if (/^(W\/)?"/.test(ifRange)) return !ifRange.startsWith('W/') && ifRange === field(stored, 'etag');
   const known = httpDate(ifRange, now);
-  return known !== undefined && known === httpDate(field(stored, 'last-modified'), now);
+  return known !== undefined && known === strongDate(stored, now);
+}
+
+/** Last-Modified where it tells versions apart: of an answer that was made a second later at least (RFC 9110 8.8.2.2). */
+function strongDate(stored: Headers, now: number): number | undefined {
+  const modified = httpDate(field(stored, 'last-modified'), now);
+  const made = httpDate(field(stored, 'date'), now);
+  const isStrong = modified !== undefined && made !== undefined && made - modified >= 1_000;
+  return isStrong ? modified : undefined;
 }
 
 /** Fields that ask the origin whether a stored answer still holds (RFC 9111 4.3.1). */

@@ -20,7 +20,7 @@ import { covers, type PurgeScope } from './purge-scope.ts';
 import { redirectsToItself } from './self-redirect.ts';
 import { FAILURES } from './stale.ts';
 import type { Store } from './store.ts';
-import { asStored, confirmedBy, hasTooManyTags } from './stored-head.ts';
+import { asStored, confirmedBy, hasTooManyTags, isStillForAll } from './stored-head.ts';
 import { BLOCK_BYTES, type StoredObject } from './stored-object.ts';
 import { type FieldOf, selectionOf } from './vary.ts';
 
@@ -170,19 +170,23 @@ export class Fills {
     }
     if (stale === undefined || response.status !== 304) return response;
     await response.body.dump();
-    if (confirms(response.headers, stale.headers)) return this.#confirmed(fill, request, stale, response);
-    // It speaks of something that we do not hold (RFC 9111 4.3.3): ask for the whole.
+    const confirmed = this.#confirmed(fill, request, stale, response);
+    if (confirmed !== undefined) return confirmed;
+    // It speaks of something that we do not hold (RFC 9111 4.3.3), or may not hold any longer: ask for the whole.
     this.#store.drop(stale);
     return await request.fetch([], signal);
   }
 
   #confirmed(
     fill: Fill,
-    { heuristicTtl }: FillRequest,
+    { heuristicTtl, ttl }: FillRequest,
     stale: StoredObject,
     response: OriginResponse,
-  ): StoredObject {
+  ): StoredObject | undefined {
+    if (!confirms(response.headers, stale.headers)) return undefined;
     const object = confirmedBy(response, stale, { heuristicTtl, generation: fill.generation });
+    // A 304 that says `private` or `no-store` from now on.
+    if (!isStillForAll(response, object, ttl)) return undefined;
     if (!fill.detached) this.#store.refresh(object);
     return object;
   }

@@ -1,7 +1,8 @@
 /** What is kept of an answer's head, and what a later answer without content makes of it (RFC 9111 3.1, 3.2). Pure. */
 import { field, type Headers, listItems, without } from '../headers.ts';
+import { NO_DIRECTIVES } from './cache-control.ts';
 import { updatedBy } from './conditional.ts';
-import { heuristicMs, type OriginAnswer } from './freshness.ts';
+import { heuristicMs, type OriginAnswer, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
 import type { StoredObject } from './stored-object.ts';
 
 /** A cookie that was forced into the cache would be everyone's; the rest is for caches alone, and was read. */
@@ -37,6 +38,16 @@ export function confirmedBy(
     generation,
   };
   return { ...confirmed, heuristicMs: heuristicMs(confirmed, heuristicTtl) };
+}
+
+/** Of a request that limits nothing. */
+const ANYBODY: RequestTerms = { directives: NO_DIRECTIVES, authorized: false };
+
+/** May what a later answer made of the stored one still be used for all? Its cookies are not kept, but say that it may not. */
+export function isStillForAll(answer: OriginAnswer, confirmed: StoredObject, ttl: Ttl): boolean {
+  const cookies = answer.headers.filter(([name]) => name === 'set-cookie');
+  const why = whyNotStored(ANYBODY, { ...confirmed, headers: [...confirmed.headers, ...cookies] }, ttl);
+  return why === undefined || why === 'no-freshness';
 }
 
 /** A recipient with a clock gives an answer without Date one (RFC 9110 6.6.1). */

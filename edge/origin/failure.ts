@@ -31,6 +31,11 @@ export class ErrorAnswer extends Error {
   }
 }
 
+/** A body in a transfer coding that nobody asked for. */
+export class UnknownCoding extends Error {
+  readonly code = 'TRANSFER_CODING';
+}
+
 const TIMEOUTS = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',

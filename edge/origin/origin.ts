@@ -5,7 +5,9 @@ import type { Clock } from '../../lib/clock.ts';
 import { endToEnd, type Headers } from '../headers.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { ServedDomain } from '../plan/served-plan.ts';
-import { isBrokenConnection, OriginFailure } from './failure.ts';
+import { abandon } from './abandon.ts';
+import { connector } from './connector.ts';
+import { isBrokenConnection, OriginFailure, UnknownCoding } from './failure.ts';
 
 export interface OriginRequest {
   domain: ServedDomain;
@@ -55,7 +57,7 @@ export interface Origin {
 
 export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFAULT_TIMEOUTS): Origin {
   const agent = new Agent({
-    connect: { timeout: timeouts.connectMs },
+    connect: connector(timeouts.connectMs),
     headersTimeout: timeouts.headMs,
     bodyTimeout: timeouts.bodyMs,
     // Longer than this an origin's own idle time-out may strike between our request and its close.
@@ -81,6 +83,12 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
         },
       }),
     });
+    // We asked for none, and what is in it can't be read (RFC 9112 6.1): taken as it is, it would be stored as the content.
+    const coding = response.headers['transfer-encoding'];
+    if (coding !== undefined && String(coding).toLowerCase() !== 'chunked') {
+      abandon(response.body);
+      throw new UnknownCoding();
+    }
     return {
       status: response.statusCode,
       headers: endToEnd(headerList(response.headers)),
