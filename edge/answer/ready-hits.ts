@@ -8,6 +8,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../../lib/clock.ts';
+import { clientHasIt } from '../cache/conditional.ts';
 import { ageMs, freshLeftMs } from '../cache/freshness.ts';
 import { type CacheKey, cacheKey } from '../cache/key.ts';
 import type { HotEntry } from '../cache/memory-tier.ts';
@@ -31,16 +32,20 @@ import { withTransportSecurity } from '../tls/transport-security.ts';
 import type { Teller } from './client-headers.ts';
 import { storedHead } from './serving.ts';
 
-export interface ReadyHit {
-  /** Status line and fields, without those of the connection and the empty line. */
-  head: string;
+export interface ReadyHit extends ReadyHead {
   body: Buffer | PartOfFile;
-  /** The same for HTTP/2, with the status; only where the answer is the whole. */
-  block?: Buffer;
   /** Of the body. */
   length: number;
   /** The domain's label. */
   domain: string;
+}
+
+interface ReadyHead {
+  status: number;
+  /** Status line and fields, without those of the connection and the empty line. */
+  head: string;
+  /** The same for HTTP/2, with the status. */
+  block: Buffer;
 }
 
 /** To be held while it is sent. */
@@ -50,7 +55,9 @@ export interface PartOfFile {
 }
 
 /** `uid`: the domain that the connection is of, where it is one over TLS. */
-export type ReadyHits = (request: PlainRequest, uid?: string) => ReadyHit | undefined;
+export type ReadyHits = (request: Asked, uid?: string) => ReadyHit | undefined;
+
+type Asked = Omit<PlainRequest, 'text'>;
 
 interface Place {
   exchange: Exchange;
@@ -68,9 +75,11 @@ interface Made {
   /** The body where it is in memory; else it is a file, which has to be asked for each time. */
   bytes: Buffer | undefined;
   /** The answer with the whole body. */
-  whole: Omit<ReadyHit, 'body'>;
+  whole: ReadyHead;
+  /** To who has it already. */
+  unchanged: () => ReadyHead;
   /** What stands before and behind the fields that tell the range; nothing where there are no ranges. */
-  partial: readonly [before: string, behind: string] | undefined;
+  partial: () => readonly [before: ReadyHead, behind: ReadyHead] | undefined;
 }
 
 /** Hosts and targets that are remembered with what they lead to. Forgetting one costs the pipeline's steps again. */
@@ -92,7 +101,7 @@ export function createReadyHits({
   const places = new Map<string, Place>();
   let plan: ServedPlan | undefined;
 
-  function placeOf(request: PlainRequest, uid: string | undefined): Place | undefined {
+  function placeOf(request: Asked, uid: string | undefined): Place | undefined {
     const current = plans.current();
     if (current !== plan || places.size > MAX_PLACES) places.clear();
     plan = current;
@@ -116,7 +125,6 @@ export function createReadyHits({
         storedHead({ ...exchange, request }, object, { now, teller, length: object.size }),
         exchange,
       );
-    const whole = headFor(exchange.request);
     const left = freshLeftMs(object, exchange.rule.rule.ttl, now);
     return {
       object,
@@ -125,13 +133,9 @@ export function createReadyHits({
       from: now,
       until: now + Math.min(1_000 - (ageMs(object, now) % 1_000), left % 1_000 || 1_000),
       bytes: entry.bodies.get(object.id),
-      whole: {
-        head: headText(whole),
-        block: fieldBlock(responseFields(whole.status, whole.headers)),
-        length: object.size,
-        domain: exchange.domain.label,
-      },
-      partial: aroundRange(headText(headFor(firstByteOf(exchange.request))), object.size),
+      whole: readyHead(headFor(exchange.request)),
+      unchanged: lazy(() => readyHead(headFor(asking(exchange.request, 'if-none-match', '*')))),
+      partial: lazy(() => aroundRange(headFor(asking(exchange.request, 'range', 'bytes=0-0')), object.size)),
     };
   }
 
@@ -147,9 +151,9 @@ export function createReadyHits({
     return place.made;
   }
 
-  function bodyOf({ object, bytes }: Made, { first, last }: ByteRange): ReadyHit['body'] | undefined {
-    if (bytes !== undefined) return bytes.subarray(first, last + 1);
-    const file = store.whole(object, first, last);
+  function bodyOf({ object, bytes }: Made, { first, length }: Part): ReadyHit['body'] | undefined {
+    if (bytes !== undefined) return bytes.subarray(first, first + length);
+    const file = store.whole(object, first, first + length - 1);
     return file && { file, first };
   }
 
@@ -157,44 +161,89 @@ export function createReadyHits({
     const place = placeOf(request, uid);
     const entry = place && store.hot(place.key);
     const made = place && entry && madeFor(place, entry);
-    if (made === undefined) return undefined;
-    const { object, whole, partial } = made;
-    const range = request.range === undefined ? undefined : oneRange(request.range, object.size);
-    if (request.range !== undefined && (range === undefined || partial === undefined)) return undefined;
-    const { first, last } = range ?? { first: 0, last: object.size - 1 };
-    const body = bodyOf(made, { first, last });
-    if (body === undefined) return undefined;
+    if (place === undefined || made === undefined) return undefined;
+    const { object } = made;
+    const answer = request.range === undefined ? all(made, request) : part(made, request.range);
+    const body = answer && (answer.length === 0 ? EMPTY : bodyOf(made, answer));
+    if (answer === undefined || body === undefined) return undefined;
     store.used(object);
-    if (range === undefined || partial === undefined) return { ...whole, body };
-    const length = last - first + 1;
-    const [before, behind] = partial;
-    return {
-      head: `${before}${rangeFields({ first, last }, object.size)}${behind}`,
-      body,
-      length,
-      domain: whole.domain,
-    };
+    const { status, head, block } = answer.head;
+    return { status, head, block, body, length: answer.length, domain: place.exchange.domain.label };
+  };
+
+  function all({ object, whole, unchanged }: Made, { has }: Asked): Part {
+    const isKnown = has !== undefined && clientHasIt(has, object.headers, clock.now());
+    return isKnown
+      ? { head: unchanged(), first: 0, length: 0 }
+      : { head: whole, first: 0, length: object.size };
+  }
+}
+
+/** An answer's head, and which bytes of the object are its body. */
+interface Part {
+  head: ReadyHead;
+  first: number;
+  length: number;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function part({ object, partial }: Made, header: string): Part | undefined {
+  const range = oneRange(header, object.size);
+  const around = range && partial();
+  if (range === undefined || around === undefined) return undefined;
+  const [before, behind] = around;
+  const told = rangeFields(range, object.size);
+  return {
+    head: {
+      status: before.status,
+      head: before.head + linesOf(told) + behind.head,
+      block: Buffer.concat([before.block, fieldBlock(told.flat()), behind.block]),
+    },
+    first: range.first,
+    length: range.last - range.first + 1,
   };
 }
 
-function headText({ status, headers }: { status: number; headers: Headers }): string {
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}`;
+interface Head {
+  status: number;
+  headers: Headers;
 }
 
-/** The request that the head of a partial answer is made for, before the range is put into its place. */
-const firstByteOf = (request: Exchange['request']): Exchange['request'] => ({
+function readyHead({ status, headers }: Head): ReadyHead {
+  const line = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
+  return { status, head: line + linesOf(headers), block: fieldBlock(responseFields(status, headers)) };
+}
+
+const linesOf = (headers: Headers) => headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+
+/** Most objects are asked for as a whole alone. */
+function lazy<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** The request that another head is made for: one to who has the object, one for a range that is put into its place. */
+const asking = (request: Exchange['request'], name: string, value: string): Exchange['request'] => ({
   ...request,
-  headers: { ...request.headers, range: 'bytes=0-0' },
+  headers: { ...request.headers, [name]: value },
 });
 
-function rangeFields({ first, last }: ByteRange, size: number): string {
-  return `content-range: bytes ${first}-${last}/${size}\r\ncontent-length: ${last - first + 1}\r\n`;
-}
+const rangeFields = ({ first, last }: ByteRange, size: number): [name: string, value: string][] => [
+  ['content-range', `bytes ${first}-${last}/${size}`],
+  ['content-length', String(last - first + 1)],
+];
 
-function aroundRange(head: string, size: number): Made['partial'] {
-  const [before, behind, more] = head.split(rangeFields({ first: 0, last: 0 }, size));
-  return before !== undefined && behind !== undefined && more === undefined ? [before, behind] : undefined;
+function aroundRange({ status, headers }: Head, size: number): ReturnType<Made['partial']> {
+  const told = linesOf(rangeFields({ first: 0, last: 0 }, size));
+  const at = headers.findIndex((_, index) => linesOf(headers.slice(index, index + 2)) === told);
+  if (at < 0) return undefined;
+  const before = readyHead({ status, headers: headers.slice(0, at) });
+  const behind = headers.slice(at + 2);
+  return [before, { status, head: linesOf(behind), block: fieldBlock(behind.flat()) }];
 }
 
 function oneRange(header: string, size: number): ByteRange | undefined {
@@ -206,7 +255,7 @@ function oneRange(header: string, size: number): ByteRange | undefined {
 /** The pipeline's steps up to the key, for a request that has nothing but a host and a target. */
 function findPlace(
   plan: ServedPlan,
-  { host, url }: PlainRequest,
+  { host, url }: Asked,
   { edgeId, steps, uid }: { edgeId: string; steps: readonly Step[]; uid: string | undefined },
 ): Place | undefined {
   if (url === HEALTH_PATH) return undefined;

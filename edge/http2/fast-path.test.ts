@@ -22,7 +22,17 @@ import {
 import { type ScriptOrigin, startScriptOrigin } from '../testing/script-origin.ts';
 import { domainOf, startTestEdge, type TestEdge } from '../testing/test-edge.ts';
 import { openSecure } from '../testing/tls-exchange.ts';
-import { END_HEADERS, END_STREAM, ERRORS, frame, numberFrame, PADDED, PRIORITY, TYPES } from './frames.ts';
+import {
+  ACK,
+  END_HEADERS,
+  END_STREAM,
+  ERRORS,
+  frame,
+  numberFrame,
+  PADDED,
+  PRIORITY,
+  TYPES,
+} from './frames.ts';
 
 /** All of them are stored before. */
 const PATHS = ['/a', '/b?x=1', '/large', '/file', '/not-there', '/a%20b', '//a', '/gzip', '/empty'];
@@ -76,7 +86,19 @@ describe('beside an edge that has no hit ready', () => {
     { 'user-agent': 'a browser', accept: '*/*', cookie: 'a=1; b=2' },
     { 'accept-encoding': 'gzip, br' },
     { range: 'bytes=1-3' },
+    { range: 'bytes=-2' },
+    { range: 'bytes=90000-' },
+    { range: 'bytes=0-1,5-6' },
+    { range: 'bytes=5-9', 'if-none-match': '"1"' },
+    { range: 'bytes=5-9', 'if-range': '"1"' },
     { 'if-none-match': '"1"' },
+    { 'if-none-match': 'W/"1", "3"' },
+    { 'if-none-match': '*' },
+    { 'if-none-match': '"2"', 'if-modified-since': 'Tue, 01 Jan 2097 00:00:00 GMT' },
+    { 'if-modified-since': 'Tue, 01 Jan 2097 00:00:00 GMT' },
+    { 'if-modified-since': 'Tue, 01 Jan 2002 00:00:00 GMT' },
+    { 'if-modified-since': 'yesterday' },
+    { 'if-none-match': '1' },
     { 'cache-control': 'no-cache, only-if-cached' },
     { 'x-odd': '1' },
     { te: 'trailers' },
@@ -90,7 +112,7 @@ describe('beside an edge that has no hit ready', () => {
   );
   const request = fc.record({
     path: fc.constantFrom(...PATHS),
-    method: fc.constantFrom('GET', 'GET', 'GET', 'GET', 'HEAD', 'TRACE'),
+    method: fc.constantFrom('GET', 'GET', 'GET', 'GET', 'HEAD', 'HEAD', 'TRACE'),
     fields,
   });
 
@@ -122,9 +144,27 @@ describe('beside an edge that has no hit ready', () => {
         one.destroy();
         other.destroy();
       }),
-      { seed: 9113, numRuns: 25 },
+      { seed: 9113, numRuns: 30 },
     );
     expect((await hits()) - before).toBeGreaterThan(50);
+  });
+
+  test.each([
+    ['a range in memory', '/a', { range: 'bytes=7-' }, 206, 493],
+    ['a range of a file', '/file', { range: 'bytes=-300000' }, 206, 300_000],
+    ['an answer that the client has', '/large', { 'if-none-match': '"1"' }, 304, 0],
+    ['one that it has another of', '/large', { 'if-none-match': '"2"' }, 200, 100_000],
+    ['HEAD', '/file', { ':method': 'HEAD' }, 200, 0],
+  ])('%s is a hit of the same kind', async (_name, path, fields, status, length) => {
+    const session = await openHttp2(fast.tlsPort, { ca: ca.ca });
+    session.setLocalWindowSize(2 ** 20);
+    // That it may send so much is in a frame behind the one that opens the session.
+    await ask(session, { ':path': '/not-there' });
+    const before = await hits();
+    const reply = await ask(session, { ':path': path, ...fields });
+    expect([reply.status, reply.text.length]).toEqual([status, length]);
+    expect(await hits()).toBe(before + 1);
+    session.destroy();
   });
 
   test('many megabytes by a window that is small for all of them', async () => {
@@ -258,6 +298,32 @@ describe('frame by frame', () => {
       ],
       ['the same stream again', [...answered, get(3)], ERRORS.streamClosed],
       ['an older stream', [get(5), get(3)], ERRORS.streamClosed],
+      ['an older stream of node:http2’s', [get(5, '/not-there'), get(3)], ERRORS.streamClosed],
+      [
+        'DATA behind a request that node:http2 answers',
+        [get(1, '/not-there'), frame(TYPES.data, END_STREAM, 1, Buffer.alloc(3))],
+        ERRORS.streamClosed,
+      ],
+      [
+        'DATA of a stream that was reset',
+        [
+          frame(TYPES.headers, END_HEADERS, 1, fields),
+          numberFrame(TYPES.reset, 1, 8),
+          frame(TYPES.data, 0, 1, Buffer.alloc(3)),
+        ],
+        ERRORS.streamClosed,
+      ],
+      ['a priority of no stream', [frame(TYPES.priority, 0, 0, Buffer.alloc(5))], ERRORS.protocol],
+      [
+        'a stream that depends on itself',
+        [frame(TYPES.priority, 0, 3, Buffer.from([0, 0, 0, 3, 16]))],
+        ERRORS.protocol,
+      ],
+      [
+        'answers without end to a ping that nobody sent',
+        Array<Buffer>(101).fill(frame(TYPES.ping, ACK, 0, Buffer.alloc(8))),
+        ERRORS.enhanceYourCalm,
+      ],
       ['a stream of the server’s', [get(2)], ERRORS.protocol],
       ['a window of nothing for a stream', [...answered, more(3, 0)], ERRORS.protocol],
       ['a window of nothing for all', [more(0, 0)], ERRORS.protocol],
@@ -329,6 +395,15 @@ describe('frame by frame', () => {
       await isClosed;
       expect(await fast.metric('limited_total', '{limit="http2Frames"}')).toBe(before + 1);
     });
+  });
+
+  test('an answer to a ping that nobody sent ends nothing', async () => {
+    open(frame(TYPES.ping, ACK, 0, Buffer.alloc(8)), get(1));
+    await whole(1);
+    socket.write(frame(TYPES.ping, 0, 0, Buffer.from('12345678')));
+    await eventually(() =>
+      expect(of(TYPES.ping).map(({ payload }) => payload.toString())).toEqual(['12345678']),
+    );
   });
 
   test('a body waits for its stream’s window, and goes as far as it reaches', async () => {

@@ -13,23 +13,22 @@ import type { ReadyHit } from '../answer/ready-hits.ts';
 import type { Blocks } from '../cache/blocks.ts';
 import { createFloodWatch } from '../limits/flood-watch.ts';
 import type { Limits } from '../limits/limits.ts';
+import { ClientStreams } from './client-streams.ts';
 import { ConnectionWindow, FIRST_WINDOW, MOST_WINDOW } from './connection-window.ts';
 import {
   ACK,
-  END_HEADERS,
   END_STREAM,
   ERRORS,
   type FrameHead,
   FrameReader,
-  frame,
   goawayFrame,
   MAX_PAYLOAD,
   numberFrame,
-  PADDED,
-  PRIORITY,
   TYPES,
   type WholeFrame,
 } from './frames.ts';
+import { HandedOn } from './handed-on.ts';
+import { dependsOnItself, type HeaderBlock, HeaderFrames, headersFrames } from './header-frames.ts';
 import { fieldBlock, TABLE_BYTES } from './hpack.ts';
 import { NodeWire } from './node-wire.ts';
 import { type PlainHead, RequestBlocks } from './request-blocks.ts';
@@ -48,19 +47,15 @@ export interface Http2FastPathParts {
 
 /** RFC 9113 3.4. */
 const PREFACE_BYTES = 24;
+/** Of an answer to HEAD. */
+const NO_BODY = { body: Buffer.alloc(0), length: 0 };
 /** RFC 9113 6.5.2. */
 const HEADER_TABLE_SIZE = 1;
 const INITIAL_WINDOW_SIZE = 4;
-/** As nghttp2 has it: with 16 KB each, more than any head has (CVE-2024-27316). */
-const MOST_CONTINUATIONS = 8;
+/** RFC 9113 6.7. */
+const PING_BYTES = 8;
 /** In ten seconds, beside those that node:http2 counts. */
 const MOST_RESETS = 200;
-
-interface OpenBlock extends FrameHead {
-  /** What stands before the block: five bytes about its priority, where there are any. */
-  before: Buffer;
-  parts: Buffer[];
-}
 
 export class Http2FastPath {
   /** For node:http2. */
@@ -71,21 +66,19 @@ export class Http2FastPath {
   readonly #socket: TLSSocket;
   readonly #parts: Http2FastPathParts;
   readonly #frames = new FrameReader();
+  readonly #headers = new HeaderFrames();
   readonly #requests: RequestBlocks;
+  readonly #streams = new ClientStreams();
   readonly #window = new ConnectionWindow();
   readonly #hits: SendingHits;
   readonly #resets = createFloodWatch(() => performance.now(), MOST_RESETS);
+  readonly #pongs = createFloodWatch(() => performance.now());
   #preface: Buffer | undefined = Buffer.alloc(0);
-  #open: OpenBlock | undefined;
   /** Of streams. */
   #firstWindow = FIRST_WINDOW;
-  #lastAsked = 0;
   #lastHit = 0;
   #lastOfNode = 0;
-  /** For node:http2, when all that came is read: what is reset in the same breath is not there any more. */
-  #forNode: (Buffer | undefined)[] = [];
-  /** Whole requests among these. */
-  readonly #held = new Map<number, number>();
+  readonly #forNode = new HandedOn();
   /** Of plain hits: node:http2 answers all. */
   #takesNoMore = false;
   /** node:http2 has said nothing yet. */
@@ -127,7 +120,7 @@ export class Http2FastPath {
     if (this.#isOver) return;
     this.#hits.goOn();
     this.#hits.flush();
-    this.#giveToNode();
+    this.#forNode.giveTo(this.wire);
   };
 
   #behindPreface(chunk: Buffer): Buffer | undefined {
@@ -142,14 +135,18 @@ export class Http2FastPath {
   }
 
   readonly #take = (one: WholeFrame): boolean => {
-    if (this.#open !== undefined && one.type !== TYPES.continuation) return this.#fail(ERRORS.protocol);
+    if (this.#headers.isOpen && one.type !== TYPES.continuation) return this.#fail(ERRORS.protocol);
     switch (one.type) {
       case TYPES.headers:
-        return this.#headers(one);
+        return this.#block(this.#headers.begin(one));
       case TYPES.continuation:
-        return this.#continuation(one);
+        return this.#block(this.#headers.goOn(one));
       case TYPES.data:
-        return this.#isOurs(one.stream) ? this.#fail(ERRORS.streamClosed) : this.#forward(one);
+        return this.#data(one);
+      case TYPES.priority:
+        return this.#priority(one);
+      case TYPES.ping:
+        return this.#ping(one);
       case TYPES.reset:
         return this.#reset(one);
       case TYPES.windowUpdate:
@@ -161,48 +158,42 @@ export class Http2FastPath {
     }
   };
 
-  #headers({ type, flags, stream, payload }: WholeFrame): boolean {
-    const padded = (flags & PADDED) === 0 ? 0 : 1;
-    const begin = padded + ((flags & PRIORITY) === 0 ? 0 : 5);
-    const end = payload.length - (padded === 1 ? (payload[0] ?? 0) : 0);
-    // RFC 9113 5.1.1, 6.2.
-    if (stream % 2 === 0 || begin > end) return this.#fail(ERRORS.protocol);
-    const open = {
-      type,
-      flags: flags & (END_STREAM | PRIORITY),
-      stream,
-      before: payload.subarray(padded, begin),
-      parts: [payload.subarray(begin, end)],
-    };
-    if ((flags & END_HEADERS) !== 0) return this.#block(open);
-    this.#open = open;
-    return true;
-  }
-
-  #continuation({ flags, stream, payload }: WholeFrame): boolean {
-    const open = this.#open;
-    if (open === undefined || open.stream !== stream) return this.#fail(ERRORS.protocol);
-    open.parts.push(payload);
-    if (open.parts.length > MOST_CONTINUATIONS + 1) return this.#flood();
-    if ((flags & END_HEADERS) === 0) return true;
-    this.#open = undefined;
-    return this.#block(open);
-  }
-
-  #block(open: OpenBlock): boolean {
-    const { stream, flags, before, parts } = open;
-    const [first = before] = parts;
-    const request = this.#requests.read(parts.length === 1 ? first : Buffer.concat(parts));
+  /** What HEADERS or CONTINUATION came to: a whole block, nothing yet, or an error. */
+  #block(block: HeaderBlock | number | undefined): boolean {
+    if (block === undefined) return true;
+    if (block === ERRORS.enhanceYourCalm) return this.#flood();
+    if (typeof block === 'number') return this.#fail(block);
+    const { stream, flags, before } = block;
+    const request = this.#requests.read(block.bytes);
     if (request === undefined) return this.#fail(ERRORS.compression);
     const isWhole = (flags & END_STREAM) !== 0;
-    if (stream > this.#lastAsked) {
-      this.#lastAsked = stream;
-      if (isWhole && !dependsOnItself(open) && this.#answer(stream, request.plain)) return true;
-      if (isWhole) this.#held.set(stream, this.#forNode.length);
+    if (this.#streams.open(stream, isWhole)) {
+      if (dependsOnItself(before, stream)) return this.#fail(ERRORS.protocol);
+      if (isWhole && this.#answer(stream, request.plain)) return true;
       this.#lastOfNode = stream;
-    } else if (this.#isOurs(stream)) return this.#fail(ERRORS.streamClosed);
-    this.#forNode.push(headersFrames(open, fieldBlock(request.fields)));
+    } else if (!this.#streams.goOn(stream, isWhole)) return this.#fail(ERRORS.streamClosed);
+    const bytes = headersFrames(block, fieldBlock(request.fields));
+    if (isWhole) this.#forNode.pushRequest(stream, bytes);
+    else this.#forNode.push(bytes);
     return true;
+  }
+
+  #data(one: WholeFrame): boolean {
+    const isEnd = (one.flags & END_STREAM) !== 0;
+    return this.#streams.goOn(one.stream, isEnd) ? this.#forward(one) : this.#fail(ERRORS.streamClosed);
+  }
+
+  /** RFC 9113 6.3: it says nothing to us, and costs its sender as little as a PING. */
+  #priority(one: WholeFrame): boolean {
+    const { stream, payload } = one;
+    const isBroken = stream === 0 || (payload.length === 5 && dependsOnItself(payload, stream));
+    return isBroken ? this.#fail(ERRORS.protocol) : this.#forward(one);
+  }
+
+  /** RFC 9113 6.7: an answer to none of ours, which node:http2 would end the connection for, is no fault. */
+  #ping(one: WholeFrame): boolean {
+    const isStray = (one.flags & ACK) !== 0 && one.stream === 0 && one.payload.length === PING_BYTES;
+    return isStray ? this.#pongs.note() || this.#flood() : this.#forward(one);
   }
 
   #answer(stream: number, request: PlainHead | undefined): boolean {
@@ -211,7 +202,7 @@ export class Http2FastPath {
     if (this.#hits.waiting >= this.#parts.limits.streamsPerConnection) return false;
     const hit = this.#parts.hitFor(request);
     if (hit?.block === undefined || hit.block.length > MAX_PAYLOAD) return false;
-    const { body, length, block: head } = hit;
+    const { body, length, block: head } = request.method === 'HEAD' ? { ...hit, ...NO_BODY } : hit;
     if (!this.#window.keep(length)) return false;
     this.#lastHit = stream;
     this.hitAt = performance.now();
@@ -222,17 +213,16 @@ export class Http2FastPath {
 
   /** Answered here; those before the last one that node:http2 saw are closed for it as well. */
   #isOurs(stream: number): boolean {
-    return stream > this.#lastOfNode && stream <= this.#lastAsked;
+    return stream > this.#lastOfNode && stream <= this.#streams.last;
   }
 
   #reset(one: WholeFrame): boolean {
     const { stream, payload } = one;
     if (payload.length !== 4) return this.#forward(one);
-    const held = this.#held.get(stream);
-    if (held !== undefined) {
-      this.#held.delete(stream);
-      this.#forNode[held] = undefined;
-    } else if (!this.#hits.drop(stream)) return this.#isOurs(stream) || this.#forward(one);
+    this.#streams.reset(stream);
+    if (!this.#forNode.takeBack(stream) && !this.#hits.drop(stream)) {
+      return this.#isOurs(stream) || this.#forward(one);
+    }
     return this.#resets.note() || this.#flood();
   }
 
@@ -273,15 +263,6 @@ export class Http2FastPath {
     return true;
   }
 
-  #giveToNode(): void {
-    const frames = this.#forNode;
-    if (frames.length === 0) return;
-    this.#forNode = [];
-    this.#held.clear();
-    if (this.wire.destroyed) return;
-    for (const bytes of frames) if (bytes !== undefined) this.wire.push(bytes);
-  }
-
   #writeOfNode(chunks: readonly Buffer[], done: (error?: Error | null) => void): void {
     if (this.#isOver) {
       done();
@@ -293,7 +274,7 @@ export class Http2FastPath {
     this.#socket.write(Buffer.concat(chunks), (error) => {
       done(error);
       this.#tellNode();
-      this.#giveToNode();
+      this.#forNode.giveTo(this.wire);
     });
     // RFC 9113 3.4: nothing goes out before the SETTINGS, which are these.
     if (isFirst) this.#socket.on('data', this.#onData);
@@ -323,7 +304,7 @@ export class Http2FastPath {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#hits.flush();
-    this.#socket.end(goawayFrame(this.#lastAsked, code), () => this.#socket.destroySoon());
+    this.#socket.end(goawayFrame(this.#streams.last, code), () => this.#socket.destroySoon());
     this.wire.destroy();
     return false;
   }
@@ -340,23 +321,4 @@ export class Http2FastPath {
   #endIfOver(): void {
     if (this.#hasEnded && this.#hits.waiting === 0) this.#socket.destroySoon();
   }
-}
-
-/** RFC 7540 5.3.1: an error that node:http2 finds. */
-function dependsOnItself({ before, stream }: OpenBlock): boolean {
-  return before.length > 0 && (before.readUInt32BE() & MOST_WINDOW) === stream;
-}
-
-/** Written anew, for a reader that has seen no block but those that it was given. */
-function headersFrames({ flags, stream, before }: OpenBlock, block: Buffer): Buffer {
-  const payload = Buffer.concat([before, block]);
-  const frames: Buffer[] = [];
-  for (let at = 0; at === 0 || at < payload.length; at += MAX_PAYLOAD) {
-    const isLast = at + MAX_PAYLOAD >= payload.length;
-    const type = at === 0 ? TYPES.headers : TYPES.continuation;
-    const own = at === 0 ? flags : 0;
-    const part = payload.subarray(at, at + MAX_PAYLOAD);
-    frames.push(frame(type, own | (isLast ? END_HEADERS : 0), stream, part));
-  }
-  return Buffer.concat(frames);
 }

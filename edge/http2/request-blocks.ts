@@ -3,13 +3,17 @@
  * repeat, so what one led to is remembered for as long as the client's table stays as it is.
  */
 import type { Limits } from '../limits/limits.ts';
-import { hasNoEffect, isPlainHost, isPlainTarget } from '../listen/plain-request.ts';
+import {
+  isPlainHost,
+  isPlainQuestion,
+  isPlainTarget,
+  type PlainRequest,
+  type Question,
+  readQuestion,
+} from '../listen/plain-request.ts';
 import { HpackReader } from './hpack.ts';
 
-export interface PlainHead {
-  method: 'GET';
-  url: string;
-  host: string;
+export interface PlainHead extends Omit<PlainRequest, 'text'> {
   /** name, value, name, … */
   fields: readonly string[];
 }
@@ -59,17 +63,20 @@ export function plainHead(
 ): PlainHead | undefined {
   if (fields.length / 2 > headerCount) return undefined;
   const pseudo = new Map<string, string>();
+  const asked: Question = {};
   for (let index = 0; index < fields.length; index += 2) {
     const [name = '', value = ''] = [fields[index], fields[index + 1]];
     if (name.startsWith(':')) {
       if (pseudo.has(name) || index !== pseudo.size * 2) return undefined;
       pseudo.set(name, value);
-    } else if (!NAME.test(name) || !hasNoEffect(name) || !VALUE.test(value)) return undefined;
+    } else if (!NAME.test(name) || !VALUE.test(value) || !readQuestion(asked, name, value)) return undefined;
   }
-  const [url = '', host = ''] = [pseudo.get(':path'), pseudo.get(':authority')];
-  if (pseudo.size !== 4 || pseudo.get(':method') !== 'GET' || pseudo.get(':scheme') !== 'https') {
-    return undefined;
-  }
+  const [url = '', host = '', method] = [
+    pseudo.get(':path'),
+    pseudo.get(':authority'),
+    pseudo.get(':method'),
+  ];
+  if (pseudo.size !== 4 || pseudo.get(':scheme') !== 'https') return undefined;
   if (url.length > uriLength || !isPlainTarget(url) || !isPlainHost(host)) return undefined;
-  return { method: 'GET', url, host, fields };
+  return isPlainQuestion(method, asked) ? { method, url, host, ...asked, fields } : undefined;
 }

@@ -23,7 +23,7 @@ export interface FastPathParts {
   sendFile: SendFile | undefined;
   /** One hit was answered, with so many bytes of body. */
   onHit: (
-    domain: string,
+    hit: ReadyHit,
     bytes: number,
     request: PlainRequest,
     from: { socket: Socket; secure: SecureConnection | undefined },
@@ -90,12 +90,12 @@ export function installFastPath(
     connection.served = true;
     connection.quiet = 0;
     if (plain.method === 'HEAD') {
-      onHit(hit.domain, 0, plain, { socket: this, secure });
+      onHit(hit, 0, plain, { socket: this, secure });
       this.write(hit.head + persistence, 'latin1');
       return;
     }
     if (Buffer.isBuffer(hit.body)) {
-      onHit(hit.domain, hit.length, plain, { socket: this, secure });
+      onHit(hit, hit.length, plain, { socket: this, secure });
       writeBytes(this, hit.head + persistence, hit.body);
       if (this.writableLength > 0) wait(this, connection);
     } else sendPart(this, connection, plain, hit, hit.body);
@@ -124,7 +124,7 @@ export function installFastPath(
       // The next answer reads and compares it, and has the rest fetched anew.
       if (error instanceof FileFault) file.doubt();
       file.letGo();
-      onHit(hit.domain, bytes, request, { socket, secure: undefined });
+      onHit(hit, bytes, request, { socket, secure: undefined });
       // An answer that cannot be gone on with must not look whole.
       if (error) socket.destroy();
       else if (connection.busy) goOn(socket, connection);

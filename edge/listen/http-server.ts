@@ -121,8 +121,7 @@ const CLIENT_ERRORS: Record<string, { status: string; limit?: LimitName }> = {
 };
 
 function hitObserver(observer: Observer): Parameters<typeof installFastPath>[1]['onHit'] {
-  return (domain, bytes, plain, { socket, secure }) => {
-    const status = plain.range === undefined ? 200 : 206;
+  return ({ domain, status }, bytes, plain, { socket, secure }) => {
     const answered = { domain, result: 'hit', status, ms: undefined } as const;
     observer.answered(answered);
     observer.sent(domain, bytes);

@@ -12,7 +12,7 @@ import {
 } from 'node:http2';
 import { PassThrough } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { ReadyHits } from '../answer/ready-hits.ts';
+import type { ReadyHit, ReadyHits } from '../answer/ready-hits.ts';
 import { Blocks } from '../cache/blocks.ts';
 import type { ClientRequest } from '../exchange.ts';
 import { Http2FastPath } from '../http2/fast-path.ts';
@@ -65,8 +65,8 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
   function begin(socket: TLSSocket, secure: SecureConnection): void {
     const client = plainAddress(secure.raw.remoteAddress ?? '');
     const fastPath = new Http2FastPath(socket, {
-      hitFor: ({ method, url, host }) => readyHits({ method, url, host, text: '' }, secure.uid),
-      onHit: ({ domain }, request) => onHit(domain, request, client),
+      hitFor: (request) => readyHits(request, secure.uid),
+      onHit: (hit, request) => onHit(hit, request, client),
       onFlood: () => onLimit('http2Frames'),
       limits,
       blocks,
@@ -131,9 +131,12 @@ export function createHttp2Server(parts: Http2Parts): Http2Server {
     });
   }
 
-  function onHit(domain: string, request: PlainHead, client: string): (bytes: number) => void {
-    const { method, host, url, fields } = request;
-    const answered = { domain, result: 'hit', status: 200, ms: undefined } as const;
+  function onHit(
+    { domain, status }: ReadyHit,
+    { method, host, url, fields }: PlainHead,
+    client: string,
+  ): (bytes: number) => void {
+    const answered = { domain, result: 'hit', status, ms: undefined } as const;
     observer.answered(answered);
     return (bytes) => {
       observer.sent(domain, bytes);
