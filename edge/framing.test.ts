@@ -23,6 +23,7 @@ afterAll(async () => {
 const exchange = (bytes: string) => rawExchange(edge.port, bytes);
 
 const HOST = 'Host: video.example.com\r\n';
+const CLOSE = 'Connection: close\r\n';
 
 describe('400, and the connection is closed:', () => {
   test.each([
@@ -56,6 +57,10 @@ describe('400, and the connection is closed:', () => {
     [
       'a vertical tab before the coding',
       `POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n`,
+    ],
+    [
+      'a coding in HTTP/1.0',
+      `POST /a HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
     ],
     ['a NUL in a name', `GET /a HTTP/1.1\r\n${HOST}X\0Y: 1\r\n\r\n`],
     ['no colon', `GET /a HTTP/1.1\r\n${HOST}Content-Length 4\r\n\r\n`],
@@ -126,6 +131,15 @@ test('OPTIONS * is the edge’s own to answer', async () => {
   expect(await exchange(`OPTIONS * HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`)).toMatch(
     /^HTTP\/1\.1 200 OK\r\n[\s\S]*allow: GET, HEAD/,
   );
+});
+
+test('OPTIONS that may go no further is the edge’s to answer; else it goes with one less (RFC 9110 7.6.2)', async () => {
+  const options = (hops: string) =>
+    exchange(`OPTIONS /hops HTTP/1.1\r\n${HOST}Max-Forwards: ${hops}\r\n${CLOSE}\r\n`);
+  expect(await options('0')).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*allow: GET, HEAD/);
+  expect(origin.count('/hops')).toBe(0);
+  await options('2');
+  expect(origin.requests.at(-1)?.headers).toMatchObject({ 'max-forwards': '1' });
 });
 
 test('HTTP/1.0 with a Host is served', async () => {

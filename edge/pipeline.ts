@@ -193,8 +193,8 @@ function staleInstead(
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 function refuseUnsupported({ method, url, headers }: ClientRequest): Answer | undefined {
-  // RFC 9110 9.3.7: asked of the edge itself, whatever the host.
-  if (method === 'OPTIONS' && url === '*') {
+  // RFC 9110 9.3.7, 7.6.2: asked of the edge itself, whatever the host.
+  if (method === 'OPTIONS' && (url === '*' || Number(headers['max-forwards']) === 0)) {
     return textAnswer(200, 'an edge of Weir', { headers: [['allow', METHODS]] });
   }
   if (method === 'TRACE' || method === 'CONNECT') {

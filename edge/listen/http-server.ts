@@ -36,6 +36,9 @@ export function createHttpServer(
   /** The answers of each connection that were not out when the last one began. */
   const underWay = new WeakMap<Duplex, ServerResponse[]>();
   const server = createServer(serverOptions(limits), (request, response) => {
+    // HTTP/1.0 knows no codings: who reads it by length sees another end of this message (RFC 9112 6.1).
+    if (request.httpVersion === '1.0' && request.headers['transfer-encoding'] !== undefined)
+      return void response.writeHead(400, { connection: 'close', 'content-length': 0 }).end();
     const { socket } = request;
     const secure = secured.get(socket);
     // Until the last byte has left, which is later than its having been written.

@@ -15,6 +15,7 @@ const NOT_FROM_CLIENTS = new Set([
   'front-end-https',
   'host',
   'http2-settings',
+  'max-forwards',
   'true-client-ip',
   'via',
   'x-client-ip',
@@ -62,6 +63,7 @@ export function originHeaders(client: Headers, { edgeId, host, clientAddress, sc
   const via = field(client, 'via');
   const loop = field(client, 'cdn-loop');
   const length = field(client, 'content-length');
+  const hops = field(client, 'max-forwards');
   return [
     ...endToEnd(client).filter(([name]) => !NOT_FROM_CLIENTS.has(name)),
     ['accept-encoding', normalAcceptEncoding(field(client, 'accept-encoding'))],
@@ -72,6 +74,10 @@ export function originHeaders(client: Headers, { edgeId, host, clientAddress, sc
     ['via', via === undefined ? `1.1 ${edgeId}` : `${via}, 1.1 ${edgeId}`],
     ['cdn-loop', loop === undefined ? edgeId : `${loop}, ${edgeId}`],
     ...(length === undefined ? [] : [['content-length', length] as const]),
+    // RFC 9110 7.6.2.
+    ...(hops !== undefined && /^\d+$/.test(hops)
+      ? [['max-forwards', String(Number(hops) - 1)] as const]
+      : []),
   ];
 }
 
