@@ -1,5 +1,5 @@
 /** The bodies on disk, one file each, named by id below 256 folders. Thin: no decisions here. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptBody, type StoredObject } from './stored-object.ts';
@@ -14,6 +14,8 @@ export function bodyFiles(folder: string) {
   return {
     /** For a body that is being fetched: written and read at once. */
     create: (id: string): Promise<FileHandle> => open(pathOf(id), 'wx+'),
+    /** One that is whole already and small. Throws. */
+    write: (id: string, bytes: Buffer): void => writeFileSync(pathOf(id), bytes, { flag: 'wx' }),
     remove: (id: string): Promise<void> => rm(pathOf(id), { force: true }),
     /** To be read. Throws CorruptBody where it is not there, or not as long as it should be. */
     open: (object: StoredObject): Promise<FileHandle> => openWhole(pathOf(object.id), object.size),

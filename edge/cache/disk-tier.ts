@@ -127,6 +127,11 @@ export class DiskTier {
     return this.#files.create(id);
   }
 
+  /** A whole body of one block, before this returns. Throws. */
+  write(id: string, bytes: Buffer): void {
+    this.#files.write(id, bytes);
+  }
+
   /** Bytes were written to a file whose object is not recorded yet. */
   grew(id: string, bytes: number): void {
     this.#room.grew(id, bytes);

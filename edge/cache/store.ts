@@ -19,6 +19,7 @@ import type { OpenBody } from './open-bodies.ts';
 import { Purges } from './purges.ts';
 import type { Rest } from './rest-source.ts';
 import type { FolderChange } from './shared-folder.ts';
+import { SmallWrites } from './small-writes.ts';
 import { BLOCK_BYTES, CorruptBody, type StoredObject } from './stored-object.ts';
 import { sameSelection } from './vary.ts';
 
@@ -43,6 +44,7 @@ export class Store {
   readonly purges: Purges;
   readonly #options: StoreOptions;
   readonly #disk: DiskTier;
+  readonly #smallWrites: SmallWrites;
   readonly #memory: MemoryTier;
   /** Objects whose file is being written: in memory, not yet in the index. */
   readonly #unwritten = new Map<string, StoredObject>();
@@ -54,6 +56,10 @@ export class Store {
     const { memoryBytes, metrics } = options;
     this.#options = options;
     this.#disk = new DiskTier(options);
+    this.#smallWrites = new SmallWrites(this.#disk, {
+      isWanted: (id) => this.#unwritten.has(id),
+      onDone: (id, isWhole) => this.#written(id, isWhole),
+    });
     this.#admission = new Admission(options.admission ?? 'always');
     this.#memory = new MemoryTier(
       memoryBytes,
@@ -203,21 +209,14 @@ export class Store {
 
   #write(object: StoredObject, bytes: Buffer): void {
     this.#unwritten.set(object.id, object);
-    this.#disk.later(this.#writeSmall(object.id, bytes));
+    this.#smallWrites.add(object.id, bytes);
   }
 
-  async #writeSmall(id: string, bytes: Buffer): Promise<void> {
-    try {
-      await using file = await this.#disk.create(id);
-      await file.writeFile(bytes);
-    } catch (error) {
-      this.#disk.failed('write', error);
-      this.#unwritten.delete(id);
-    }
+  #written(id: string, isWhole: boolean): void {
     const object = this.#unwritten.get(id);
     this.#unwritten.delete(id);
     // Purged or replaced meanwhile, or not written: then no row may bring it back with the next start.
-    if (object === undefined) this.discard(id);
+    if (object === undefined || !isWhole) this.discard(id);
     else this.#disk.record(object);
   }
 
@@ -280,6 +279,7 @@ export class Store {
 
   close(): Promise<void> {
     this.purges.close();
+    this.#smallWrites.flush();
     return this.#disk.close();
   }
 }
