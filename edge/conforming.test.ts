@@ -1,34 +1,13 @@
 /** Single sentences of RFC 9110, RFC 9111 and RFC 9213, over sockets; `bench/conformance` runs the public suite. */
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../lib/testing/eventually.ts';
 import { rawExchange } from './testing/raw-exchange.ts';
-import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
-import { startTestEdge, type TestEdge } from './testing/test-edge.ts';
+import { scriptedCdn } from './testing/scripted-cdn.ts';
 
-let origin: ScriptOrigin;
-let edge: TestEdge;
+const cdn = scriptedCdn();
 
-/** Answers with these fields, and a body that tells which request it was. */
-function says(headers: Record<string, string | string[]>, status = 200) {
-  origin.answer((_request, response) => {
-    response.writeHead(status, headers).end(`answer ${origin.requests.length}`);
-  });
-}
-
-const get = (path: string, headers: Record<string, string> = {}) => edge.get(path, { headers });
-const head = (path: string) => edge.get(path, { method: 'HEAD' });
-
-beforeEach(async () => {
-  origin = await startScriptOrigin((_request, response) => response.end());
-  edge = await startTestEdge({ origin: origin.url });
-});
-
-afterEach(async () => {
-  await edge.stop();
-  await edge.remove();
-  await origin.stop();
-});
+const head = (path: string) => cdn.edge.get(path, { method: 'HEAD' });
 
 describe('which directives count:', () => {
   test.each([
@@ -71,45 +50,48 @@ describe('which directives count:', () => {
     ['a 5xx with explicit freshness', { 'cache-control': 'max-age=60', ':status': '503' }, true],
   ])('%s', async (_name, given: Record<string, string | string[]>, hit) => {
     const { ':status': status = '200', ...headers } = given;
-    says(headers, Number(status));
-    await get('/a');
-    const again = await get('/a');
+    cdn.says(headers, Number(status));
+    await cdn.get('/a');
+    const again = await cdn.get('/a');
     expect(again.text).toBe(hit ? 'answer 1' : 'answer 2');
     expect(again.headers).not.toHaveProperty('surrogate-control');
-    expect(origin.requests).toHaveLength(hit ? 1 : 2);
+    expect(cdn.origin.requests).toHaveLength(hit ? 1 : 2);
   });
 });
 
 test('Accept-Language selects by what it means, not by how it is written (RFC 9111 4.1)', async () => {
-  says({ 'cache-control': 'max-age=60', vary: 'Accept-Language' });
-  await get('/a', { 'accept-language': 'en, de;q=0.5' });
+  cdn.says({ 'cache-control': 'max-age=60', vary: 'Accept-Language' });
+  await cdn.get('/a', { 'accept-language': 'en, de;q=0.5' });
   for (const same of ['EN,DE;q=0.50', 'de; q=0.5 , en', 'en;q=1.0, de;q=0.5']) {
-    expect((await get('/a', { 'accept-language': same })).text).toBe('answer 1');
+    expect((await cdn.get('/a', { 'accept-language': same })).text).toBe('answer 1');
   }
-  expect((await get('/a', { 'accept-language': 'de, en;q=0.5' })).text).toBe('answer 2');
-  expect(origin.requests[0]?.headers['accept-language']).toBe('en, de;q=0.5');
+  expect((await cdn.get('/a', { 'accept-language': 'de, en;q=0.5' })).text).toBe('answer 2');
+  expect(cdn.origin.requests[0]?.headers['accept-language']).toBe('en, de;q=0.5');
 });
 
 test('without Last-Modified, If-Modified-Since is held against Date (RFC 9111 4.3.2)', async () => {
-  const made = new Date(edge.clock.now()).toUTCString();
-  says({ 'cache-control': 'max-age=60', date: made });
-  await get('/a');
-  expect(await get('/a', { 'if-modified-since': made })).toMatchObject({ status: 304, text: '' });
-  const before = new Date(edge.clock.now() - 60_000).toUTCString();
-  expect(await get('/a', { 'if-modified-since': before })).toMatchObject({ status: 200, text: 'answer 1' });
+  const made = new Date(cdn.edge.clock.now()).toUTCString();
+  cdn.says({ 'cache-control': 'max-age=60', date: made });
+  await cdn.get('/a');
+  expect(await cdn.get('/a', { 'if-modified-since': made })).toMatchObject({ status: 304, text: '' });
+  const before = new Date(cdn.edge.clock.now() - 60_000).toUTCString();
+  expect(await cdn.get('/a', { 'if-modified-since': before })).toMatchObject({
+    status: 200,
+    text: 'answer 1',
+  });
 });
 
 test('a 304 updates what it may (RFC 9111 3.2)', async () => {
-  says({
+  cdn.says({
     'cache-control': 'max-age=10',
     etag: '"a"',
     'content-type': 'text/plain',
     'content-md5': 'one',
     'x-a': '1',
   });
-  await get('/a');
-  edge.clock.advance(11_000);
-  origin.answer((_request, response) => {
+  await cdn.get('/a');
+  cdn.edge.clock.advance(11_000);
+  cdn.origin.answer((_request, response) => {
     response.writeHead(304, {
       'cache-control': 'max-age=60',
       etag: '"a"',
@@ -123,7 +105,7 @@ test('a 304 updates what it may (RFC 9111 3.2)', async () => {
     response.end();
   });
   for (const turn of ['confirmed', 'hit']) {
-    const reply = await get('/a');
+    const reply = await cdn.get('/a');
     expect(reply, turn).toMatchObject({ status: 200, text: 'answer 1' });
     expect(reply.headers, turn).toMatchObject({
       'content-type': 'text/html',
@@ -134,32 +116,34 @@ test('a 304 updates what it may (RFC 9111 3.2)', async () => {
     });
     expect(reply.headers, turn).not.toHaveProperty('x-hop');
   }
-  expect(origin.requests).toHaveLength(2);
+  expect(cdn.origin.requests).toHaveLength(2);
 });
 
 test('bytes above ASCII in a field go through as they came, and compare', async () => {
-  origin.answer((_request, response) => {
+  cdn.origin.answer((_request, response) => {
     response
       .writeHead(200, { 'cache-control': 'max-age=60', etag: '"\u00fc"', 'x-name': '\u00c3\u00bc' })
       .end('x');
   });
   const field = 'GET /a HTTP/1.1\r\nHost: video.example.com\r\nConnection: close\r\n';
   for (const turn of ['miss', 'hit']) {
-    expect(await rawExchange(edge.port, `${field}\r\n`), turn).toMatch(
+    expect(await rawExchange(cdn.edge.port, `${field}\r\n`), turn).toMatch(
       /\r\netag: "\u00fc"\r\nx-name: \u00c3\u00bc\r\n/,
     );
   }
-  expect(await rawExchange(edge.port, `${field}If-None-Match: "\u00fc"\r\n\r\n`)).toMatch(/^HTTP\/1\.1 304 /);
+  expect(await rawExchange(cdn.edge.port, `${field}If-None-Match: "\u00fc"\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 304 /,
+  );
 });
 
 describe('HEAD (RFC 9111 4.3.5):', () => {
   beforeEach(async () => {
-    says({ 'cache-control': 'max-age=10', etag: '"a"', 'x-old': '1' });
-    await get('/a');
-    edge.clock.advance(11_000);
+    cdn.says({ 'cache-control': 'max-age=10', etag: '"a"', 'x-old': '1' });
+    await cdn.get('/a');
+    cdn.edge.clock.advance(11_000);
   });
   const headSays = (headers: Record<string, string>) =>
-    origin.answer((_request, response) => {
+    cdn.origin.answer((_request, response) => {
       response.writeHead(200, headers).end();
     });
 
@@ -168,10 +152,10 @@ describe('HEAD (RFC 9111 4.3.5):', () => {
     const told = await head('/a');
     expect(told.headers).toMatchObject({ 'x-old': '1', 'x-new': '2', 'content-length': '8' });
     expect(told.headers['cache-status']).toMatch(/^zz-1; fwd=stale; fwd-status=200; ttl=\d+$/);
-    const hit = await get('/a');
+    const hit = await cdn.get('/a');
     expect(hit).toMatchObject({ status: 200, text: 'answer 1' });
     expect(hit.headers).toMatchObject({ 'x-new': '2', 'cache-status': expect.stringMatching(/hit/) });
-    expect(origin.requests.map(({ method }) => method)).toEqual(['GET', 'HEAD']);
+    expect(cdn.origin.requests.map(({ method }) => method)).toEqual(['GET', 'HEAD']);
   });
 
   test.each([
@@ -181,36 +165,36 @@ describe('HEAD (RFC 9111 4.3.5):', () => {
     ['a cookie', { etag: '"a"', 'cache-control': 'max-age=60', 'set-cookie': 'a=b' }],
   ])('%s: what is stored is stale', async (_name, headers: Record<string, string>) => {
     // Fresh again, so that only the HEAD can make it stale.
-    says({ 'cache-control': 'max-age=600', etag: '"a"' });
-    const fresh = await get('/a');
+    cdn.says({ 'cache-control': 'max-age=600', etag: '"a"' });
+    const fresh = await cdn.get('/a');
     headSays(headers);
-    const told = await edge.get('/a', { method: 'HEAD', headers: { 'cache-control': 'no-cache' } });
+    const told = await cdn.edge.get('/a', { method: 'HEAD', headers: { 'cache-control': 'no-cache' } });
     expect(told.headers['x-old']).toBeUndefined();
-    says({ 'cache-control': 'max-age=600', etag: '"c"' });
-    expect((await get('/a')).text).not.toBe(fresh.text);
+    cdn.says({ 'cache-control': 'max-age=600', etag: '"c"' });
+    expect((await cdn.get('/a')).text).not.toBe(fresh.text);
   });
 
   test('one whose client is named, or that ran across a purge, changes nothing', async () => {
     headSays({ 'cache-control': 'max-age=60', etag: '"a"' });
-    await edge.get('/a', { method: 'HEAD', headers: { authorization: 'x' } });
-    expect((await get('/a')).headers['cache-status']).toMatch(/fwd=stale/);
+    await cdn.edge.get('/a', { method: 'HEAD', headers: { authorization: 'x' } });
+    expect((await cdn.get('/a')).headers['cache-status']).toMatch(/fwd=stale/);
     const held = Promise.withResolvers<ServerResponse>();
-    edge.clock.advance(61_000);
-    origin.answer((_request, response) => held.resolve(response));
+    cdn.edge.clock.advance(61_000);
+    cdn.origin.answer((_request, response) => held.resolve(response));
     const asked = head('/a');
     const response = await held.promise;
     const everything = { by: 'everything' } as const;
-    await edge.command({ type: 'purge', uid: 'p', domain: 'uid-video', target: everything, soft: true });
+    await cdn.edge.command({ type: 'purge', uid: 'p', domain: 'uid-video', target: everything, soft: true });
     response.writeHead(200, { 'cache-control': 'max-age=600', etag: '"a"' }).end();
     await asked;
-    says({ 'cache-control': 'max-age=60' });
-    expect((await get('/a')).headers['cache-status']).toMatch(/fwd=stale/);
+    cdn.says({ 'cache-control': 'max-age=60' });
+    expect((await cdn.get('/a')).headers['cache-status']).toMatch(/fwd=stale/);
   });
 });
 
 describe('interim answers (RFC 9110 15.2):', () => {
   beforeEach(() => {
-    origin.answer((request, response) => {
+    cdn.origin.answer((request, response) => {
       response.writeProcessing();
       response.writeInformation(103, {
         link: '</a.css>; rel=preload',
@@ -222,7 +206,10 @@ describe('interim answers (RFC 9110 15.2):', () => {
     });
   });
   const ask = (version = '1.1') =>
-    rawExchange(edge.port, `GET /a HTTP/${version}\r\nHost: video.example.com\r\nConnection: close\r\n\r\n`);
+    rawExchange(
+      cdn.edge.port,
+      `GET /a HTTP/${version}\r\nHost: video.example.com\r\nConnection: close\r\n\r\n`,
+    );
 
   test('102 and 103 are passed on, and only the last answer is stored', async () => {
     const first = await ask();
@@ -230,7 +217,7 @@ describe('interim answers (RFC 9110 15.2):', () => {
       /^HTTP\/1\.1 102 Processing\r\n\r\nHTTP\/1\.1 103 Early Hints\r\nlink: <\/a\.css>; rel=preload\r\nx-own: yes\r\n\r\nHTTP\/1\.1 200 OK/,
     );
     expect(await ask()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*cache-status: zz-1; hit/i);
-    expect(origin.requests).toHaveLength(1);
+    expect(cdn.origin.requests).toHaveLength(1);
   });
 
   test('HTTP/1.0 does not know them', async () => {
@@ -240,14 +227,14 @@ describe('interim answers (RFC 9110 15.2):', () => {
   test('also where the cache has no part', async () => {
     const posted =
       'POST /a HTTP/1.1\r\nHost: video.example.com\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx';
-    expect(await rawExchange(edge.port, posted)).toMatch(
+    expect(await rawExchange(cdn.edge.port, posted)).toMatch(
       /HTTP\/1\.1 103 Early Hints[\s\S]*HTTP\/1\.1 200 OK/,
     );
   });
 });
 
 test('trailers are dropped (RFC 9110 6.5.1)', async () => {
-  origin.answer((_request, response) => {
+  cdn.origin.answer((_request, response) => {
     response.writeHead(200, {
       'cache-control': 'max-age=60',
       trailer: 'x-sum',
@@ -259,18 +246,18 @@ test('trailers are dropped (RFC 9110 6.5.1)', async () => {
   });
   const ask = 'GET /a HTTP/1.1\r\nHost: video.example.com\r\nTE: trailers\r\nConnection: close, TE\r\n\r\n';
   for (const turn of ['miss', 'hit']) {
-    const answer = await rawExchange(edge.port, ask);
+    const answer = await rawExchange(cdn.edge.port, ask);
     expect(answer, turn).toMatch(/hello/);
     expect(answer, turn).not.toMatch(/x-sum|trailer/i);
   }
-  expect(origin.requests[0]?.headers).not.toHaveProperty('te');
+  expect(cdn.origin.requests[0]?.headers).not.toHaveProperty('te');
 });
 
 describe('an answer that breaks off (RFC 9111 3.3, 3.4):', () => {
   const whole = Buffer.from(Array.from({ length: 900_000 }, (_, at) => at % 251));
   /** The first request ends after 500 000 bytes, whatever comes then is scripted. */
   const breaksOff = (etag: string, rest: (first: number, response: ServerResponse) => void) =>
-    origin.answer((request, response) => {
+    cdn.origin.answer((request, response) => {
       const [, first] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
       if (first !== undefined) return rest(Number(first), response);
       response.writeHead(200, { 'cache-control': 'max-age=60', etag, 'content-length': whole.length });
@@ -286,12 +273,12 @@ describe('an answer that breaks off (RFC 9111 3.3, 3.4):', () => {
       });
       response.end(whole.subarray(first));
     });
-    const replies = await Promise.all([get('/a'), get('/a')]);
+    const replies = await Promise.all([cdn.get('/a'), cdn.get('/a')]);
     for (const { body } of replies) expect(body.equals(whole)).toBe(true);
     // Clients have the last byte a moment before the store has.
-    await eventually(async () => expect((await get('/a')).headers['cache-status']).toMatch(/hit/));
-    expect(origin.requests).toHaveLength(2);
-    expect(origin.requests[1]?.headers).toMatchObject({ 'if-range': '"a"' });
+    await eventually(async () => expect((await cdn.get('/a')).headers['cache-status']).toMatch(/hit/));
+    expect(cdn.origin.requests).toHaveLength(2);
+    expect(cdn.origin.requests[1]?.headers).toMatchObject({ 'if-range': '"a"' });
   });
 
   test.each([
@@ -315,8 +302,8 @@ describe('an answer that breaks off (RFC 9111 3.3, 3.4):', () => {
     ],
   ])('%s: broken off for the client as well, and not stored', async (_name, etag, rest) => {
     breaksOff(etag, rest);
-    await expect(get('/a')).rejects.toThrow();
-    origin.answer((_request, response) => response.end('again'));
-    expect((await get('/a')).text).toBe('again');
+    await expect(cdn.get('/a')).rejects.toThrow();
+    cdn.origin.answer((_request, response) => response.end('again'));
+    expect((await cdn.get('/a')).text).toBe('again');
   });
 });

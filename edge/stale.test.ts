@@ -1,52 +1,39 @@
 /** Stale content: used while one fetch asks the origin, or instead of its failure (RFC 5861), and where it must not be. */
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { EdgeRule } from '../contract/plans/edge-plan.ts';
 import { eventually } from '../lib/testing/eventually.ts';
-import { type ScriptOrigin, startScriptOrigin } from './testing/script-origin.ts';
-import { domainOf, KEEP, startTestEdge, type TestEdge } from './testing/test-edge.ts';
+import { scriptedCdn } from './testing/scripted-cdn.ts';
+import { domainOf, KEEP } from './testing/test-edge.ts';
 
-let origin: ScriptOrigin;
-let edge: TestEdge;
+const cdn = scriptedCdn();
 
-const says = (control: string, more = {}) =>
-  origin.answer((_request, response) =>
-    response.writeHead(200, { 'cache-control': control, ...more }).end(`answer ${origin.requests.length}`),
-  );
+const says = (control: string, more = {}) => cdn.says({ 'cache-control': control, ...more });
 const fails = (status: number) =>
-  origin.answer((_request, response) => response.writeHead(status).end('sorry'));
+  cdn.origin.answer((_request, response) => response.writeHead(status).end('sorry'));
 const rule = (more: Partial<EdgeRule>) =>
-  edge.publish([domainOf(origin.url, { rules: [{ match: {}, bypass: false, query: KEEP, ...more }] })]);
+  cdn.edge.publish([
+    domainOf(cdn.origin.url, { rules: [{ match: {}, bypass: false, query: KEEP, ...more }] }),
+  ]);
 const status = (reply: { headers: object }) => String(Reflect.get(reply.headers, 'cache-status'));
-
-beforeEach(async () => {
-  origin = await startScriptOrigin((_request, response) => response.end());
-  edge = await startTestEdge({ origin: origin.url });
-});
-
-afterEach(async () => {
-  await edge.stop();
-  await edge.remove();
-  await origin.stop();
-});
 
 describe('while it is revalidated:', () => {
   test('many clients get the stale answer at once, one fetch goes out, then all get the new one', async () => {
     says('max-age=10, stale-while-revalidate=30');
-    await edge.get('/a');
-    edge.clock.advance(15_000);
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(15_000);
     const open: ServerResponse[] = [];
-    origin.answer((_request, response) => open.push(response));
-    const replies = await Promise.all(Array.from({ length: 20 }, () => edge.get('/a')));
+    cdn.origin.answer((_request, response) => open.push(response));
+    const replies = await Promise.all(Array.from({ length: 20 }, () => cdn.edge.get('/a')));
     expect(new Set(replies.map(({ text }) => text))).toEqual(new Set(['answer 1']));
     expect(replies[0]?.headers).toMatchObject({ age: expect.stringMatching(/^1[56]$/) });
     expect(status(replies[0] ?? { headers: {} })).toMatch(/^zz-1; hit; ttl=-[56]$/);
     await eventually(() => expect(open).toHaveLength(1));
     open[0]?.writeHead(200, { 'cache-control': 'max-age=10' }).end('new');
-    await eventually(async () => expect((await edge.get('/a')).text).toBe('new'));
-    expect(origin.requests).toHaveLength(2);
+    await eventually(async () => expect((await cdn.edge.get('/a')).text).toBe('new'));
+    expect(cdn.origin.requests).toHaveLength(2);
     expect(
-      await edge.metric('requests_total', '{domain="demo/video",result="stale"}'),
+      await cdn.edge.metric('requests_total', '{domain="demo/video",result="stale"}'),
     ).toBeGreaterThanOrEqual(20);
   });
 
@@ -69,104 +56,104 @@ describe('while it is revalidated:', () => {
     ['no window', 'max-age=10', 15_000, {}],
   ])('not when %s', async (_name, control, wait, headers) => {
     says(control);
-    await edge.get('/a');
-    edge.clock.advance(wait);
-    expect((await edge.get('/a', { headers })).text).toBe('answer 2');
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(wait);
+    expect((await cdn.edge.get('/a', { headers })).text).toBe('answer 2');
   });
 
   test('a rule’s window replaces the origin’s; must-revalidate still wins, unless forced', async () => {
     await rule({ staleWhileRevalidate: 30 });
     says('max-age=10');
-    await edge.get('/a');
-    edge.clock.advance(15_000);
-    expect((await edge.get('/a')).text).toBe('answer 1');
-    await eventually(() => expect(origin.requests).toHaveLength(2));
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(15_000);
+    expect((await cdn.edge.get('/a')).text).toBe('answer 1');
+    await eventually(() => expect(cdn.origin.requests).toHaveLength(2));
     says('max-age=10, must-revalidate');
-    await edge.get('/b');
-    edge.clock.advance(15_000);
-    expect((await edge.get('/b')).text).toBe('answer 4');
+    await cdn.edge.get('/b');
+    cdn.edge.clock.advance(15_000);
+    expect((await cdn.edge.get('/b')).text).toBe('answer 4');
     await rule({ staleWhileRevalidate: 30, ttl: { seconds: 10, statuses: [200], force: true } });
-    edge.clock.advance(15_000);
-    expect((await edge.get('/b')).text).toBe('answer 4');
+    cdn.edge.clock.advance(15_000);
+    expect((await cdn.edge.get('/b')).text).toBe('answer 4');
   });
 
   test('after a soft purge, from then on', async () => {
     says('max-age=1000, stale-while-revalidate=30');
-    await edge.get('/a');
-    await edge.command({
+    await cdn.edge.get('/a');
+    await cdn.edge.command({
       type: 'purge',
       uid: 'p',
       domain: 'uid-video',
       target: { by: 'everything' },
       soft: true,
     });
-    expect((await edge.get('/a')).text).toBe('answer 1');
-    await eventually(async () => expect((await edge.get('/a')).text).toBe('answer 2'));
+    expect((await cdn.edge.get('/a')).text).toBe('answer 1');
+    await eventually(async () => expect((await cdn.edge.get('/a')).text).toBe('answer 2'));
   });
 
   test('not of what was stored before a purge that may have been missed', async () => {
     says('max-age=1000, stale-while-revalidate=30, stale-if-error=30');
-    await edge.get('/a');
-    await edge.command({ type: 'revalidateAll', uid: 'r' });
-    expect((await edge.get('/a')).text).toBe('answer 2');
-    await edge.command({ type: 'revalidateAll', uid: 'r2' });
+    await cdn.edge.get('/a');
+    await cdn.edge.command({ type: 'revalidateAll', uid: 'r' });
+    expect((await cdn.edge.get('/a')).text).toBe('answer 2');
+    await cdn.edge.command({ type: 'revalidateAll', uid: 'r2' });
     fails(503);
-    expect((await edge.get('/a')).status).toBe(503);
+    expect((await cdn.edge.get('/a')).status).toBe(503);
   });
 
   test('an answer that is not shareable any more ends it, and no connection is left open', async () => {
     says('max-age=10, stale-while-revalidate=30');
-    await edge.get('/a');
-    edge.clock.advance(15_000);
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(15_000);
     says('private');
-    expect((await edge.get('/a')).text).toBe('answer 1');
-    await eventually(() => expect(origin.requests).toHaveLength(2));
-    edge.clock.advance(30_000);
-    expect((await edge.get('/a')).text).toMatch(/answer [34]/);
+    expect((await cdn.edge.get('/a')).text).toBe('answer 1');
+    await eventually(() => expect(cdn.origin.requests).toHaveLength(2));
+    cdn.edge.clock.advance(30_000);
+    expect((await cdn.edge.get('/a')).text).toMatch(/answer [34]/);
   });
 });
 
 describe('instead of an error:', () => {
   test.each([500, 502, 503, 504])('%d, and the good answer stays', async (code) => {
     says('max-age=10, stale-if-error=60');
-    await edge.get('/a');
-    edge.clock.advance(15_000);
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(15_000);
     fails(code);
-    const reply = await edge.get('/a');
+    const reply = await cdn.edge.get('/a');
     expect(reply).toMatchObject({ status: 200, text: 'answer 1' });
     expect(status(reply)).toMatch(`zz-1; fwd=stale; fwd-status=${code}; ttl=-`);
     expect(status(reply)).toContain(`detail=STATUS_${code}`);
     says('max-age=10');
-    expect((await edge.get('/a')).text).toBe('answer 3');
+    expect((await cdn.edge.get('/a')).text).toBe('answer 3');
   });
 
   test('no connection', async () => {
     await rule({ staleIfError: 60 });
     says('max-age=10');
-    await edge.get('/a');
-    edge.clock.advance(15_000);
-    await edge.publish([
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(15_000);
+    await cdn.edge.publish([
       domainOf('http://127.0.0.1:1', {
         rules: [{ match: {}, bypass: false, query: KEEP, staleIfError: 60 }],
       }),
     ]);
-    const reply = await edge.get('/a');
+    const reply = await cdn.edge.get('/a');
     expect(reply.text).toBe('answer 1');
     expect(status(reply)).toMatch(/fwd=stale; ttl=-.*detail=ECONNREFUSED/);
-    expect(await edge.metric('requests_total', '{domain="demo/video",result="stale"}')).toBe(1);
+    expect(await cdn.edge.metric('requests_total', '{domain="demo/video",result="stale"}')).toBe(1);
   });
 
   test('for all who waited for the one fetch', async () => {
     says('max-age=10, stale-if-error=60');
-    await edge.get('/a');
-    edge.clock.advance(15_000);
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(15_000);
     const open: ServerResponse[] = [];
-    origin.answer((_request, response) => open.push(response));
-    const waiting = [edge.get('/a'), edge.get('/a'), edge.get('/a')];
+    cdn.origin.answer((_request, response) => open.push(response));
+    const waiting = [cdn.edge.get('/a'), cdn.edge.get('/a'), cdn.edge.get('/a')];
     await eventually(() => expect(open.length).toBeGreaterThan(0));
     for (const response of open) response.writeHead(503).end();
     expect((await Promise.all(waiting)).map(({ text }) => text)).toEqual(Array(3).fill('answer 1'));
-    expect(origin.requests).toHaveLength(2);
+    expect(cdn.origin.requests).toHaveLength(2);
   });
 
   test.each([
@@ -183,60 +170,62 @@ describe('instead of an error:', () => {
     ['501 is an answer', 'max-age=10, stale-if-error=60', 501, 15_000, {}],
   ])('not when %s', async (_name, control, code, wait, headers) => {
     says(control);
-    await edge.get('/a');
-    edge.clock.advance(wait);
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(wait);
     fails(code);
-    expect(await edge.get('/a', { headers })).toMatchObject({ status: code, text: 'sorry' });
+    expect(await cdn.edge.get('/a', { headers })).toMatchObject({ status: code, text: 'sorry' });
   });
 });
 
 describe('heuristic freshness by rule (RFC 9111 4.2.2):', () => {
   const changed = (secondsAgo: number) => ({
-    'last-modified': new Date(edge.clock.now() - secondsAgo * 1_000).toUTCString(),
+    'last-modified': new Date(cdn.edge.clock.now() - secondsAgo * 1_000).toUTCString(),
   });
 
   test('a tenth of the age of the content, at most the rule’s limit; off without a rule', async () => {
     says('public', changed(1_000));
-    await edge.get('/off');
-    expect(status(await edge.get('/off'))).toMatch(/fwd=stale/);
+    await cdn.edge.get('/off');
+    expect(status(await cdn.edge.get('/off'))).toMatch(/fwd=stale/);
     await rule({ heuristicTtl: 500 });
-    await edge.get('/a');
-    expect(status(await edge.get('/a'))).toMatch(/hit; ttl=(100|99)$/);
+    await cdn.edge.get('/a');
+    expect(status(await cdn.edge.get('/a'))).toMatch(/hit; ttl=(100|99)$/);
     says('public', changed(1_000_000));
-    await edge.get('/b');
-    expect(status(await edge.get('/b'))).toMatch(/hit; ttl=(500|499)$/);
+    await cdn.edge.get('/b');
+    expect(status(await cdn.edge.get('/b'))).toMatch(/hit; ttl=(500|499)$/);
   });
 
   test('what is said explicitly counts, and statuses that are not cacheable by default get none', async () => {
     await rule({ heuristicTtl: 500 });
     says('max-age=5', changed(1_000_000));
-    await edge.get('/a');
-    expect(status(await edge.get('/a'))).toMatch(/hit; ttl=[45]$/);
+    await cdn.edge.get('/a');
+    expect(status(await cdn.edge.get('/a'))).toMatch(/hit; ttl=[45]$/);
     const headers = changed(1_000_000);
-    origin.answer((_request, response) => response.writeHead(403, headers).end());
-    await edge.get('/b');
-    expect(status(await edge.get('/b'))).toMatch(/fwd=/);
+    cdn.origin.answer((_request, response) => response.writeHead(403, headers).end());
+    await cdn.edge.get('/b');
+    expect(status(await cdn.edge.get('/b'))).toMatch(/fwd=/);
   });
 
   test('a confirmation makes it fresh again', async () => {
     await rule({ heuristicTtl: 500 });
     says('', { ...changed(1_000), etag: '"1"' });
-    await edge.get('/a');
-    edge.clock.advance(200_000);
-    origin.answer((_request, response) => response.writeHead(304, { etag: '"1"' }).end());
-    expect(status(await edge.get('/a'))).toMatch(/fwd-status=304; ttl=1[12]\d$/);
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(200_000);
+    cdn.origin.answer((_request, response) => response.writeHead(304, { etag: '"1"' }).end());
+    expect(status(await cdn.edge.get('/a'))).toMatch(/fwd-status=304; ttl=1[12]\d$/);
   });
 });
 
 test('Warning is not kept (RFC 9111 5.5)', async () => {
   says('max-age=10', { warning: '110 - "stale"' });
-  await edge.get('/a');
-  expect((await edge.get('/a')).headers).not.toHaveProperty('warning');
+  await cdn.edge.get('/a');
+  expect((await cdn.edge.get('/a')).headers).not.toHaveProperty('warning');
 });
 
 test('answers are timed, by domain and by what the cache did', async () => {
   says('max-age=10');
-  await edge.get('/a');
-  expect(await edge.metric('answer_seconds_count', '{domain="demo/video",result="miss"}')).toBe(1);
-  expect(await edge.metric('answer_seconds_bucket', '{le="30",domain="demo/video",result="miss"}')).toBe(1);
+  await cdn.edge.get('/a');
+  expect(await cdn.edge.metric('answer_seconds_count', '{domain="demo/video",result="miss"}')).toBe(1);
+  expect(await cdn.edge.metric('answer_seconds_bucket', '{le="30",domain="demo/video",result="miss"}')).toBe(
+    1,
+  );
 });
