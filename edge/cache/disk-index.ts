@@ -41,7 +41,10 @@ export function openDiskIndex(folder: string, log: Log, use: IndexUse = 'alone')
     drop: db.prepare('DELETE FROM objects WHERE id = ? RETURNING id, domain, size'),
     oldest: db.prepare('SELECT id, domain, size FROM objects ORDER BY used LIMIT ?'),
     oldestOf: db.prepare('SELECT id, domain, size FROM objects WHERE domain = ? ORDER BY used LIMIT ?'),
-    totals: db.prepare('SELECT domain, count(*) AS objects, sum(size) AS bytes FROM objects GROUP BY domain'),
+    // `+`: read from front to back. By the index of domains each row is looked up at random, four times the work of a start.
+    totals: db.prepare(
+      'SELECT domain, count(*) AS objects, sum(size) AS bytes FROM objects GROUP BY +domain',
+    ),
     domains: db.prepare('SELECT DISTINCT domain FROM objects'),
     has: db.prepare('SELECT 1 FROM objects WHERE id = ?'),
     counter: db.prepare('SELECT value FROM counters WHERE name = ?'),
