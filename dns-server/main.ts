@@ -39,6 +39,7 @@ import { DnsMetrics } from './metrics.ts';
 import { type DnsServerOptions, readOptions } from './options.ts';
 import { keepLowerSince } from './plan/merge.ts';
 import { preparePlan } from './plan/prepare.ts';
+import type { PreparedPlan } from './plan/prepared-plan.ts';
 import { readiness } from './readiness.ts';
 import { Service } from './service.ts';
 
@@ -101,6 +102,7 @@ export async function startDnsServer(
     onMassDown: (held) => metrics.massDown(held),
   });
   starting.defer(() => judgement.stop());
+  let prepared: PreparedPlan | undefined;
   const agent = createAgent({
     ...options,
     role: 'dns-server',
@@ -109,7 +111,8 @@ export async function startDnsServer(
     log,
     merge: keepLowerSince,
     prepare: async (published) => {
-      const plan = preparePlan(published);
+      const plan = preparePlan(published, prepared);
+      prepared = plan;
       plan.regions.places = compiledPlaces(await geo.for(geoRulesOf(published.plan)));
       return () => {
         service.usePlan(plan);

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { listen } from '../../lib/listen.ts';
 import { CASES, type Case, TARGETS } from './cases.ts';
+import { measureChange } from './change.ts';
 import { dnsperf, type Perf } from './dnsperf.ts';
 import { measureMemory } from './memory.ts';
 import { writeQueries } from './queries.ts';
@@ -26,7 +27,7 @@ interface Options {
   servers: string;
 }
 
-const ALL = [...CASES.map(({ name }) => name), 'memory', 'swap'].join(',');
+const ALL = [...CASES.map(({ name }) => name), 'memory', 'swap', 'change'].join(',');
 const options = new Command('bench/dns')
   .option('--seconds <number>', 'of each run', Number, 3)
   .option('--rounds <number>', 'runs of each server', Number, 5)
@@ -49,6 +50,7 @@ try {
   printTargets(TARGETS, measured);
   if (chosen.includes('memory')) await measureMemory(folder, healthPort);
   if (chosen.includes('swap')) await measureSwap(folder, healthPort);
+  if (chosen.includes('change')) measureChange();
 } finally {
   health.close();
   health.closeAllConnections();

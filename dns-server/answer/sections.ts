@@ -6,7 +6,7 @@ import type { GeoDatabase } from '../geo/geo-database.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import type { NameEntry, PreparedZone } from '../plan/prepared-plan.ts';
 import type { RecordSet, RecordSets } from '../plan/record-sets.ts';
-import { negativeTtl, ZONE_TTL } from '../plan/zone.ts';
+import { negativeTtl } from '../plan/zone.ts';
 import { RCODE, TYPE } from '../wire/constants.ts';
 import type { Query } from '../wire/query.ts';
 import { type ResponseWriter, SECTION, type Section } from '../wire/response.ts';
@@ -80,7 +80,8 @@ export function writeNameError(asked: Asked, at: Place): undefined {
 }
 
 function writeSoa(asked: Asked, at: Place, ttl: number): void {
-  const { zone } = asked;
-  const soa = { type: TYPE.SOA, ttl: ZONE_TTL, data: [zone.soa] };
+  const { zone, view } = asked;
+  const soa = view.plan.names.get(zone.key)?.sets.get(TYPE.SOA);
+  if (soa === undefined) throw new Error(`zone ${zone.spec.name} has no SOA record`);
   writeSet(asked, SECTION.AUTHORITY, placeAbove(at, zone.key), soa, ttl);
 }

@@ -3,24 +3,28 @@
  * first where several claim one name: a domain's CNAME target, static records, a domain's hostname inside a zone.
  */
 
+import type { Revision } from '../../contract/plans/revision.ts';
 import { TYPE } from '../wire/constants.ts';
 import { keyOfName, parentKey } from '../wire/name.ts';
-import type { NameEntry, PreparedDomain, PreparedNode, PreparedZone } from './prepared-plan.ts';
+import type { NameEntry, Names, PreparedDomain, PreparedNode, PreparedZone } from './prepared-plan.ts';
 import { addAddresses, addRecords, type RecordSets, staticRecord } from './record-sets.ts';
-import { ZONE_TTL } from './zone.ts';
+import { soaOf, ZONE_TTL } from './zone.ts';
 
 /** TTL of a node's own addresses: a machine is seldom renumbered, and nobody's traffic follows this name. */
 const NODE_TTL = 60;
 
-export type Names = Map<string, NameEntry>;
+/** What names are built from. */
+export interface NameSources {
+  zones: Map<string, PreparedZone>;
+  domains: readonly PreparedDomain[];
+  nodes: readonly PreparedNode[];
+  revision: Revision;
+}
 
-export function buildNames(
-  zones: Map<string, PreparedZone>,
-  domains: readonly PreparedDomain[],
-  nodes: readonly PreparedNode[],
-): Names {
-  const names: Names = new Map();
-  const at = (key: string): NameEntry | undefined => entryAt(names, zones, key);
+export function buildNames({ zones, domains, nodes, revision }: NameSources): Names {
+  const built: Names = { names: new Map(), below: new Map(), contested: new Set() };
+  const { names, contested } = built;
+  const at = (key: string): NameEntry | undefined => entryAt(built, zones, key);
   for (const [key, zone] of zones) {
     names.set(key, emptyEntry(zone, key));
   }
@@ -28,7 +32,7 @@ export function buildNames(
     const parent = zoneOf(zones, parentKey(zone.key) ?? '');
     if (parent) zone.atParent = emptyEntry(parent, zone.key);
   }
-  for (const zone of zones.values()) addZoneRecords(zone, zones, at);
+  for (const zone of zones.values()) addZoneRecords(zone, revision, zones, at);
   for (const { spec, addresses } of nodes) {
     for (const zone of zones.values()) {
       const entry = at(keyOfName(`${spec.name}.node.${zone.spec.name}`));
@@ -37,23 +41,24 @@ export function buildNames(
   }
   for (const domain of domains) {
     const entry = at(keyOfName(domain.spec.cname));
-    if (entry) placeDomain(entry, domain);
+    if (entry) placeDomain(entry, domain, contested);
   }
   for (const domain of domains)
-    for (const hostname of domain.spec.hostnames) addHostname(hostname, domain, at);
+    for (const hostname of domain.spec.hostnames) addHostname(hostname, domain, at, contested);
   for (const entry of names.values()) findCuts(names, entry);
-  return names;
+  return built;
 }
 
 /** SOA and NS at the apex, the name servers' own addresses, and the records that people wrote. */
 function addZoneRecords(
   zone: PreparedZone,
+  revision: Revision,
   zones: ReadonlyMap<string, PreparedZone>,
   at: (key: string) => NameEntry | undefined,
 ): void {
   const apex = at(zone.key);
   if (apex === undefined) return;
-  addRecords(ownSets(apex), { type: TYPE.SOA, ttl: ZONE_TTL, data: [zone.soa] });
+  addRecords(ownSets(apex), soaOf(zone, revision));
   for (const { data, key, glue } of zone.nameServers) {
     addRecords(ownSets(apex), { type: TYPE.NS, ttl: ZONE_TTL, data: [data] });
     // A name server outside all zones has its addresses somewhere else.
@@ -69,10 +74,13 @@ function addZoneRecords(
   }
 }
 
+const ADDRESSES = [TYPE.A, TYPE.AAAA, TYPE.CNAME];
+
 /** Its answer stands in the place of addresses and CNAMEs that are the same for everybody. */
-function placeDomain(entry: NameEntry, domain: PreparedDomain): void {
+function placeDomain(entry: NameEntry, domain: PreparedDomain, contested: Set<string>): void {
+  if (entry.domain) contested.add(entry.key);
   entry.domain = domain;
-  for (const type of [TYPE.A, TYPE.AAAA, TYPE.CNAME]) entry.sets.delete(type);
+  for (const type of ADDRESSES) if (entry.sets.delete(type)) contested.add(entry.key);
 }
 
 /**
@@ -83,10 +91,12 @@ function addHostname(
   hostname: string,
   domain: PreparedDomain,
   at: (key: string) => NameEntry | undefined,
+  contested: Set<string>,
 ): void {
   const entry = at(keyOfName(hostname));
+  if (entry?.domain && entry.domain !== domain) contested.add(entry.key);
   if (entry === undefined || entry.domain) return;
-  if ([TYPE.A, TYPE.AAAA, TYPE.CNAME].some((type) => entry.sets.has(type))) return;
+  if (ADDRESSES.some((type) => entry.sets.has(type))) return;
   entry.domain = domain;
 }
 
@@ -99,7 +109,7 @@ function ownSets(entry: NameEntry): RecordSets {
   return entry.sets;
 }
 
-function emptyEntry(zone: PreparedZone, key: string): NameEntry {
+export function emptyEntry(zone: PreparedZone, key: string): NameEntry {
   return {
     key,
     zone,
@@ -112,17 +122,25 @@ function emptyEntry(zone: PreparedZone, key: string): NameEntry {
 }
 
 /** The entry at `key`, made when it is missing, with those between it and its zone's apex. */
-function entryAt(names: Names, zones: Map<string, PreparedZone>, key: string): NameEntry | undefined {
+export function entryAt(
+  { names, below }: Pick<Names, 'names' | 'below'>,
+  zones: ReadonlyMap<string, PreparedZone>,
+  key: string,
+): NameEntry | undefined {
+  const found = names.get(key);
+  if (found) return found;
   const zone = zoneOf(zones, key);
   if (zone === undefined) return undefined;
   for (let name: string | undefined = key; name && !names.has(name); name = parentKey(name)) {
     names.set(name, emptyEntry(zone, name));
+    const parent = parentKey(name) ?? '';
+    below.set(parent, (below.get(parent) ?? 0) + 1);
   }
   return names.get(key);
 }
 
 /** The highest delegation at or above the name, and the highest DNAME above it: what lies below is not ours to answer. */
-function findCuts(names: Names, entry: NameEntry): void {
+function findCuts(names: ReadonlyMap<string, NameEntry>, entry: NameEntry): void {
   for (let at: NameEntry | undefined = entry; at && !at.apex; at = names.get(parentKey(at.key) ?? '')) {
     if (at.sets.has(TYPE.NS)) entry.cut = at;
     if (at !== entry && at.sets.has(TYPE.DNAME)) entry.dname = at;

@@ -1,52 +1,101 @@
 /** Published plan -> prepared plan. Pure; throws with all that is wrong when a part names another that is not there. */
 import { InvalidPlan, resourceOf } from '../../contract/plans/invalid-plan.ts';
 import type { PublishedRoutingPlan } from '../../contract/plans/published-plan.ts';
-import type { RoutingNode, RoutingPlan } from '../../contract/plans/routing-plan.ts';
+import { compareRevisions } from '../../contract/plans/revision.ts';
+import type { RoutingDomain, RoutingNode, RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { PlanResource } from '../../contract/stream/plan-resource.ts';
 import { buildRegionTable } from '../geo/region-table.ts';
+import { TYPE } from '../wire/constants.ts';
 import { keyOfName } from '../wire/name.ts';
+import { changeNames } from './change-names.ts';
 import { buildNames } from './names.ts';
 import { prepareAddress } from './prepared-address.ts';
-import type { PreparedDomain, PreparedNode, PreparedPlan } from './prepared-plan.ts';
-import { preparedSets, prepareShift } from './prepared-sets.ts';
+import type { PreparedDomain, PreparedNode, PreparedPlan, PreparedZone } from './prepared-plan.ts';
+import { type PreparedSets, preparedSets, prepareShift } from './prepared-sets.ts';
 import { seedOf } from './seed.ts';
-import { prepareZone } from './zone.ts';
+import { prepareZone, soaOf } from './zone.ts';
 
 /** Of most domains. */
 const NO_SHIFTS: PreparedDomain['shifts'] = [];
 
-export function preparePlan(published: PublishedRoutingPlan): PreparedPlan {
-  const { plan } = published;
-  const faults = danglingNames(plan);
-  if (faults.length > 0) {
-    const message = faults.map((fault) => fault.message).slice(0, 10);
-    throw new InvalidPlan(
-      `the plan contradicts itself: ${message.join('; ')}`,
-      faults.flatMap(({ of }) => of),
-    );
-  }
-  const zones = new Map(
-    plan.zones.map((zone) => [keyOfName(zone.name), prepareZone(zone, published.revision)]),
-  );
+/** With a plan that was prepared before: what it has in common with that one is taken over. */
+export function preparePlan(published: PublishedRoutingPlan, before?: PreparedPlan): PreparedPlan {
+  return (before && changePlan(before, published)) ?? prepareWhole(published);
+}
+
+function prepareWhole(published: PublishedRoutingPlan): PreparedPlan {
+  const { plan, revision } = published;
+  refuse(danglingNames(plan));
+  const zones = new Map(plan.zones.map((zone) => [keyOfName(zone.name), prepareZone(zone)]));
   const nodes = plan.nodes.map(prepareNode);
   const sets = preparedSets(plan, nodes);
-  const domains = plan.domains.map((spec): PreparedDomain => {
-    const zone = zones.get(keyOfName(spec.zone));
-    const set = sets.get(spec.set);
-    if (!zone || !set) throw new Error(`domain ${spec.cname} lacks its zone or its candidate set`);
-    const label = `${spec.namespace}/${spec.name}`;
-    const shifts =
-      spec.shifts.length === 0 ? NO_SHIFTS : spec.shifts.map((shift) => prepareShift(shift, set, sets));
-    return { spec, label, zone, set, shifts, seed: seedOf(spec.cname), since: published.since[spec.uid] };
-  });
+  const domains = plan.domains.map((spec) => prepareDomain(spec, published, zones, sets));
   return {
     published,
     zones,
+    sets,
     domains,
     nodes,
-    names: buildNames(zones, domains, nodes),
+    ...buildNames({ zones, domains, nodes, revision }),
     regions: buildRegionTable(plan.regions, plan.defaultRegion),
   };
+}
+
+/** Where nothing but domains came, went or changed: they cost what they are, however many others there are. */
+function changePlan(before: PreparedPlan, published: PublishedRoutingPlan): PreparedPlan | undefined {
+  const { plan, revision } = published;
+  const held = before.published.plan;
+  if (SHARED.some((section) => plan[section] !== held[section])) return undefined;
+  const known = new Map(before.domains.map((domain) => [domain.spec, domain]));
+  const changed = plan.domains.filter((spec) => !isSame(known.get(spec), published));
+  refuse(danglingNames(plan, changed));
+  const fresh = new Map(
+    changed.map((spec) => [spec, prepareDomain(spec, published, before.zones, before.sets)]),
+  );
+  const domains = plan.domains.flatMap((spec) => fresh.get(spec) ?? known.get(spec) ?? []);
+  const kept = new Set(domains);
+  const gone = before.domains.filter((domain) => !kept.has(domain));
+  const names = changeNames(before, before.zones, { gone, fresh: [...fresh.values()] });
+  if (names === undefined) return undefined;
+  for (const [key, zone] of before.zones) {
+    const apex = names.names.get(key);
+    if (apex)
+      names.names.set(key, { ...apex, sets: new Map(apex.sets).set(TYPE.SOA, soaOf(zone, revision)) });
+  }
+  return { ...before, published, domains, ...names, regions: { ...before.regions, places: undefined } };
+}
+
+/** What every domain may depend on. A delta leaves the very lists that it does not change. */
+const SHARED = ['zones', 'nodes', 'candidateSets', 'regions', 'defaultRegion'] as const;
+
+function isSame(domain: PreparedDomain | undefined, { since }: PublishedRoutingPlan): boolean {
+  if (domain === undefined) return false;
+  const [held, newer] = [domain.since, since[domain.spec.uid]];
+  return held === newer || (held !== undefined && newer !== undefined && compareRevisions(held, newer) === 0);
+}
+
+function prepareDomain(
+  spec: RoutingDomain,
+  { since }: PublishedRoutingPlan,
+  zones: ReadonlyMap<string, PreparedZone>,
+  sets: PreparedSets,
+): PreparedDomain {
+  const zone = zones.get(keyOfName(spec.zone));
+  const set = sets.get(spec.set);
+  if (!zone || !set) throw new Error(`domain ${spec.cname} lacks its zone or its candidate set`);
+  const label = `${spec.namespace}/${spec.name}`;
+  const shifts =
+    spec.shifts.length === 0 ? NO_SHIFTS : spec.shifts.map((shift) => prepareShift(shift, set, sets));
+  return { spec, label, zone, set, shifts, seed: seedOf(spec.cname), since: since[spec.uid] };
+}
+
+function refuse(faults: readonly Fault[]): void {
+  if (faults.length === 0) return;
+  const message = faults.map((fault) => fault.message).slice(0, 10);
+  throw new InvalidPlan(
+    `the plan contradicts itself: ${message.join('; ')}`,
+    faults.flatMap(({ of }) => of),
+  );
 }
 
 interface Fault {
@@ -54,7 +103,7 @@ interface Fault {
   of: PlanResource[];
 }
 
-function danglingNames(plan: RoutingPlan): Fault[] {
+function danglingNames(plan: RoutingPlan, domains = plan.domains): Fault[] {
   const known = {
     node: new Set(plan.nodes.map(({ name }) => name)),
     region: new Set(plan.regions.map(({ name }) => name)),
@@ -67,7 +116,7 @@ function danglingNames(plan: RoutingPlan): Fault[] {
     faults.push({ message: `${where} names the ${kind} ${name}, which is not in it`, of });
   };
   if (plan.regions.length > 0) need('region', plan.defaultRegion, 'defaultRegion');
-  for (const domain of plan.domains) {
+  for (const domain of domains) {
     const { cname, zone, set, shifts } = domain;
     const of = resourceOf('domains', domain);
     need('zone', zone, `domain ${cname}`, of);

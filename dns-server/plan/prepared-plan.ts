@@ -16,6 +16,7 @@ import type {
 } from '../../contract/plans/routing-plan.ts';
 import type { RegionTable } from '../geo/region-table.ts';
 import type { PreparedAddress } from './prepared-address.ts';
+import type { PreparedSets } from './prepared-sets.ts';
 import type { RecordSets } from './record-sets.ts';
 
 export interface PreparedNode {
@@ -70,7 +71,6 @@ export interface PreparedZone {
   spec: RoutingZone;
   /** Its name, see wire/name.ts; as long as the name is on the wire. */
   key: string;
-  soa: Uint8Array;
   nameServers: { data: Uint8Array; glue: PreparedAddress[]; key: string }[];
   /** What the zone above says of this one, where that is ours too: DS is asked there. */
   atParent: NameEntry | undefined;
@@ -91,10 +91,19 @@ export interface NameEntry {
   dname: NameEntry | undefined;
 }
 
-export interface PreparedPlan {
-  published: PublishedRoutingPlan;
+/** The names of the zones, and what it takes to change some of them (change-names.ts). */
+export interface Names {
   names: Map<string, NameEntry>;
+  /** How many names stand right below a name, where there are some: it exists as long as they do. */
+  below: Map<string, number>;
+  /** Names that more than one domain claims, or a domain and records that gave way to it. */
+  contested: Set<string>;
+}
+
+export interface PreparedPlan extends Names {
+  published: PublishedRoutingPlan;
   zones: Map<string, PreparedZone>;
+  sets: PreparedSets;
   domains: PreparedDomain[];
   nodes: PreparedNode[];
   regions: RegionTable;

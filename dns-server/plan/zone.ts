@@ -1,9 +1,11 @@
 /** What a zone says of itself: SOA and NS, as the data of records. */
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { RoutingZone } from '../../contract/plans/routing-plan.ts';
+import { TYPE } from '../wire/constants.ts';
 import { keyOfName, wireOfName } from '../wire/name.ts';
 import { prepareAddress } from './prepared-address.ts';
 import type { PreparedZone } from './prepared-plan.ts';
+import type { RecordSet } from './record-sets.ts';
 
 /** TTL of SOA, NS and the name servers' addresses: they change when people move machines. */
 export const ZONE_TTL = 3_600;
@@ -14,22 +16,22 @@ export const ZONE_TTL = 3_600;
  */
 const SOA_TIMERS = [3_600, 600, 1_209_600] as const;
 
-export function prepareZone(spec: RoutingZone, revision: Revision): PreparedZone {
+export function prepareZone(spec: RoutingZone): PreparedZone {
   const nameServers = spec.nameServers.map(({ name, addresses }) => {
     const data = wireOfName(name);
     return { data, key: data.toString('latin1'), glue: addresses.map(prepareAddress) };
   });
-  const primary = nameServers[0]?.data ?? wireOfName('');
-  return {
-    spec,
-    key: keyOfName(spec.name),
-    soa: soaData(primary, wireOfName(spec.contact), serialOf(revision), spec.negativeTtl),
-    nameServers,
-    atParent: undefined,
-  };
+  return { spec, key: keyOfName(spec.name), nameServers, atParent: undefined };
 }
 
-function soaData(primary: Buffer, contact: Buffer, serial: number, minimum: number): Buffer {
+/** Apart from the zone: it is another with every plan, and the zone seldom is. */
+export function soaOf({ spec, nameServers }: PreparedZone, revision: Revision): RecordSet {
+  const primary = nameServers[0]?.data ?? wireOfName('');
+  const data = soaData(primary, wireOfName(spec.contact), serialOf(revision), spec.negativeTtl);
+  return { type: TYPE.SOA, ttl: ZONE_TTL, data: [data] };
+}
+
+function soaData(primary: Uint8Array, contact: Buffer, serial: number, minimum: number): Buffer {
   const numbers = Buffer.alloc(20);
   for (const [index, number] of [serial, ...SOA_TIMERS, minimum].entries()) {
     numbers.writeUInt32BE(number, index * 4);

@@ -1,0 +1,128 @@
+/** A plan that is prepared from another one is the same as one that is prepared from nothing. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { RoutingDomain } from '../../contract/plans/routing-plan.ts';
+import { planWithRecords } from '../testing/answering.ts';
+import { published, testDomain, testPlan } from '../testing/routing-plan.ts';
+import { preparePlan } from './prepare.ts';
+import type { NameEntry, PreparedPlan } from './prepared-plan.ts';
+
+const PLAN = {
+  ...testPlan(),
+  ...planWithRecords([
+    'www A 192.0.2.7',
+    'txt TXT here',
+    'sub NS ns.sub.cdn.example.net.',
+    'ns.sub A 192.0.2.54',
+    'old DNAME new.cdn.example.net.',
+    'deep.er.still TXT here',
+  ]),
+};
+
+const absolute = (name: string) => `${name}.cdn.example.net`;
+/** One below the other, so that names between them come and go. */
+const FREE = ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((name) =>
+  [name, `x.${name}`, `y.x.${name}`, `z.y.x.${name}`].map(absolute),
+);
+/** With something in the way: records, a delegation, a DNAME, a node, the apex; or not ours. */
+const TAKEN = ['www', 'txt', 'z.txt', 'sub', 'in.sub', 'in.old', 'er.still', 'bj-1.node']
+  .map(absolute)
+  .concat('cdn.example.net', 'outside.example.com');
+const name = fc.oneof(
+  { weight: 30, arbitrary: fc.constantFrom(...FREE) },
+  { weight: 1, arbitrary: fc.constantFrom(...TAKEN) },
+);
+
+const domain = fc.record({
+  cname: name,
+  hostnames: fc.uniqueArray(name, { maxLength: 1 }),
+  ttl: fc.integer({ min: 30, max: 32 }),
+});
+type Sketch = typeof domain extends fc.Arbitrary<infer T> ? T : never;
+
+/** Each step is a list of domains by place; those that are as before keep their very rows, as after a delta. */
+const steps = fc.array(fc.array(fc.option(domain), { minLength: 4, maxLength: 4 }), {
+  minLength: 2,
+  maxLength: 6,
+});
+
+function rowsAfter(held: ReadonlyMap<number, RoutingDomain>, sketches: readonly (Sketch | null)[]) {
+  const rows = sketches.flatMap((sketch, place): [number, RoutingDomain][] => {
+    const before = held.get(place);
+    // Half of the places are left as they are, so that much stays.
+    if (before && (sketch === null || sketch.ttl === 30)) return [[place, before]];
+    return sketch ? [[place, testDomain({ ...sketch, uid: `uid-${place}`, name: `d${place}` })]] : [];
+  });
+  return new Map(rows);
+}
+
+const shown = ({ key, zone, apex, sets, domain: own, cut, dname }: NameEntry) => ({
+  key,
+  zone: zone.key,
+  apex,
+  sets: [...sets].sort(([a], [b]) => a - b),
+  domain: own && [own.label, own.spec, own.since],
+  cut: cut?.key,
+  dname: dname?.key,
+});
+
+const contentOf = ({ names, below, contested, domains, published: { revision } }: PreparedPlan) => ({
+  names: [...names.values()].map(shown).sort((a, b) => (a.key < b.key ? -1 : 1)),
+  below: [...below].sort(),
+  contested: [...contested].sort(),
+  domains: domains.map(({ spec, label, seed, since }) => ({ spec, label, seed, since })),
+  revision,
+});
+
+test('whatever domains come, go and change, and wherever they stand', () => {
+  let takenOver = 0;
+  fc.assert(
+    fc.property(steps, (all) => {
+      let rows = new Map<number, RoutingDomain>();
+      let held: PreparedPlan | undefined;
+      for (const [step, sketches] of all.entries()) {
+        rows = rowsAfter(rows, sketches);
+        const plan = { ...PLAN, domains: [...rows.values()] };
+        const next = { ...published(PLAN, { epoch: 3, seq: 7 + step }), plan };
+        const since = Object.fromEntries(plan.domains.map(({ uid }) => [uid, { epoch: 3, seq: step >> 2 }]));
+        const before = held && contentOf(held);
+        const changed: PreparedPlan = preparePlan({ ...next, since }, held);
+        expect(contentOf(changed)).toEqual(contentOf(preparePlan({ ...next, since })));
+        // What is in force answers on meanwhile.
+        if (held) expect(contentOf(held)).toEqual(before);
+        if (held?.nodes === changed.nodes) takenOver++;
+        held = changed;
+      }
+    }),
+    { seed: 20261123, numRuns: 300 },
+  );
+  expect(takenOver).toBeGreaterThan(100);
+});
+
+test('a domain among others leaves them the very same; a node that changes does not', () => {
+  const others = Array.from({ length: 5 }, (_, index) =>
+    testDomain({ uid: `uid-${index}`, cname: `d${index}.demo.cdn.example.net` }),
+  );
+  const plan = testPlan({ domains: others });
+  const before = preparePlan(published(plan));
+  const domains = others.with(2, testDomain({ ...others[2], ttl: 31 }));
+  const after = preparePlan({ ...published(plan), plan: { ...plan, domains } }, before);
+  expect(after.domains.map((each, index) => each === before.domains[index])).toEqual([
+    true,
+    true,
+    false,
+    true,
+    true,
+  ]);
+  const anew = preparePlan({ ...published(plan), plan: { ...plan, nodes: [...plan.nodes] } }, before);
+  expect(anew.domains.map((each, index) => each === before.domains[index])).toEqual(others.map(() => false));
+});
+
+test('a domain that contradicts the plan is refused as in a whole one', () => {
+  const plan = testPlan();
+  const before = preparePlan(published(plan));
+  const domains = [testDomain({ set: 'nope' })];
+  expect(() => preparePlan({ ...published(plan), plan: { ...plan, domains } }, before)).toThrow(
+    'names the candidate set nope',
+  );
+});
