@@ -68,8 +68,8 @@ const shown = ({ key, zone, apex, sets, domain: own, cut, dname }: NameEntry) =>
 
 const contentOf = ({ names, below, contested, domains, published: { revision } }: PreparedPlan) => ({
   names: [...names.values()].map(shown).sort((a, b) => (a.key < b.key ? -1 : 1)),
-  below: [...below].sort(),
-  contested: [...contested].sort(),
+  below: Object.fromEntries(below),
+  contested,
   domains: domains.map(({ spec, label, seed, since }) => ({ spec, label, seed, since })),
   revision,
 });
