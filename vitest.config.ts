@@ -16,13 +16,13 @@ if (withCluster && process.env.KUBECONFIG)
     `${CLUSTER_TESTS} runs in the cluster of KUBECONFIG: what kills an API server or reads its audit log does not run`,
   );
 
-/** What controllers do: accounts of new namespaces, roles that gather others, quotas. `setup-envtest` brings none. */
-const CONTROLLER_TESTS = ['test/cluster/chart.test.ts', 'test/cluster/tenancy.test.ts'];
+/** What controllers do: accounts of new namespaces, roles that gather others, quotas, an owner's end. `setup-envtest` brings none. */
+const CONTROLLER_TESTS = ['acme', 'chart', 'tenancy'].map((name) => `test/cluster/${name}.test.ts`);
 const assets = process.env.KUBECONFIG ? undefined : process.env.KUBEBUILDER_ASSETS;
 const withControllers = !assets || existsSync(join(assets, 'kube-controller-manager'));
 if (withCluster && !withControllers)
   console.log(
-    `${CONTROLLER_TESTS.join(' and ')} do not run: they need kube-controller-manager in KUBEBUILDER_ASSETS, or a cluster in KUBECONFIG`,
+    `${CONTROLLER_TESTS.join(', ')} do not run: they need kube-controller-manager in KUBEBUILDER_ASSETS, or a cluster in KUBECONFIG`,
   );
 
 /** A real redis-server, and openssl for its certificate; where CI lacks them, that is a fault. */
