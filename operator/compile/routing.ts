@@ -9,6 +9,7 @@ import {
   type RoutingPlan,
   type Shift,
 } from '../../contract/plans/routing-plan.ts';
+import { changedPlaces } from '../../lib/changed-places.ts';
 import { durationMs, durationSeconds } from '../../lib/duration.ts';
 import { memo } from '../../lib/memo.ts';
 import { hostnamesOf } from '../admit/hostnames.ts';
@@ -23,13 +24,50 @@ export function compileRouting(
   config: WeirConfig,
   txt: Challenges['txt'] = [],
 ): RoutingPlan {
-  const sets = candidateSets(nodes, config);
-  const defaultZone = config.zones[0]?.name ?? '';
-  const rows = domains.map((domain) => routingDomain(domain, defaultZone, sets));
   const settings = settingsOf(config);
   const zones = withChallenges(settings.zones, txt);
-  return { ...settings, zones, nodes: nodes.map(routingNode), candidateSets: sets.all(), domains: rows };
+  return { ...settings, zones, ...routingRows(domains, nodes, config) };
 }
+
+type Rows = Pick<RoutingPlan, 'nodes' | 'candidateSets' | 'domains'>;
+
+/** What was compiled last, of what. */
+let last: (Omit<Snapshot, 'jobs' | 'certificates'> & { config: WeirConfig; rows: Rows }) | undefined;
+
+function routingRows(domains: CdnDomain[], nodes: EdgeNode[], config: WeirConfig): Rows {
+  const sets = candidateSets(nodes, config);
+  const rows = editedRows(domains, nodes, config, sets) ?? allRows(domains, nodes, config, sets);
+  last = { domains, nodes, config, rows };
+  return rows;
+}
+
+function allRows(domains: CdnDomain[], nodes: EdgeNode[], config: WeirConfig, sets: CandidateSets): Rows {
+  const rows = domains.map((domain) => routingDomain(domain, zoneOf(config), sets));
+  return { nodes: nodes.map(routingNode), candidateSets: sets.all(), domains: rows };
+}
+
+/** Of domains that are those before but for some: these alone, as long as each leads where it led. */
+function editedRows(
+  domains: CdnDomain[],
+  nodes: EdgeNode[],
+  config: WeirConfig,
+  sets: CandidateSets,
+): Rows | undefined {
+  if (last?.config !== config || changedPlaces(last.nodes, nodes)?.length !== 0) return undefined;
+  const places = changedPlaces(last.domains, domains);
+  if (!places) return undefined;
+  const rows = [...last.rows.domains];
+  for (const place of places) {
+    const [domain, before] = [domains[place], rows[place]];
+    if (!domain || !before) return undefined;
+    const row = routingDomain(domain, zoneOf(config), sets);
+    if (row.set !== before.set || row.shifts.length + before.shifts.length > 0) return undefined;
+    rows[place] = row;
+  }
+  return { ...last.rows, domains: rows };
+}
+
+const zoneOf = ({ zones }: WeirConfig) => zones[0]?.name ?? '';
 
 /** What stands in weir.yaml alone: the very same while that stays. */
 const settingsOf = memo((config: WeirConfig) => ({

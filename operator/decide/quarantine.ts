@@ -9,10 +9,13 @@
  * One agent that is broken, or somebody else's, therefore costs nobody else anything: what a single other agent of its
  * role took is not put aside, whatever it says, and it can only name what has just changed.
  */
+import type { CdnDomain, EdgeNode } from '../../contract/kinds/kinds.ts';
 import { partDigest } from '../../contract/plans/published-plan.ts';
 import { compareRevisions, type Revision } from '../../contract/plans/revision.ts';
 import type { Report, Role } from '../../contract/stream/messages.ts';
 import type { PlanResource } from '../../contract/stream/plan-resource.ts';
+import { changedPlaces } from '../../lib/changed-places.ts';
+import { withEntry } from '../../lib/patched-map.ts';
 import { keyOf, resourceKey, type Snapshot } from '../admit/snapshot.ts';
 import type { DecideState, Decision } from './state.ts';
 
@@ -47,9 +50,13 @@ export interface Quarantined {
   plans: { role: Role; from: Revision; to: Revision } | undefined;
 }
 
+type FormsOf = Pick<Snapshot, 'domains' | 'nodes'>;
+
 /** By `resourceKey`. */
 export interface QuarantineState {
   forms: ReadonlyMap<string, Form>;
+  /** What these are the forms of. */
+  of: FormsOf;
   refusals: ReadonlyMap<string, Refusal>;
   quarantined: ReadonlyMap<string, Quarantined>;
   /** Digests of forms that were set free: one agent's word does not put them aside again. */
@@ -59,7 +66,8 @@ export interface QuarantineState {
 }
 
 export function noQuarantine(quarantined: QuarantineState['quarantined']): QuarantineState {
-  return { forms: new Map(), refusals: new Map(), quarantined, cleared: new Set(), published: undefined };
+  const of = { domains: [], nodes: [] };
+  return { forms: new Map(), of, refusals: new Map(), quarantined, cleared: new Set(), published: undefined };
 }
 
 /** Plans are out that are made of these resources. */
@@ -70,18 +78,39 @@ export function plansPublished(
 ): DecideState {
   const { quarantine } = state;
   // Under another epoch nothing that was acked before says anything of these plans.
-  const known: QuarantineState['forms'] =
-    quarantine.published?.edge.epoch === published.edge.epoch ? quarantine.forms : new Map();
-  const forms = new Map<string, Form>();
-  for (const resources of [domains, nodes]) {
-    for (const resource of resources) {
-      const key = keyOf(resource);
-      const [before, spec] = [known.get(key), partDigest(resource.spec)];
-      forms.set(key, before?.spec === spec ? before : { spec, since: published });
-    }
-  }
+  const isSameEpoch = quarantine.published?.edge.epoch === published.edge.epoch;
+  const known = isSameEpoch ? quarantine : noQuarantine(quarantine.quarantined);
+  const of = { domains, nodes };
+  const forms = formsAfter(known, of, published);
   const refusals = filtered(quarantine.refusals, ([key, { spec }]) => forms.get(key)?.spec === spec);
-  return { ...state, quarantine: { ...quarantine, forms, refusals, published } };
+  return { ...state, quarantine: { ...quarantine, forms, of, refusals, published } };
+}
+
+/** Of resources that are those before but for some, only these are looked at. */
+function formsAfter(
+  { forms: known, of: before }: QuarantineState,
+  { domains, nodes }: FormsOf,
+  since: Form['since'],
+): QuarantineState['forms'] {
+  const [old, all] = [
+    [...before.domains, ...before.nodes],
+    [...domains, ...nodes],
+  ];
+  const rowOf = (resource: CdnDomain | EdgeNode) =>
+    [keyOf(resource), formOf(resource, known, since)] as const;
+  const changed = changedPlaces(old, all)?.map((place) => all[place]);
+  if (!changed) return new Map(all.map(rowOf));
+  let forms = known;
+  for (const resource of changed) {
+    if (!resource || !known.has(keyOf(resource))) return new Map(all.map(rowOf));
+    forms = withEntry(forms, ...rowOf(resource));
+  }
+  return forms;
+}
+
+function formOf(resource: CdnDomain | EdgeNode, known: QuarantineState['forms'], since: Form['since']): Form {
+  const [before, spec] = [known.get(keyOf(resource)), partDigest(resource.spec)];
+  return before?.spec === spec ? before : { spec, since };
 }
 
 /** Quarantines of forms that are no more: the owner changed the resource, or took it away. */
@@ -191,6 +220,7 @@ function filtered<V>(
   map: ReadonlyMap<string, V>,
   keep: (row: [string, V]) => boolean,
 ): ReadonlyMap<string, V> {
+  if (map.size === 0) return map;
   const kept = [...map].filter(keep);
   return kept.length === map.size ? map : new Map(kept);
 }

@@ -12,6 +12,8 @@ import {
   planDigest,
 } from '../../contract/plans/published-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
+import { changedPlaces } from '../../lib/changed-places.ts';
+import { withEntry } from '../../lib/patched-map.ts';
 import type { Compiled } from '../compile/compile.ts';
 
 export interface DomainHistory {
@@ -76,8 +78,8 @@ export function publish(last: Publication, { edge, routing }: Compiled): Publica
   const routingSame = last.routing?.digest === routingDigest;
   const seq = routingSame ? edgeSeq : edgeSeq + 1;
   const routed = last.routing && routingSame ? last.routing.revision : { epoch: last.epoch, seq };
-  const history = new Map(
-    edge.domains.map((domain) => [domain.uid, historyOf(domain, last, published.revision, routed)] as const),
+  const history = historyAfter(last, edge.domains, (domain) =>
+    historyOf(domain, last, published.revision, routed),
   );
   const routingPlan =
     last.routing && routingSame
@@ -90,11 +92,30 @@ export function publish(last: Publication, { edge, routing }: Compiled): Publica
 const sinceOf = (history: Publication['history']): PublishedRoutingPlan['since'] =>
   Object.fromEntries([...history].map(([uid, row]) => [uid, row.since]));
 
+/** Of domains that are those before but for some, only these are made anew. */
+function historyAfter(
+  { edge, history: before }: Publication,
+  domains: readonly EdgeDomain[],
+  made: (domain: EdgeDomain) => DomainHistory,
+): Publication['history'] {
+  const old = edge?.plan.domains ?? [];
+  const places = changedPlaces(old, domains);
+  if (!places?.every((place) => old[place]?.uid === domains[place]?.uid))
+    return new Map(domains.map((row) => [row.uid, made(row)] as const));
+  let history = before;
+  for (const place of places) {
+    const domain = domains[place];
+    if (domain) history = withEntry(history, domain.uid, made(domain));
+  }
+  return history;
+}
+
 /** A uid that went away and comes back is a new beginning, whatever was restored for it. */
 function stillThere(
   restored: Publication['restored'],
   history: Publication['history'],
 ): Publication['restored'] {
+  if (restored.size === 0) return restored;
   const kept = [...restored].filter(([uid]) => history.has(uid));
   return kept.length === restored.size ? restored : new Map(kept);
 }

@@ -8,7 +8,7 @@
  *     each refused one that was never accepted ─> why (refused.ts)
  */
 import type { Problem } from '../../contract/problem.ts';
-import { withEntry } from '../../lib/patched-map.ts';
+import { changedEntries, goneKeys, withEntry } from '../../lib/patched-map.ts';
 import { type AcceptedResource, type Admission, isKind, resourceKey } from '../admit/snapshot.ts';
 import type { NodeState } from '../decide/state.ts';
 import { type Around, aroundOf, type Looked, type StatusInput } from './around.ts';
@@ -31,15 +31,16 @@ export interface Told {
 /** `earlier`: the pass before, of whose records `before` is what could be written, all or some of them. */
 export function statuses(input: StatusInput, earlier?: Pass): Told {
   const { admission, publication, before, turns = Number.POSITIVE_INFINITY } = input;
-  const goesOn = earlier?.admission === admission && earlier.publication === publication;
+  const rows = earlier && rowsSince(earlier, input);
+  const goesOn = rows !== undefined;
   const problems = problemsByResource(admission.problems);
   const around = aroundOf(input);
-  const isCalm = goesOn && earlier.health === around.health && earlier.due === around.due;
+  const isCalm = earlier?.health === around.health && earlier.due === around.due;
   const outdated: Outdated[] = [];
   /** Where the pass goes on, only what changed. */
   const told = new Map<string, StatusRecord>();
   const open: OpenRow[] = [];
-  for (const row of goesOn ? earlier.open : rowsOf(admission)) {
+  for (const row of rows ?? rowsOf(admission)) {
     const { key, form } = row;
     const old = before.get(key);
     const own = problems.get(key);
@@ -60,12 +61,12 @@ export function statuses(input: StatusInput, earlier?: Pass): Told {
     if (ref && !admission.accepted.resources.has(key)) told.set(key, refusedRecord(ref, own, input));
   }
   for (const { key, make } of inTurns(outdated, turns)) told.set(key, make());
-  const records = goesOn ? patched(before, told) : told;
+  const records = rows ? patched(withoutGone(before, earlier, admission), told) : told;
   const pass = { admission, publication, health: around.health, due: around.due, open };
   return { records, waiting: outdated.length > turns, pass };
 }
 
-/** What led to some records: while manifests and plans stay, only those are looked at that were not settled then. */
+/** What led to some records: of the next ones, few can be others. */
 export interface Pass extends Pick<Around, 'admission' | 'publication' | 'health' | 'due'> {
   open: readonly OpenRow[];
 }
@@ -81,6 +82,35 @@ interface Seen {
   node: NodeState | undefined;
   record: StatusRecord;
   outdated: Outdated | undefined;
+}
+
+/**
+ * What may be told otherwise than in the pass before: while manifests and plans stay, what was not settled then; after an
+ * edit, what it is of as well. Nothing where that is not known.
+ */
+function rowsSince(earlier: Pass, { admission, publication }: StatusInput): readonly OpenRow[] | undefined {
+  if (earlier.admission === admission && earlier.publication === publication) return earlier.open;
+  if (earlier.admission.config !== admission.config) return undefined;
+  if (!isInOrder(earlier.admission) || !isInOrder(admission)) return undefined;
+  const { resources } = admission.accepted;
+  const changed = new Map(changedEntries(earlier.admission.accepted.resources, resources));
+  const kept = earlier.open.filter(({ key }) => resources.has(key) && !changed.has(key));
+  const rows = [...kept, ...[...changed].map(([key, form]) => ({ key, form }))];
+  const uids = new Set(rows.map(({ form }) => form.resource.metadata.uid));
+  for (const [uid] of changedEntries(earlier.publication.history, publication.history))
+    if (!uids.has(uid)) return undefined;
+  return rows;
+}
+
+const isInOrder = ({ problems, quarantined, contested }: Admission) =>
+  problems.length === 0 && quarantined.size === 0 && (contested?.size ?? 0) === 0;
+
+function withoutGone(before: Statuses, earlier: Pass | undefined, { accepted }: Admission): Statuses {
+  const gone = earlier ? goneKeys(earlier.admission.accepted.resources, accepted.resources) : [];
+  if (gone.length === 0) return before;
+  const after = new Map(before);
+  for (const key of gone) after.delete(key);
+  return after;
 }
 
 function* rowsOf({ accepted: { resources } }: Admission): Generator<OpenRow> {
