@@ -35,6 +35,20 @@ const PEER_TESTS = 'test/dns/peers/**';
 const withPeers = ['nsd', 'knotd'].every(isInstalled);
 if (!withPeers) console.log(`${PEER_TESTS} does not run: it needs nsd and knotd`);
 
+/** What others judge HTTPS by: minutes, and the first is built from the network. */
+const HTTPS_TESTS = {
+  'test/https/h2spec.test.ts': 'go',
+  'test/https/testssl.test.ts': 'testssl',
+  'test/https/browser.test.ts': 'chromium',
+};
+const withHttps = process.env.WEIR_TEST_HTTPS === '1';
+if (!withHttps) console.log('test/https/** does not run: `npm run test:https` does that');
+const httpsTestsLeftOut = Object.entries(HTTPS_TESTS).flatMap(([file, program]) => {
+  if (withHttps && isInstalled(program)) return [];
+  if (withHttps) console.log(`${file} does not run: it needs ${program}`);
+  return [file];
+});
+
 function isInstalled(program: string): boolean {
   // Debian has servers in /usr/sbin, which is not on everybody's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
@@ -52,6 +66,7 @@ export default defineConfig({
       ...(withE2e ? [] : [E2E_TESTS]),
       ...(withRedis ? [] : [REDIS_TESTS]),
       ...(withPeers ? [] : [PEER_TESTS]),
+      ...httpsTestsLeftOut,
     ],
     // A process for each file: tests open sockets, start children and read process-wide metrics.
     pool: 'forks',

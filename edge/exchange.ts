@@ -20,6 +20,8 @@ export interface ClientRequest {
   /** Of the head, where the parser let them all pass. */
   bytes?: number;
   clientAddress: string;
+  /** By which version of HTTP it came; 1.1 where nothing is said. */
+  httpVersion?: string;
   scheme: 'http' | 'https';
   /** Where it came over TLS from a client. */
   secure?: SecureConnection | undefined;
@@ -52,11 +54,12 @@ export function openExchange(
   const { request, target } = found;
   let headers: Headers | undefined;
   const forOrigin = () => {
-    const { rawHeaders, clientAddress, scheme } = request;
+    const { rawHeaders, clientAddress, httpVersion = '1.1', scheme } = request;
     headers ??= originHeaders(fromRaw(rawHeaders), {
       edgeId,
       host: target.host,
       clientAddress,
+      httpVersion,
       scheme,
     });
     return headers;

@@ -12,7 +12,7 @@ export function clientHeaders(headers: Headers, { node, edgeId }: Teller, note: 
   const via = field(headers, 'via');
   // Tags, and what the Note calls a surrogate's own, are between origin and caches.
   const rest = without(headers, OURS);
-  // RFC 9110 7.6.3.
+  // RFC 9110 7.6.3: the version by which the answer came here, which is how origins are asked.
   const named: Headers = [...rest, ['via', via === undefined ? `1.1 ${edgeId}` : `${via}, 1.1 ${edgeId}`]];
   return withCacheStatus(named, node, note);
 }

@@ -178,6 +178,7 @@ function clientRequest(
     headers,
     rawHeaders,
     clientAddress: plainAddress(request.socket.remoteAddress ?? ''),
+    httpVersion: request.httpVersion,
     scheme: secure === undefined ? 'http' : 'https',
     secure,
     body: hasBody ? request : undefined,

@@ -244,6 +244,7 @@ function clientRequest(
   return {
     ...head,
     clientAddress: client,
+    httpVersion: '2.0',
     scheme: 'https',
     secure,
     body: hasBody ? bodyOf(stream) : undefined,

@@ -74,6 +74,42 @@ test('has the cache of HTTP/1.1, and of its fields all but those of the connecti
   expect((await edge.get('/a')).headers['cache-status']).toMatch(/; hit/);
 });
 
+test('Via has how each was asked: us by 2.0, the origin by 1.1 (RFC 9110 7.6.3)', async () => {
+  await start();
+  for (const turn of ['miss', 'hit', 'ready']) {
+    const { headers } = await ask(session, { ':path': '/a', via: '1.0 fred' });
+    expect(headers.via, turn).toBe('1.1 weir-zz-1');
+  }
+  expect(origin.requests.map(({ headers }) => headers.via)).toEqual(['1.0 fred, 2.0 weir-zz-1']);
+});
+
+test('trailers of the origin are dropped (RFC 9110 6.5.1)', async () => {
+  await start();
+  origin.answer((_request, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=60', trailer: 'x-sum' });
+    response.write('hello');
+    response.addTrailers({ 'x-sum': '1' });
+    response.end();
+  });
+  for (const method of ['GET', 'GET', 'POST']) {
+    const stream = session.request({
+      ':path': '/trailers',
+      ':authority': 'video.example.com',
+      ':method': method,
+      te: 'trailers',
+    });
+    let trailers: unknown;
+    stream.on('trailers', (fields) => {
+      trailers = fields;
+    });
+    const headers = await new Promise<object>((resolve) => stream.once('response', resolve));
+    await new Promise((resolve) => stream.resume().end().once('close', resolve));
+    expect(headers).not.toHaveProperty('trailer');
+    expect(trailers).toBeUndefined();
+  }
+  for (const { headers } of origin.requests) expect(headers).not.toHaveProperty('te');
+});
+
 test('the origin hears one Host, one Cookie, and who asked', async () => {
   await start();
   const stream = session.request({
@@ -87,6 +123,7 @@ test('the origin hears one Host, one Cookie, and who asked', async () => {
     cookie: 'a=1; b=2',
     'x-forwarded-proto': 'https',
     'x-forwarded-for': '127.0.0.1',
+    via: '2.0 weir-zz-1',
   });
 });
 

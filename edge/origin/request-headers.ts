@@ -56,11 +56,16 @@ export interface Forwarding {
   edgeId: string;
   host: string;
   clientAddress: string;
+  httpVersion: string;
   scheme: 'http' | 'https';
 }
 
-export function originHeaders(client: Headers, { edgeId, host, clientAddress, scheme }: Forwarding): Headers {
+export function originHeaders(
+  client: Headers,
+  { edgeId, host, clientAddress, httpVersion, scheme }: Forwarding,
+): Headers {
   const via = field(client, 'via');
+  const received = `${httpVersion} ${edgeId}`;
   const loop = field(client, 'cdn-loop');
   const length = field(client, 'content-length');
   const hops = field(client, 'max-forwards');
@@ -70,8 +75,8 @@ export function originHeaders(client: Headers, { edgeId, host, clientAddress, sc
     ['x-forwarded-for', clientAddress],
     ['x-forwarded-proto', scheme],
     ['x-forwarded-host', host],
-    // RFC 9110 7.6.3 and RFC 8586: each hop adds itself.
-    ['via', via === undefined ? `1.1 ${edgeId}` : `${via}, 1.1 ${edgeId}`],
+    // RFC 9110 7.6.3 and RFC 8586: each hop adds itself, with the version by which it was asked.
+    ['via', via === undefined ? received : `${via}, ${received}`],
     ['cdn-loop', loop === undefined ? edgeId : `${loop}, ${edgeId}`],
     ...(length === undefined ? [] : [['content-length', length] as const]),
     // RFC 9110 7.6.2.
