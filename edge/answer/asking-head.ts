@@ -34,7 +34,7 @@ export function createAskHead(parts: {
     if (speaks)
       store.refresh(confirmed ?? { ...known, staleAt: Math.min(known.staleAt ?? Infinity, clock.now()) });
     if (confirmed === undefined) return passing.handOver(exchange, response, { hit: false, fwd });
-    response.body.dump().catch(() => {});
+    void response.body.dump();
     return await serving.stored(exchange, confirmed, { fwd, fwdStatus: 200 });
   };
 }

@@ -76,7 +76,7 @@ export function createFetching(parts: FetchingParts): Fetching {
       (outcome) => {
         remember(joinId, outcome);
         // A failure was counted where it happened; the next request asks again.
-        if (outcome.kind === 'unshareable') abandon(outcome.response.body);
+        if (outcome.kind === 'unshareable') outcome.response.body.abandon();
       },
       () => {},
     );
@@ -140,7 +140,7 @@ export function createFetching(parts: FetchingParts): Fetching {
         if (response.status !== 200 || exchange.request.headers.range === undefined) {
           return passing.handOver(exchange, response, note);
         }
-        abandon(response.body);
+        response.body.abandon();
         return await passing.pass(exchange, note);
       }
     }

@@ -8,7 +8,6 @@ import { joinIdOf } from '../cache/select.ts';
 import type { Store } from '../cache/store.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
-import { abandon } from '../origin/abandon.ts';
 import { type FillSources, fillRequest } from './fill-request.ts';
 import { mendedSource } from './mended-source.ts';
 
@@ -38,7 +37,7 @@ export function createMending(parts: MendingParts): Mending {
     const joinId = joinIdOf(key.id, [...variants, object], exchange);
     const outcome = await (fills.find(joinId) ?? start(exchange, key, joinId)).outcome;
     if (outcome.kind === 'filling') return outcome.body.reader(0);
-    if (outcome.kind === 'unshareable') abandon(outcome.response.body);
+    if (outcome.kind === 'unshareable') outcome.response.body.abandon();
     return undefined;
   }
 

@@ -31,11 +31,11 @@ export function createPassing(parts: {
     const { status } = response;
     const { domain, request } = exchange;
     const bodiless = request.method === 'HEAD' || status === 204 || status === 304;
-    if (bodiless) response.body.dump().catch(() => {});
+    if (bodiless) void response.body.dump();
     return {
       status,
       headers: clientHeaders(browserHeaders(exchange, response), teller, note),
-      body: bodiless ? NO_BODY : { kind: 'stream', stream: response.body },
+      body: bodiless ? NO_BODY : { kind: 'stream', stream: response.body.stream() },
       domain: domain.label,
       result: note.hit ? 'hit' : note.fwd === 'bypass' || note.fwd === 'method' ? 'bypass' : 'miss',
     };

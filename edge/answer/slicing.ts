@@ -21,7 +21,6 @@ import { mayUseOnError, mayUseWhileRevalidating } from '../cache/stale.ts';
 import type { Store } from '../cache/store.ts';
 import { CorruptBody, type StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
-import { abandon } from '../origin/abandon.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import type { Answer } from './answer.ts';
 import { type FillSources, fillRequest } from './fill-request.ts';
@@ -167,7 +166,7 @@ export function createSlicing(parts: SlicingParts): Slicing {
         if (stored === undefined || !isUsableOnError(exchange, stored)) throw outcome.failure;
         return { object: stored, forward: { fwd: 'stale', detail: outcome.failure.code }, reader: undefined };
       case 'unshareable':
-        if (!joined) abandon(outcome.response.body);
+        if (!joined) outcome.response.body.abandon();
         return undefined;
       case 'confirmed':
         return {
@@ -204,7 +203,7 @@ export function createSlicing(parts: SlicingParts): Slicing {
     if (joined) return;
     fill.outcome.then(
       (outcome) => {
-        if (outcome.kind === 'unshareable') abandon(outcome.response.body);
+        if (outcome.kind === 'unshareable') outcome.response.body.abandon();
       },
       () => {},
     );
@@ -242,7 +241,7 @@ function readSlice(response: OriginResponse, slice: number): OriginResponse {
   try {
     return asSlice(response, slice);
   } catch (error) {
-    abandon(response.body);
+    response.body.abandon();
     throw error;
   }
 }

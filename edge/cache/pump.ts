@@ -1,6 +1,5 @@
 /** The body of an answer from the origin into the fill's, gone on with by range where it breaks off and that can be done. */
 import type { Log } from '../../lib/log.ts';
-import { abandon } from '../origin/abandon.ts';
 import { OriginFailure } from '../origin/failure.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import type { FillRequest } from './fill.ts';
@@ -41,10 +40,13 @@ async function take(
   body: FillBody,
 ): Promise<Error | undefined> {
   try {
-    for await (const chunk of source) {
+    for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) {
       onBytes(chunk.length);
       await body.append(chunk);
-      if (body.abandoned) break;
+      if (body.abandoned) {
+        source.abandon();
+        break;
+      }
     }
     return undefined;
   } catch (error) {
@@ -65,7 +67,7 @@ export async function further(
   try {
     const rest = await fetch(range, signal);
     if (continues(rest, response, received)) return rest.body;
-    abandon(rest.body);
+    rest.body.abandon();
   } catch (error) {
     log.warn({ err: error }, 'the rest of an answer could not be had');
   }

@@ -3,16 +3,17 @@
  * lacks is had from the origin, for it alone, where that is the very same (resume.ts). Else the client sees a transfer that
  * broke off.
  */
-import type { Readable } from 'node:stream';
-import { abandon } from '../origin/abandon.ts';
+import type { OriginBody } from '../origin/origin-body.ts';
 import type { ByteSource } from './byte-source.ts';
 
 /** Bytes were written, and cannot be read any more. */
 export class UnreadableFill extends Error {}
 
+type RestBody = Pick<OriginBody, 'read' | 'abandon'>;
+
 export interface Rest {
   /** The body from an offset on; nothing where the origin does not have the very same. */
-  from: (offset: number) => Promise<Readable | undefined>;
+  from: (offset: number) => Promise<RestBody | undefined>;
   onBytes: (bytes: number) => void;
 }
 
@@ -40,17 +41,15 @@ export function withRest(filling: ByteSource, { from, onBytes }: Rest): ByteSour
 }
 
 class RestSource {
-  readonly #body: Readable;
-  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #body: RestBody;
   /** What came last, and where it lies in the whole. */
   #chunk: Buffer = Buffer.alloc(0);
   #at: number;
   readonly #onBytes: Rest['onBytes'];
 
-  constructor(body: Readable, offset: number, onBytes: Rest['onBytes']) {
+  constructor(body: RestBody, offset: number, onBytes: Rest['onBytes']) {
     this.#body = body;
     this.#onBytes = onBytes;
-    this.#chunks = body[Symbol.asyncIterator]();
     this.#at = offset;
   }
 
@@ -58,15 +57,14 @@ class RestSource {
   async read(offset: number): Promise<Buffer> {
     while (offset >= this.#at + this.#chunk.length) {
       this.#at += this.#chunk.length;
-      const { value, done } = await this.#chunks.next();
-      if (done) return Buffer.alloc(0);
-      this.#onBytes(value.length);
-      this.#chunk = value;
+      this.#chunk = (await this.#body.read()) ?? Buffer.alloc(0);
+      if (this.#chunk.length === 0) return this.#chunk;
+      this.#onBytes(this.#chunk.length);
     }
     return this.#chunk.subarray(offset - this.#at);
   }
 
   close(): void {
-    abandon(this.#body);
+    this.#body.abandon();
   }
 }

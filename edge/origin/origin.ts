@@ -5,9 +5,10 @@ import type { Clock } from '../../lib/clock.ts';
 import { endToEnd, type Headers } from '../headers.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { ServedDomain } from '../plan/served-plan.ts';
-import { abandon } from './abandon.ts';
+import { ask, type RawHeaders } from './asking.ts';
 import { connector } from './connector.ts';
 import { isBrokenConnection, OriginFailure, UnknownCoding } from './failure.ts';
+import type { OriginBody } from './origin-body.ts';
 
 export interface OriginRequest {
   domain: ServedDomain;
@@ -28,8 +29,7 @@ export interface OriginResponse {
   status: number;
   /** End-to-end fields, names in lower case. */
   headers: Headers;
-  /** Throws where the origin breaks off before the end it announced. */
-  body: Dispatcher.ResponseData['body'];
+  body: OriginBody;
   requestTime: number;
   responseTime: number;
   /** Of an answer that is a slice: how long the whole is (cache/slice.ts). */
@@ -68,29 +68,29 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
   async function attempt(request: OriginRequest): Promise<OriginResponse> {
     const { domain, method, path, query, host, headers, body, signal, onInterim } = request;
     const requestTime = clock.now();
-    const response = await agent.request({
-      origin: domain.origin.base,
-      path: `${domain.origin.pathPrefix}${path}${query}`,
-      // undici's type lists the methods of RFC 9110; it sends any token.
-      method: method as Dispatcher.HttpMethod,
-      headers: ['host', domain.origin.hostHeader ?? host, ...headers.flat()],
-      body: body ?? null,
-      ...(signal && { signal }),
-      ...(onInterim && {
-        // 100 is about this hop's request, which has no Expect.
-        onInfo({ statusCode, headers: fields }) {
-          if (statusCode > 101) onInterim(statusCode, endToEnd(headerList(fields)));
-        },
-      }),
+    const response = await ask(agent, {
+      options: {
+        origin: domain.origin.base,
+        path: `${domain.origin.pathPrefix}${path}${query}`,
+        // undici's type lists the methods of RFC 9110; it sends any token.
+        method: method as Dispatcher.HttpMethod,
+        headers: ['host', domain.origin.hostHeader ?? host, ...headers.flat()],
+        body: body ?? null,
+      },
+      signal,
+      // 100 is about this hop's request, which has no Expect.
+      onInfo: (status, fields) => {
+        if (status > 101) onInterim?.(status, endToEnd(headerList(fields)));
+      },
     });
     // We asked for none, and what is in it can't be read (RFC 9112 6.1): taken as it is, it would be stored as the content.
     const coding = response.headers['transfer-encoding'];
     if (coding !== undefined && String(coding).toLowerCase() !== 'chunked') {
-      abandon(response.body);
+      response.body.abandon();
       throw new UnknownCoding();
     }
     return {
-      status: response.statusCode,
+      status: response.status,
       headers: endToEnd(headerList(response.headers)),
       body: response.body,
       requestTime,
@@ -123,7 +123,7 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
   };
 }
 
-function headerList(headers: Record<string, string | string[] | undefined>): Headers {
+function headerList(headers: RawHeaders): Headers {
   return Object.entries(headers).flatMap(([name, value]) => {
     if (value === undefined) return [];
     return (Array.isArray(value) ? value : [value]).map((one) => [name.toLowerCase(), one] as const);
