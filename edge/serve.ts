@@ -26,6 +26,7 @@ import { type OnLimit, readLimits } from './limits/limits.ts';
 import { createRateWatch } from './limits/rate-watch.ts';
 import type { Health } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
+import { type KernelCopies, openKernelCopies } from './listen/kernel-copies.ts';
 import { type Listeners, type ServingAddress, startListeners } from './listen/listeners.ts';
 import { chooseSendFile } from './listen/send-file.ts';
 import type { EdgeMetrics } from './metrics.ts';
@@ -80,6 +81,7 @@ export function serve(parts: ServeParts): Served {
     parts;
   const { certificates, ticketKey, steps = STEPS } = parts;
   let httpsPort: number | undefined;
+  let copies: KernelCopies | undefined;
   const limits = readLimits(settings.limits, settings.edge.workers);
   const onLimit: OnLimit = (limit) => metrics.limited.inc({ limit });
   const accessLog =
@@ -154,10 +156,12 @@ export function serve(parts: ServeParts): Served {
     reopenLogs: () => accessLog?.reopen(),
     async listen(addresses, { shared }) {
       const sendFile = await chooseSendFile(settings.edge.sendfile, log);
+      copies = sendFile && (await openKernelCopies(store.memoryBytes, log));
       const server = {
         pipeline,
         readyHits,
         sendFile,
+        copies,
         limits,
         admit,
         rateWatch,
@@ -178,6 +182,7 @@ export function serve(parts: ServeParts): Served {
       await fills.stop();
       await origin.close();
       await accessLog?.close();
+      copies?.close();
     },
   };
 }

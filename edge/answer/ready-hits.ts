@@ -12,7 +12,7 @@ import { clientHasIt } from '../cache/conditional.ts';
 import { ageMs, freshLeftMs } from '../cache/freshness.ts';
 import { type CacheKey, cacheKey } from '../cache/key.ts';
 import type { HotEntry } from '../cache/memory-tier.ts';
-import type { OpenBody } from '../cache/open-bodies.ts';
+import type { HeldFile } from '../cache/open-bodies.ts';
 import { type ByteRange, parseRange, resolveRange } from '../cache/range.ts';
 import { selectVariant, whyForward } from '../cache/select.ts';
 import type { Store } from '../cache/store.ts';
@@ -34,6 +34,8 @@ import { storedHead } from './serving.ts';
 
 export interface ReadyHit extends ReadyHead {
   body: Buffer | PartOfFile;
+  /** Where the bytes of `body` are a part of one stored body in memory, which never changes. */
+  within?: { id: string; bytes: Buffer; first: number } | undefined;
   /** Of the body. */
   length: number;
   /** The domain's label. */
@@ -50,7 +52,7 @@ interface ReadyHead {
 
 /** To be held while it is sent. */
 export interface PartOfFile {
-  file: OpenBody;
+  file: HeldFile;
   first: number;
 }
 
@@ -151,10 +153,12 @@ export function createReadyHits({
     return place.made;
   }
 
-  function bodyOf({ object, bytes }: Made, { first, length }: Part): ReadyHit['body'] | undefined {
-    if (bytes !== undefined) return bytes.subarray(first, first + length);
+  function bodyOf({ object, bytes }: Made, { first, length }: Part): Content | undefined {
+    if (length === 0) return NO_CONTENT;
+    if (bytes !== undefined)
+      return { body: bytes.subarray(first, first + length), within: { id: object.id, bytes, first } };
     const file = store.whole(object, first, first + length - 1);
-    return file && { file, first };
+    return file && { body: { file, first } };
   }
 
   return function ready(request, uid) {
@@ -164,11 +168,13 @@ export function createReadyHits({
     if (place === undefined || made === undefined) return undefined;
     const { object } = made;
     const answer = request.range === undefined ? all(made, request) : part(made, request.range);
-    const body = answer && (answer.length === 0 ? EMPTY : bodyOf(made, answer));
-    if (answer === undefined || body === undefined) return undefined;
+    const content = answer && bodyOf(made, answer);
+    if (answer === undefined || content === undefined) return undefined;
     store.used(object);
     const { status, head, block } = answer.head;
-    return { status, head, block, body, length: answer.length, domain: place.exchange.domain.label };
+    const { body, within } = content;
+    const { label } = place.exchange.domain;
+    return { status, head, block, body, within, length: answer.length, domain: label };
   };
 
   function all({ object, whole, unchanged }: Made, { has }: Asked): Part {
@@ -186,7 +192,8 @@ interface Part {
   length: number;
 }
 
-const EMPTY = Buffer.alloc(0);
+type Content = Pick<ReadyHit, 'body' | 'within'>;
+const NO_CONTENT: Content = { body: Buffer.alloc(0) };
 
 function part({ object, partial }: Made, header: string): Part | undefined {
   const range = oneRange(header, object.size);

@@ -13,6 +13,15 @@ const KEPT_OPEN = 512;
 
 const NOTHING = Buffer.alloc(0);
 
+/** A file that the kernel may be given to send from. Who sends from it holds it meanwhile. */
+export interface HeldFile {
+  readonly fd: number;
+  hold(): void;
+  letGo(): void;
+  /** It could not be sent. */
+  doubt(): void;
+}
+
 export class OpenBodies {
   readonly #openFile: (object: StoredObject) => Promise<FileHandle>;
   readonly #onCloseFault: (error: unknown) => void;
@@ -81,7 +90,7 @@ export class OpenBodies {
   }
 }
 
-export class OpenBody {
+export class OpenBody implements HeldFile {
   readonly #handle: FileHandle;
   readonly #object: StoredObject;
   readonly #onCloseFault: (error: unknown) => void;
@@ -144,7 +153,7 @@ export class OpenBody {
     };
   }
 
-  /** It could not be sent: what was compared before counts no more. */
+  /** What was compared before counts no more. */
   doubt(): void {
     this.#compared.fill(0);
     this.#left = this.#compared.length;

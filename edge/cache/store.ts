@@ -77,6 +77,11 @@ export class Store {
     this.purges.resume();
   }
 
+  /** What the memory tier may hold. */
+  get memoryBytes(): number {
+    return this.#options.memoryBytes;
+  }
+
   #isSharer(): boolean {
     return this.#options.share !== undefined && this.#options.share !== 'owner';
   }

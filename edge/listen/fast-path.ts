@@ -14,6 +14,7 @@ import type { PartOfFile, ReadyHit, ReadyHits } from '../answer/ready-hits.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
 import type { SecureConnection } from '../tls/secure-connection.ts';
+import type { KernelCopies } from './kernel-copies.ts';
 import type { OtherConnections } from './listeners.ts';
 import { type PlainRequest, plainRequestReader } from './plain-request.ts';
 import { FileFault, type SendFile } from './send-file.ts';
@@ -21,6 +22,7 @@ import { FileFault, type SendFile } from './send-file.ts';
 export interface FastPathParts {
   ready: ReadyHits;
   sendFile: SendFile | undefined;
+  copies: KernelCopies | undefined;
   /** One hit was answered, with so many bytes of body. */
   onHit: (
     hit: ReadyHit,
@@ -59,7 +61,7 @@ interface Connection {
 /** Puts itself before node:http; `begin` has to be told of each connection. */
 export function installFastPath(
   server: Server,
-  { ready, sendFile, onHit, limits, rateWatch }: FastPathParts,
+  { ready, sendFile, copies, onHit, limits, rateWatch }: FastPathParts,
 ): FastPath {
   const read = plainRequestReader(limits);
   const toNode = server.listeners('connection');
@@ -81,9 +83,9 @@ export function installFastPath(
     const plain = server.listening ? read(bytes) : undefined;
     const { secure } = connection;
     const hit = plain && ready(plain, secure?.uid);
-    const isFile = hit !== undefined && !Buffer.isBuffer(hit.body);
     // Over TLS bytes are encrypted here, so that the kernel can send none by itself.
-    if (plain === undefined || hit === undefined || (isFile && (sendFile === undefined || secure))) {
+    const mayUseFile = sendFile !== undefined && secure === undefined;
+    if (plain === undefined || hit === undefined || !(mayUseFile || Buffer.isBuffer(hit.body))) {
       handOver(this, bytes);
       return;
     }
@@ -94,11 +96,18 @@ export function installFastPath(
       this.write(hit.head + persistence, 'latin1');
       return;
     }
-    if (Buffer.isBuffer(hit.body)) {
-      onHit(hit, hit.length, plain, { socket: this, secure });
-      writeBytes(this, hit.head + persistence, hit.body);
-      if (this.writableLength > 0) wait(this, connection);
-    } else sendPart(this, connection, plain, hit, hit.body);
+    if (!Buffer.isBuffer(hit.body)) {
+      sendPart(this, connection, plain, hit, hit.body);
+      return;
+    }
+    const copy = mayUseFile ? copies?.partOf(hit) : undefined;
+    if (copy !== undefined) {
+      sendPart(this, connection, plain, hit, copy);
+      return;
+    }
+    onHit(hit, hit.length, plain, { socket: this, secure });
+    writeBytes(this, hit.head + persistence, hit.body);
+    if (this.writableLength > 0) wait(this, connection);
   }
 
   /** A client that reads slowly gets no second answer before it has the first one. */
@@ -114,12 +123,12 @@ export function installFastPath(
     hit: ReadyHit,
     part: PartOfFile,
   ): void {
-    socket.write(hit.head + persistence, 'latin1');
     const { file, first } = part;
     file.hold();
     let isOut = false;
     const onSent = (bytes: number) => connection.transfer?.sentAside(bytes);
-    sendFile?.(socket, { fd: file.fd, first, length: hit.length, onSent }, (error, bytes) => {
+    const head = hit.head + persistence;
+    sendFile?.(socket, { head, fd: file.fd, first, length: hit.length, onSent }, (error, bytes) => {
       isOut = true;
       // The next answer reads and compares it, and has the rest fetched anew.
       if (error instanceof FileFault) file.doubt();

@@ -14,12 +14,14 @@ import type { Termination } from '../tls/termination.ts';
 import { type AnsweringParts, createAnswering } from './answering.ts';
 import { installFastPath } from './fast-path.ts';
 import { createHttp2Server } from './http2-server.ts';
+import type { KernelCopies } from './kernel-copies.ts';
 import type { ServingServer } from './listeners.ts';
 import type { PlainRequest } from './plain-request.ts';
 import type { Outgoing } from './send.ts';
 
 export interface HttpServerParts extends AnsweringParts {
   readyHits: ReadyHits;
+  copies: KernelCopies | undefined;
   /** Of all listeners together. */
   admit: AdmitConnection;
   rateWatch: RateWatch;
@@ -30,7 +32,7 @@ export function createHttpServer(
   parts: HttpServerParts,
   { secure: isSecure }: { secure: boolean },
 ): ServingServer {
-  const { readyHits, sendFile, limits, admit, rateWatch, onLimit, observer, termination } = parts;
+  const { readyHits, sendFile, copies, limits, admit, rateWatch, onLimit, observer, termination } = parts;
   const answering = createAnswering(parts);
   const secured = new WeakMap<Socket, SecureConnection>();
   /** The answers of each connection that were not out when the last one began. */
@@ -70,7 +72,7 @@ export function createHttpServer(
   });
 
   const onHit = hitObserver(observer);
-  const fastPath = installFastPath(server, { ready: readyHits, sendFile, limits, rateWatch, onHit });
+  const fastPath = installFastPath(server, { ready: readyHits, sendFile, copies, limits, rateWatch, onHit });
   const http2 = createHttp2Server({ ...parts, answering });
   /** Those that TLS is spoken on, from before the handshake. */
   const below = new Set<Socket>();
