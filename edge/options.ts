@@ -55,7 +55,7 @@ export function readOptions(argv: readonly string[]): EdgeOptions {
         .makeOptionMandatory(),
     )
     .addOption(
-      new Option('--memory <size>', 'what the memory tier may hold')
+      new Option('--memory <size>', 'what the memory tier may hold; copies for sendfile take an eighth more')
         .argParser(size)
         .default(byteSize('64MiB'), '64MiB'),
     )

@@ -1,7 +1,8 @@
 /**
  * What a hit costs, beside nginx, Varnish and Traffic Server as Debian has them: the same objects from one origin, each
  * server on one core, the load on another, in turns. CPU per request is the figure that holds on a shared machine;
- * requests per second are those of whatever was the limit, the server or the load.
+ * requests per second are those of whatever was the limit, the server or the load. `bare` is no cache: it says what
+ * sockets cost in Node when nothing is looked at.
  *
  *     node bench/edge/main.ts [--rounds 3] [--seconds 3] [--only weir,nginx] [--case "64 KB"]
  */
@@ -12,6 +13,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bare } from './bare.ts';
 import { CASES, type Case } from './cases.ts';
 import { idleConnections } from './idle.ts';
 import { nginx } from './nginx.ts';
@@ -24,7 +26,7 @@ import { varnish } from './varnish.ts';
 import { weir, weirDisk } from './weir.ts';
 import { load } from './wrk.ts';
 
-const SERVERS = [weir, weirDisk, nginx, varnish, trafficServer];
+const SERVERS = [weir, weirDisk, nginx, varnish, trafficServer, bare];
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 
@@ -65,7 +67,7 @@ process.exit(0);
 async function measure(of: Case): Promise<Sample[]> {
   const taking = running
     .filter(({ server }) => server.tier === 'both' || server.tier === of.tier)
-    .filter(({ server }) => of.over === undefined || !server.plainOnly);
+    .filter(({ server }) => server.takes?.(of) ?? true);
   for (const { port } of taking) for (let turn = 0; turn < 2; turn++) await fetchOnce(port, of);
   const samples: Sample[] = [];
   for (let round = 0; round < Number(options.rounds); round++) {

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { testCa } from '../../edge/testing/certificates.ts';
 import { listen } from '../../lib/listen.ts';
+import type { Case } from './cases.ts';
 
 /** The host of every request; our edge knows its domains by it. */
 export const HOST = 'bench.example.com';
@@ -29,10 +30,10 @@ export interface Setup {
 }
 
 export interface Server {
-  /** Has no part in cases over TLS. */
-  plainOnly?: true;
   name: string;
   tier: 'memory' | 'disk' | 'both';
+  /** The cases of its tier in which it has a part; all, where nothing is said. */
+  takes?(of: Case): boolean;
   /** Writes its configuration, and gives the command. */
   command(setup: Setup): Promise<{ file: string; args: string[]; env?: Record<string, string> }>;
 }

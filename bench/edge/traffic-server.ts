@@ -6,7 +6,7 @@ import type { Server } from './server.ts';
 export const trafficServer: Server = {
   name: 'trafficserver',
   tier: 'memory',
-  plainOnly: true,
+  takes: ({ over }) => over === undefined,
   async command({ folder, port, originPort }) {
     const dirs = ['etc', 'log', 'run', 'cache'];
     // It refuses to run as root, and gives its rights away before it opens these.

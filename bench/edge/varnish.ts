@@ -6,7 +6,7 @@ import type { Server } from './server.ts';
 export const varnish: Server = {
   name: 'varnish',
   tier: 'memory',
-  plainOnly: true,
+  takes: ({ over }) => over === undefined,
   async command({ folder, port, originPort }) {
     const file = join(folder, 'default.vcl');
     await writeFile(file, `vcl 4.1;\nbackend default { .host = "127.0.0.1"; .port = "${originPort}"; }\n`);
