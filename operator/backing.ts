@@ -3,7 +3,7 @@ import type { WeirConfig } from '../contract/config/weir-config.ts';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { RoutingPlan } from '../contract/plans/routing-plan.ts';
 import type { WriteCopy } from './acme/copies.ts';
-import type { Stores } from './reconcile.ts';
+import type { Stores } from './outbox.ts';
 import type { AgentSecrets } from './secrets/agent-secrets.ts';
 import type { Source } from './source/source.ts';
 import type { Announcement } from './status/announcements.ts';

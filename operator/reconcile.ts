@@ -11,49 +11,30 @@ import type { Resource } from '../contract/kinds/kinds.ts';
 import type { ObjectRef } from '../contract/kinds/metadata.ts';
 import type { ForcedState, NodeTable } from '../contract/plans/node-table.ts';
 import type { PublishedPlan } from '../contract/plans/published-plan.ts';
-import { formatProblem, type Problem } from '../contract/problem.ts';
-import type { Command, Role } from '../contract/stream/messages.ts';
+import type { Role } from '../contract/stream/messages.ts';
 import type { ResourcesView, RoutingView } from '../contract/stream/operator-api.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { Turns } from '../lib/turns.ts';
 import { admit } from './admit/admit.ts';
 import { type Admission, keyOf, resourceKey } from './admit/snapshot.ts';
+import { tellProblems } from './admit/tell-problems.ts';
 import { CertificateBook } from './certificates/book.ts';
-import type { Vault } from './certificates/vault.ts';
 import { compile } from './compile/compile.ts';
 import { decide } from './decide/decide.ts';
 import { formTaken } from './decide/quarantine.ts';
 import { type DecideEvent, type DecideState, type Effect, initialState } from './decide/state.ts';
+import type { Outbox, Stores } from './outbox.ts';
 import type { EpochStore } from './publish/epoch-file.ts';
 import { Publishing } from './publish/publishing.ts';
 import type { Caller } from './relay/relay.ts';
 import { AcceptedWriting } from './source/accepted-writing.ts';
-import type { AcceptedStore } from './source/folder/accepted-files.ts';
 import type { Loaded } from './source/source.ts';
-import { fleetOf } from './status/fleet.ts';
+import { fleetOf, isWith } from './status/fleet.ts';
 import type { Statuses } from './status/record.ts';
 import { restoredSince, restoredStatuses } from './status/restored.ts';
-import type { StatusStore } from './status/status-files.ts';
 import { StatusWriting } from './status/status-writing.ts';
-import { resourcesView } from './status/view.ts';
-
-/** Where results go. Nothing comes back from here. */
-export interface Outbox {
-  plan(role: Role, plan: PublishedPlan): void;
-  table(table: NodeTable): void;
-  command(node: string, command: Command): void;
-  /** The node's EdgeNode is gone. */
-  dismiss(node: string): void;
-  /** A finished job has outlived its time. */
-  expire(ref: ObjectRef, uid: string): void;
-}
-
-export interface Stores {
-  accepted: AcceptedStore;
-  status: StatusStore;
-  epoch: EpochStore;
-  vault: Vault;
-}
+import { resourcesView, routingView } from './status/view.ts';
 
 interface ReconcilerOptions {
   /** Version of this operator. */
@@ -93,7 +74,8 @@ export class Reconciler {
   #gathering = false;
   /** Agents that this run has greeted. */
   readonly #met = new Set<string>();
-  #queue: Promise<void> = Promise.resolve();
+  /** Steps that wait for the disk. */
+  readonly #turns = new Turns();
 
   /** Reads what must survive, and takes the next epoch: written down before the first plan goes out. */
   static async open(options: ReconcilerOptions): Promise<Reconciler> {
@@ -132,7 +114,7 @@ export class Reconciler {
   /** Resolves when that moment, or a newer one that came before its turn, is worked off. */
   loaded(loaded: Loaded): Promise<void> {
     this.#newest = loaded;
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       // While accepted forms are written, moments come faster than they go: only the newest counts.
       if (this.#newest) await this.#load(this.#newest);
     });
@@ -140,7 +122,7 @@ export class Reconciler {
 
   /** Looks again at what was read last: something else came that plans are made of. */
   reload(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const loaded = this.#newest ?? this.#loaded;
       if (loaded) await this.#load(loaded);
     });
@@ -174,7 +156,7 @@ export class Reconciler {
     const isTaken = (key: string) => formTaken(this.#state, key);
     const experience = { quarantined, isTaken };
     const admission = admit(loaded, this.#accepted.newest, experience, this.#admission);
-    this.#logProblems(admission.problems);
+    tellProblems(admission.problems, this.#admission?.problems ?? [], this.#log);
     this.#admission = admission;
     this.#accepted.offer(admission.accepted);
     this.certificates.settle(admission.accepted.resources.values(), loaded.secrets, this.#clock.now());
@@ -267,7 +249,7 @@ export class Reconciler {
   /** Resolves with the epoch to greet an agent with. One that met an operator we know nothing of makes us rise above it. */
   connecting({ role, node, run, seen }: Caller): Promise<number> {
     const name = `${role}/${node}`;
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const met = this.#met.has(name);
       if (this.#publishing.isForeign({ run, seen, met })) await this.#rise(seen + 1);
       this.#met.add(name);
@@ -277,7 +259,7 @@ export class Reconciler {
 
   /** Another leads, or led, with this epoch, as it was found out elsewhere than from agents. */
   outranked(epoch: number): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (epoch >= this.epoch) await this.#rise(epoch + 1);
     });
   }
@@ -321,20 +303,13 @@ export class Reconciler {
 
   routing(): RoutingView | undefined {
     const { publication, table } = this.#publishing;
-    const published = publication.routing;
-    const health = Object.fromEntries(
-      [...this.#state.dnsServers].map(([name, server]) => [name, server.health]),
-    );
-    return published && { published, table, health };
+    return routingView(publication.routing, table, this.#state);
   }
 
   /** Whether every connected agent of that role, and at least one, has the newest plan. */
   isEverywhere(role: Role): boolean {
     const plan = this.plan(role);
-    if (!plan) return false;
-    const fleet = fleetOf(this.#state);
-    const verdict = role === 'edge' ? fleet.programmed(plan.revision) : fleet.routed(plan.revision);
-    return verdict.status === 'True';
+    return plan !== undefined && isWith(fleetOf(this.#state), role, plan.revision);
   }
 
   /** An entry of a Secret that a resource names. */
@@ -354,7 +329,7 @@ export class Reconciler {
 
   /** Resolves when all that happened so far is worked off and written. */
   async idle(): Promise<void> {
-    await this.#queue;
+    await this.#turns.idle();
     await this.#accepted.idle();
     await this.certificates.idle();
     await this.#statuses.idle();
@@ -364,25 +339,6 @@ export class Reconciler {
   giveUp(): void {
     this.#accepted.giveUp();
     this.#statuses.giveUp();
-  }
-
-  /** Steps that wait for the disk run one after the other. */
-  #inTurn<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(step);
-    this.#queue = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
-  }
-
-  #logProblems(problems: readonly Problem[]): void {
-    const before = new Set(this.#admission?.problems.map(formatProblem));
-    for (const problem of problems) {
-      const text = formatProblem(problem);
-      if (!before.has(text)) this.#log.error({ problem }, text);
-    }
-    if (before.size > 0 && problems.length === 0) this.#log.info('all manifests are in order again');
   }
 }
 

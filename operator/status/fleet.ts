@@ -5,6 +5,7 @@ import {
   NO_REVISION,
   type Revision,
 } from '../../contract/plans/revision.ts';
+import type { Role } from '../../contract/stream/messages.ts';
 import type { DecideState, DnsServerState, NodeState } from '../decide/state.ts';
 import { fails, holds, type Verdict } from './verdict.ts';
 
@@ -25,6 +26,12 @@ export function fleetOf(state: DecideState): Fleet {
     routed: (revision) =>
       servers.length > 0 && compareRevisions(serversHave, revision) >= 0 ? ROUTED : notRouted(servers),
   };
+}
+
+/** Whether all connected agents of that role, and at least one, have it. */
+export function isWith(fleet: Fleet, role: Role, revision: Revision): boolean {
+  const { status } = role === 'edge' ? fleet.programmed(revision) : fleet.routed(revision);
+  return status === 'True';
 }
 
 type NamedNode = readonly [name: string, node: NodeState];

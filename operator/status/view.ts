@@ -1,8 +1,12 @@
-/** What `weir get` shows: every resource that is in force or was refused, with its status. Pure. */
-import type { ResourcesView, ResourceView } from '../../contract/stream/operator-api.ts';
+/** What `weir get` and `weir explain` ask for: resources with their statuses, and what answers are made of. Pure. */
+import type { NodeTable } from '../../contract/plans/node-table.ts';
+import type { PublishedRoutingPlan } from '../../contract/plans/published-plan.ts';
+import type { ResourcesView, ResourceView, RoutingView } from '../../contract/stream/operator-api.ts';
 import { type Admission, resourceKey } from '../admit/snapshot.ts';
+import type { DecideState } from '../decide/state.ts';
 import type { Statuses, StatusRecord } from './record.ts';
 
+/** Every resource that is in force or was refused. */
 export function resourcesView(admission: Admission | undefined, statuses: Statuses): ResourcesView {
   const resources = [...statuses]
     .map(([key, record]) => resourceView(admission, key, record))
@@ -26,6 +30,16 @@ function resourceView(admission: Admission | undefined, key: string, record: Sta
     spec: resource?.spec ?? {},
     status,
   };
+}
+
+/** The newest routing plan and table, and what dns-servers see; nothing before there is a plan. */
+export function routingView(
+  published: PublishedRoutingPlan | undefined,
+  table: NodeTable,
+  { dnsServers }: DecideState,
+): RoutingView | undefined {
+  const health = Object.fromEntries([...dnsServers].map(([name, server]) => [name, server.health]));
+  return published && { published, table, health };
 }
 
 const viewKey = ({ kind, metadata: { namespace, name } }: ResourceView) =>
