@@ -11,7 +11,6 @@ import type { ResourcesView, ResourceView } from '../../contract/stream/operator
 import { startDnsServer } from '../../dns-server/main.ts';
 import { startEdge } from '../../edge/main.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { silentLog } from '../../lib/log.ts';
 import { countingLog } from '../../lib/testing/counting-log.ts';
 import type { Dns } from '../../operator/acme/dns.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
@@ -35,6 +34,8 @@ export async function startInstallation() {
   const [http = 0, dns = 0] = await freePorts('127.0.0.1', 2);
   const clock = laterClock();
   const { log, lines } = countingLog();
+  // All that the programs can say: a test looks for what they must not.
+  log.level = 'trace';
   const zone = {
     name: ZONE,
     nameServers: [{ name: `ns1.${ZONE}`, addresses: ['127.0.0.1'] }],
@@ -95,7 +96,7 @@ export async function startInstallation() {
       geoDatabase: [world],
       geoAsn: [empty],
     },
-    { log: silentLog },
+    { log },
   );
   const edge = await startEdge(
     {
@@ -110,15 +111,20 @@ export async function startInstallation() {
       disk: 2 ** 20,
       settings: edgeSettings.parse({}),
     },
-    { log: silentLog },
+    { log },
   );
 
-  async function resource(kind: KindName, name: string): Promise<ResourceView> {
-    const { body } = await request(`${place.url}/v1/resources`, {
+  /** What an operator's API says to who has the token. */
+  async function api(path: string): Promise<string> {
+    const { body } = await request(`${place.url}${path}`, {
       dispatcher: unknownTo(place),
       headers: { authorization: `Bearer ${place.token}` },
     });
-    const { resources } = (await body.json()) as ResourcesView;
+    return body.text();
+  }
+
+  async function resource(kind: KindName, name: string): Promise<ResourceView> {
+    const { resources } = JSON.parse(await api('/v1/resources')) as ResourcesView;
     const found = resources.find((row) => row.kind === kind && row.metadata.name === name);
     if (!found) throw new Error(`there is no ${kind} ${name}`);
     return found;
@@ -126,11 +132,19 @@ export async function startInstallation() {
 
   return {
     base,
+    state,
     clock,
     lines,
     answers,
     /** That the operator asks, and the ACME server. */
     resolver,
+    /** All that is told to people: the log, resources, metrics of the three programs. */
+    async told(): Promise<string[]> {
+      const admins = [nameServer.admin.port, edge.admin.port];
+      const metrics = admins.map(async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text());
+      const texts = [api('/v1/resources'), api('/metrics'), ...metrics];
+      return [lines.map((line) => JSON.stringify(line)).join('\n'), ...(await Promise.all(texts))];
+    },
     ports: { http, dns, https: edge.bound[1]?.port ?? 0 },
     write,
     resource,
