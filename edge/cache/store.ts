@@ -7,7 +7,6 @@
  *
  * What is dropped by command goes through purges.ts.
  */
-import { randomBytes } from 'node:crypto';
 import { Admission, type AdmissionMode } from './admission.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { Stored } from './disk-room.ts';
@@ -15,6 +14,7 @@ import { DiskTier, type DiskTierOptions } from './disk-tier.ts';
 import { FillBody, type FilledBody } from './fill-body.ts';
 import type { CacheKey } from './key.ts';
 import { type HotEntry, MemoryTier } from './memory-tier.ts';
+import { ObjectIds } from './object-ids.ts';
 import type { OpenBody } from './open-bodies.ts';
 import { Purges } from './purges.ts';
 import type { Rest } from './rest-source.ts';
@@ -49,12 +49,14 @@ export class Store {
   /** Objects whose file is being written: in memory, not yet in the index. */
   readonly #unwritten = new Map<string, StoredObject>();
   readonly #admission: Admission;
+  readonly #ids: ObjectIds;
   /** Objects that were not admitted to the disk; the next use of one is its second. */
   readonly #onlyInMemory = new Set<string>();
 
   constructor(options: StoreOptions) {
-    const { memoryBytes, metrics } = options;
+    const { memoryBytes, metrics, share } = options;
     this.#options = options;
+    this.#ids = new ObjectIds(share === undefined || share === 'owner' ? '' : share.mark);
     this.#disk = new DiskTier(options);
     this.#smallWrites = new SmallWrites(this.#disk, {
       isWanted: (id) => this.#unwritten.has(id),
@@ -178,9 +180,7 @@ export class Store {
     { domain }: CacheKey,
     { onRelay, rest }: { onRelay: () => void; rest: Rest },
   ): { id: string; body: FillBody } {
-    const { share } = this.#options;
-    const mark = share === undefined || share === 'owner' ? '' : share.mark;
-    const id = randomBytes(12).toString('hex').slice(mark.length) + mark;
+    const id = this.#ids.next();
     const body = new FillBody({
       createFile: () => this.#disk.create(id),
       maxBytes: this.largest(domain),
