@@ -1,9 +1,11 @@
 /** A plan that is prepared from another one is the same as one that is prepared from nothing. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { RoutingDomain } from '../../contract/plans/routing-plan.ts';
+import { applyDelta } from '../../contract/plans/plan-delta.ts';
+import { planDigest } from '../../contract/plans/published-plan.ts';
+import { type RoutingDomain, routingPlan } from '../../contract/plans/routing-plan.ts';
 import { planWithRecords } from '../testing/answering.ts';
-import { published, testDomain, testPlan } from '../testing/routing-plan.ts';
+import { published, REVISION, testDomain, testPlan } from '../testing/routing-plan.ts';
 import { preparePlan } from './prepare.ts';
 import type { NameEntry, PreparedPlan } from './prepared-plan.ts';
 
@@ -99,23 +101,23 @@ test('whatever domains come, go and change, and wherever they stand', () => {
   expect(takenOver).toBeGreaterThan(100);
 });
 
-test('a domain among others leaves them the very same; a node that changes does not', () => {
+test('a delta of one domain leaves the others the very same; one of a node does not', () => {
   const others = Array.from({ length: 5 }, (_, index) =>
     testDomain({ uid: `uid-${index}`, cname: `d${index}.demo.cdn.example.net` }),
   );
   const plan = testPlan({ domains: others });
-  const before = preparePlan(published(plan));
-  const domains = others.with(2, testDomain({ ...others[2], ttl: 31 }));
-  const after = preparePlan({ ...published(plan), plan: { ...plan, domains } }, before);
-  expect(after.domains.map((each, index) => each === before.domains[index])).toEqual([
-    true,
-    true,
-    false,
-    true,
-    true,
-  ]);
-  const anew = preparePlan({ ...published(plan), plan: { ...plan, nodes: [...plan.nodes] } }, before);
-  expect(anew.domains.map((each, index) => each === before.domains[index])).toEqual(others.map(() => false));
+  const held = published(plan);
+  const before = preparePlan(held);
+  const after = (section: 'domains' | 'nodes', row: object) => {
+    const rows = [...plan[section]].map((each, index) => (index === 2 ? row : each));
+    const digest = planDigest({ ...plan, [section]: rows });
+    const lists = { [section]: [{ at: 2, remove: 1, insert: [row] }] };
+    const delta = { revision: REVISION, digest, run: 'test', base: held.digest, lists, values: {} };
+    const { domains } = preparePlan(applyDelta(held, delta, routingPlan), before);
+    return domains.map((each, index) => each === before.domains[index]);
+  };
+  expect(after('domains', { ...others[2], ttl: 31 })).toEqual([true, true, false, true, true]);
+  expect(after('nodes', { ...plan.nodes[2], weight: 7 })).toEqual(others.map(() => false));
 });
 
 test('a domain that contradicts the plan is refused as in a whole one', () => {
