@@ -109,6 +109,20 @@ describe('a 304 that takes back what was for all:', () => {
     }
   });
 
+  test('Vary that is new: it is for requests like the one that was told so', async () => {
+    cdn.says({ 'cache-control': 'max-age=10', etag: '"a"' });
+    await cdn.get('/a');
+    cdn.edge.clock.advance(11_000);
+    const news = { 'cache-control': 'max-age=60', etag: '"a"', vary: 'x-plan' };
+    cdn.says(news, 304);
+    expect((await cdn.get('/a', { 'x-plan': 'gold' })).text).toBe('answer 1');
+    cdn.says(news);
+    const plans = ['gold', 'silver'];
+    const replies = await Promise.all(plans.map((plan) => cdn.get('/a', { 'x-plan': plan })));
+    expect(replies.map(({ text }) => text)).toEqual(['answer 1', 'answer 3']);
+    expect(replies[1]?.headers['cache-status']).toMatch(/fwd=vary-miss/);
+  });
+
   test('a rule that stores by force goes on', async () => {
     const ttl = { seconds: 10, statuses: [200], force: true };
     await cdn.startAnew({ rules: [{ match: {}, bypass: false, ttl, query: KEEP }] });

@@ -45,12 +45,12 @@ function isForAll({ terms }: Exchange): boolean {
 }
 
 function confirm(
-  { rule }: Exchange,
+  { rule, selecting }: Exchange,
   stored: StoredObject,
   response: OriginResponse,
 ): StoredObject | undefined {
   const { ttl, heuristicTtl } = rule.rule;
   if (!headConfirms(response.headers, stored)) return undefined;
-  const object = confirmedBy(response, stored, { heuristicTtl, generation: stored.generation });
+  const object = confirmedBy(response, stored, { heuristicTtl, generation: stored.generation, selecting });
   return isStillForAll(response, object, ttl) ? object : undefined;
 }

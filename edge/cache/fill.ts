@@ -179,12 +179,12 @@ export class Fills {
 
   #confirmed(
     fill: Fill,
-    { heuristicTtl, ttl }: FillRequest,
+    { heuristicTtl, ttl, selecting }: FillRequest,
     stale: StoredObject,
     response: OriginResponse,
   ): StoredObject | undefined {
     if (!confirms(response.headers, stale.headers)) return undefined;
-    const object = confirmedBy(response, stale, { heuristicTtl, generation: fill.generation });
+    const object = confirmedBy(response, stale, { heuristicTtl, generation: fill.generation, selecting });
     // A 304 that says `private` or `no-store` from now on.
     if (!isStillForAll(response, object, ttl)) return undefined;
     if (!fill.detached) this.#store.refresh(object);

@@ -4,6 +4,7 @@ import { NO_DIRECTIVES } from './cache-control.ts';
 import { updatedBy } from './conditional.ts';
 import { heuristicMs, type OriginAnswer, type RequestTerms, type Ttl, whyNotStored } from './freshness.ts';
 import type { StoredObject } from './stored-object.ts';
+import { type FieldOf, selectionOf } from './vary.ts';
 
 /** A cookie that was forced into the cache would be everyone's; the rest is for caches alone, and was read. */
 const NOT_STORED = new Set([
@@ -20,17 +21,26 @@ export function asStored(answer: OriginAnswer): Pick<StoredObject, 'headers' | '
   return { headers: dated(without(answer.headers, NOT_STORED), answer), tags: tagsOf(answer.headers) };
 }
 
+export interface Confirmation {
+  heuristicTtl: number | undefined;
+  generation: number;
+  /** Of the request that was answered so: where Vary is another now, it is for requests like this one. */
+  selecting: FieldOf;
+}
+
 /** The stored answer with what a 304, or the 200 to a HEAD, says of it (RFC 9111 4.3.4, 4.3.5). */
 export function confirmedBy(
   answer: OriginAnswer,
   stored: StoredObject,
-  { heuristicTtl, generation }: { heuristicTtl: number | undefined; generation: number },
+  { heuristicTtl, generation, selecting }: Confirmation,
 ): StoredObject {
   const { requestTime, responseTime } = answer;
   const told = asStored(answer);
+  const headers = updatedBy(told.headers, stored.headers);
   const confirmed: StoredObject = {
     ...stored,
-    headers: updatedBy(told.headers, stored.headers),
+    headers,
+    selection: selectionOf(headers, selecting),
     tags: saysTags(answer.headers) ? told.tags : stored.tags,
     staleAt: undefined,
     requestTime,
