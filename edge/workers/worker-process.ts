@@ -21,6 +21,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #number = 0;
+  #isUp = false;
   #hasEnded = false;
 
   constructor(mark: string, onTold: (told: Told) => void) {
@@ -47,7 +48,8 @@ export class WorkerProcess {
   ask(question: Question): Promise<unknown> {
     if (this.#hasEnded || !this.#child.connected) return Promise.resolve(undefined);
     const number = ++this.#number;
-    const within = question.type === 'start' ? START_WITHIN_MS : ANSWER_WITHIN_MS;
+    // What it is told while it begins waits behind its start.
+    const within = this.#isUp ? ANSWER_WITHIN_MS : START_WITHIN_MS;
     const timer = setTimeout(() => this.kill(), within).unref();
     return new Promise((resolve, reject) => {
       this.#open.set(number, { resolve, reject });
@@ -63,6 +65,7 @@ export class WorkerProcess {
   }
 
   #receive(message: FromWorker, onTold: (told: Told) => void): void {
+    this.#isUp = true;
     if (message.type !== 'answer' && message.type !== 'failed') {
       onTold(message);
       return;

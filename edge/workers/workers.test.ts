@@ -1,6 +1,7 @@
 /** Several processes on one port and one folder, seen from outside: what was acked is so for whoever answers. */
 import { execFileSync } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from '../testing/script-origin.ts';
@@ -8,6 +9,9 @@ import { domainOf, fetchFrom, type Reply, startTestEdge, type TestEdge } from '.
 
 /** New connections: the kernel gives each to one of the workers, so none is left out but once in 2^31. */
 const CONNECTIONS = 32;
+
+/** Of one that serves. */
+const LONGER_THAN_AN_ANSWER_MS = 11_000;
 
 // They are processes, and write to our output.
 process.env.WEIR_LOG_LEVEL = 'silent';
@@ -153,6 +157,26 @@ test('one that is killed is started again, with the plan and what is stored; wha
   });
   expect(await edge.metric('requests_total', '{domain="demo/video",result="hit"}')).toBeGreaterThan(before);
 });
+
+test('one that takes long to begin is not taken for stuck, whatever it is told meanwhile', async () => {
+  const before = workerPids();
+  process.kill(before[0] ?? 0, 'SIGKILL');
+  const slow = await eventually(() => {
+    const [begun] = workerPids().filter((pid) => !before.includes(pid));
+    if (begun === undefined) throw new Error('not begun yet');
+    return begun;
+  });
+  process.kill(slow, 'SIGSTOP');
+  // Something for the others to hear of.
+  await edge.get('/a');
+  await wait(LONGER_THAN_AN_ANSWER_MS);
+  process.kill(slow, 'SIGCONT');
+  await eventually(async () => {
+    await everywhere('/a');
+    expect(await edge.metric('requests_in_flight')).toBe(0);
+  });
+  expect(workerPids()).toContain(slow);
+}, 60_000);
 
 test('what they stored is there after a restart, also for one process; a second edge on the folder is refused', async () => {
   await Promise.all(Array.from({ length: 40 }, (_, index) => edge.get(`/${index}`)));
