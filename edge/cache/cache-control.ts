@@ -1,4 +1,5 @@
 /** Cache-Control as RFC 9111 5.2 has it. Pure. Where a field is malformed or contradicts itself, the strict reading wins. */
+import { textMemo } from '../../lib/text-memo.ts';
 
 /** Directive names in lower case; the values of repeated ones are all kept. */
 export type Directives = ReadonlyMap<string, readonly string[]>;
@@ -14,7 +15,10 @@ const QUOTED = /"(?:[^"\\]|\\.)*"/gs;
 const WORDS = new RegExp(TOKEN, 'g');
 
 export function parseCacheControl(value: string | undefined): Directives {
-  if (value === undefined || value === '') return NO_DIRECTIVES;
+  return value === undefined || value === '' ? NO_DIRECTIVES : directivesOf(value);
+}
+
+const directivesOf = textMemo((value): Directives => {
   const directives = new Map<string, string[]>();
   const add = (name: string, argument: string) => {
     const key = name.toLowerCase();
@@ -28,7 +32,7 @@ export function parseCacheControl(value: string | undefined): Directives {
     else for (const [word] of member.replace(QUOTED, ' ').matchAll(WORDS)) add(word, '');
   }
   return directives;
-}
+});
 
 /** Caches hold times up to here for infinity (RFC 9111 1.2.2). */
 const MAX_SECONDS = 2 ** 31;

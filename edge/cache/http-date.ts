@@ -1,4 +1,5 @@
 /** Dates in HTTP fields, read strictly (RFC 9110 5.6.7) but for the case (RFC 9111 4.2), and GMT alone. Pure. */
+import { textMemo } from '../../lib/text-memo.ts';
 
 const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
 const LONG_DAY = '(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day';
@@ -6,9 +7,10 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 const MONTH = `(?<month>${MONTHS.join('|')})`;
 const TIME = '(?<hour>[01]\\d|2[0-3]):(?<minute>[0-5]\\d):(?<second>[0-5]\\d|60)';
 
-/** A sender makes the first alone; a recipient takes the two obsolete forms as well. */
-const FORMS = [
-  new RegExp(`^${DAY}, (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT$`, 'i'),
+/** A sender makes this one alone. */
+const FORM = new RegExp(`^${DAY}, (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT$`, 'i');
+/** A recipient takes the two obsolete forms as well. */
+const OBSOLETE_FORMS = [
   new RegExp(`^${LONG_DAY}, (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT$`, 'i'),
   new RegExp(`^${DAY} ${MONTH} (?<day>[ \\d]\\d) ${TIME} (?<year>\\d{4})$`, 'i'),
 ];
@@ -18,24 +20,33 @@ const FORMS = [
  * digits.
  */
 export function httpDate(text: string | undefined, now: number): number | undefined {
-  if (text === undefined) return undefined;
-  for (const form of FORMS) {
+  return text === undefined ? undefined : (ordinaryDate(text) ?? obsoleteDate(text, now));
+}
+
+const ordinaryDate = textMemo((text) => dateIn(FORM.exec(text)?.groups, 0));
+
+function obsoleteDate(text: string, now: number): number | undefined {
+  for (const form of OBSOLETE_FORMS) {
     const parts = form.exec(text)?.groups;
-    if (parts === undefined) continue;
-    const { year = '', month = '', day, hour, minute, second } = parts;
-    const whole = year.length === 2 ? fullYear(Number(year), now) : Number(year);
-    const at = Date.UTC(
-      whole,
-      MONTHS.indexOf(month.toLowerCase()),
-      Number(day),
-      Number(hour),
-      Number(minute),
-      Number(second),
-    );
-    // The 31st of June is no date, though Date.UTC makes one of it.
-    return new Date(at).getUTCDate() === Number(day) || second === '60' ? at : undefined;
+    if (parts !== undefined) return dateIn(parts, now);
   }
   return undefined;
+}
+
+function dateIn(parts: Record<string, string> | undefined, now: number): number | undefined {
+  if (parts === undefined) return undefined;
+  const { year = '', month = '', day, hour, minute, second } = parts;
+  const whole = year.length === 2 ? fullYear(Number(year), now) : Number(year);
+  const at = Date.UTC(
+    whole,
+    MONTHS.indexOf(month.toLowerCase()),
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+  );
+  // The 31st of June is no date, though Date.UTC makes one of it.
+  return new Date(at).getUTCDate() === Number(day) || second === '60' ? at : undefined;
 }
 
 /** More than 50 years ahead is meant to be in the past (RFC 9110 5.6.7). */

@@ -2,6 +2,7 @@
  * Where a request wants to go: host, path and query in one normal form, which key, rules and origin all use. Two
  * readers of one path (the cache and the origin) that disagree about it are how caches get poisoned. Pure.
  */
+import { textMemo } from '../../lib/text-memo.ts';
 
 export interface Target {
   host: string;
@@ -35,7 +36,7 @@ export function splitUrl(url: string): { path: string; query: string } {
 }
 
 /** Lower case, without port and trailing dot. */
-export function normalHost(authority: string): string {
+export const normalHost = textMemo((authority): string => {
   const [, name = '', port] = /^(\[[0-9a-fA-F:.]+\]|[^:]*)(?::(\d*))?$/.exec(authority) ?? [];
   const host = name.toLowerCase().replace(/\.$/, '');
   const valid = /^(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)$/.test(host);
@@ -43,7 +44,7 @@ export function normalHost(authority: string): string {
     throw new BadRequest(`the Host header is not a host name: ${JSON.stringify(authority.slice(0, 300))}`);
   }
   return host;
-}
+});
 
 /** RFC 3986 6.2.2: percent-encoding and dot segments. `%2F` stays: it is not the same as `/`. */
 export function normalPath(path: string): string {
