@@ -185,7 +185,7 @@ test('damaged files are put aside and said, and the edge starts', async () => {
 test('two edges on one folder: the second is refused, and says so', async () => {
   const first = await start();
   await expect(startTestEdge({ origin: origin.url, state: first.state })).rejects.toThrow(
-    /index\.db is in use by another edge: give each edge a --state folder of its own/,
+    /cache is in use by another edge: give each edge a --state folder of its own/,
   );
   expect((await first.get('/a')).status).toBe(200);
 });
