@@ -7,6 +7,8 @@ export interface Case {
   unique?: boolean;
   headers?: Record<string, string>;
   connections: number;
+  /** Half of what it came to is the rate at which answers are timed (steady.ts). */
+  isForRate?: true;
   /** Over TLS, and what of it is measured: requests (wrk, h2load) or handshakes (`openssl s_time`). Absent: plain HTTP. */
   over?: 'https' | 'h2' | 'full' | 'resumed';
   /** Which of our edges takes part: one with room in memory for all of it, or one that has to read its disk. */
@@ -17,7 +19,7 @@ export interface Case {
 
 /** `/64k` is 64 KiB. The origin makes any size, whatever follows it. */
 export const CASES: readonly Case[] = [
-  { name: '1 KB, memory', path: '/1k', connections: 64, tier: 'memory', wanted: 1.2 },
+  { name: '1 KB, memory', path: '/1k', connections: 64, isForRate: true, tier: 'memory', wanted: 1.2 },
   { name: '64 KB, memory', path: '/64k', connections: 64, tier: 'memory', wanted: 1.1 },
   { name: '10 MB, memory', path: '/10m', connections: 16, tier: 'memory', wanted: 0.9 },
   { name: '10 MB, disk tier', path: '/10m', connections: 16, tier: 'disk', wanted: 0.6 },

@@ -18,15 +18,16 @@ import { CASES, type Case } from './cases.ts';
 import { idleConnections } from './idle.ts';
 import { nginx } from './nginx.ts';
 import { cpuSeconds, memoryMegabytes } from './process-cost.ts';
-import { report, type Sample } from './report.ts';
+import { report, type Sample, workersReport } from './report.ts';
 import { freePort, HOST, type Running, start, tlsSetup } from './server.ts';
+import { steadyRate } from './steady.ts';
 import { tlsLoad } from './tls-load.ts';
 import { trafficServer } from './traffic-server.ts';
 import { varnish } from './varnish.ts';
-import { weir, weirDisk } from './weir.ts';
+import { weir, weirDisk, weirWorkers } from './weir.ts';
 import { load } from './wrk.ts';
 
-const SERVERS = [weir, weirDisk, nginx, varnish, trafficServer, bare];
+const SERVERS = [weir, weirWorkers, weirDisk, nginx, varnish, trafficServer, bare];
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 
@@ -56,6 +57,11 @@ try {
   const samples: Sample[] = [];
   for (const each of cases) samples.push(...(await measure(each)));
   for (const line of report(samples)) print(line);
+  for (const line of workersReport(samples, weir.name, weirWorkers.name)) print(line);
+  const timed = running.filter(({ server }) => [weir, nginx, bare].includes(server));
+  const rounds = Number(options.rounds);
+  const how = { core: LOAD_CORE, seconds: Number(options.seconds), rounds, folder };
+  for (const line of await steadyRate(timed, samples, how)) print(line);
   for (const { server, pid } of running) print(`${server.name}: ${memoryMegabytes(pid).toFixed(0)} MB`);
   for (const line of await idleConnections(running, Number(options.idle))) print(line);
 } finally {

@@ -59,9 +59,27 @@ function rowsOf(of: Case, samples: readonly Sample[]): string[][] {
 }
 
 function medianOf(samples: readonly Sample[], server: string, value: (sample: Sample) => number): number {
-  const sorted = samples
-    .filter((sample) => sample.server === server)
-    .map(value)
-    .sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return median(samples.filter((sample) => sample.server === server).map(value));
 }
+
+/** Of none it is not a number. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** One worker and several, of the same edge: what a request costs in each, and whether that is as little as wanted. */
+export function workersReport(samples: readonly Sample[], one: string, several: string): string[] {
+  const casesOf = (name: string) =>
+    new Set(samples.filter(({ server }) => server === name).map((sample) => sample.case));
+  const cases = [...casesOf(several)].filter((of) => casesOf(one).has(of));
+  return cases.map((of) => {
+    const own = samples.filter((sample) => sample.case === of);
+    const cost = (server: string) =>
+      medianOf(own, server, ({ cpuSeconds, requests }) => cpuSeconds / requests);
+    const ratio = cost(one) / cost(several);
+    const verdict = ratio >= WORKERS_WANTED ? 'reached' : 'missed';
+    return `${several}, ${of.name}: ${ratio.toFixed(2)} of ${one} per CPU second; wanted ${WORKERS_WANTED}, ${verdict}`;
+  });
+}
+
+const WORKERS_WANTED = 0.85;

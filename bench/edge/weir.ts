@@ -8,10 +8,15 @@ import { freePort, HOST, type Server } from './server.ts';
 const MAIN = join(import.meta.dirname, '../../edge/main.ts');
 
 export const weir: Server = edge('weir', 'memory', '512MiB');
+/** On the same core as one: what the sharing costs, not what a second core brings. */
+export const weirWorkers: Server = {
+  ...edge('weir-workers', 'memory', '512MiB', 2),
+  takes: ({ over, unique }) => over === undefined && !unique,
+};
 /** No large body fits into its memory tier: each comes from the disk, or from what the kernel keeps of it. */
 export const weirDisk: Server = edge('weir-disk', 'disk', '4MiB');
 
-function edge(name: string, tier: Server['tier'], memory: string): Server {
+function edge(name: string, tier: Server['tier'], memory: string, workers = 1): Server {
   return {
     name,
     tier,
@@ -26,7 +31,7 @@ function edge(name: string, tier: Server['tier'], memory: string): Server {
         listen: `127.0.0.1:${port}`,
         'listen-tls': `127.0.0.1:${tls.port}`,
         // The loads give no name.
-        settings: JSON.stringify({ edge: { tls: { defaultDomain: 'bench/bench' } } }),
+        settings: JSON.stringify({ edge: { workers, tls: { defaultDomain: 'bench/bench' } } }),
         admin: `127.0.0.1:${await freePort()}`,
         memory,
         disk: '8GiB',
