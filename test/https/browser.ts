@@ -27,6 +27,9 @@ export interface Browser {
   stop(): Promise<void>;
 }
 
+/** One that does not go by itself is ended. */
+const CLOSES_WITHIN_MS = 20_000;
+
 export async function startBrowser(flags: readonly string[]): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'weir-browser-'));
   const own = ['--headless=new', '--no-sandbox', '--disable-gpu', '--remote-debugging-port=0'];
@@ -68,9 +71,12 @@ export async function startBrowser(flags: readonly string[]): Promise<Browser> {
         .value;
     },
     async stop() {
-      const exited = once(child, 'exit');
-      await send('Browser.close').catch(() => {});
+      const exited = child.exitCode === null ? once(child, 'exit') : undefined;
+      // Not waited for: it may close the line before it has answered.
+      void send('Browser.close').catch(() => {});
+      const ending = setTimeout(() => child.pid && process.kill(-child.pid, 'SIGKILL'), CLOSES_WITHIN_MS);
       await exited;
+      clearTimeout(ending);
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
