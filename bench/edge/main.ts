@@ -74,7 +74,8 @@ async function measure(of: Case): Promise<Sample[]> {
   const taking = running
     .filter(({ server }) => server.tier === 'both' || server.tier === of.tier)
     .filter(({ server }) => server.takes?.(of) ?? true);
-  for (const { port } of taking) for (let turn = 0; turn < 2; turn++) await fetchOnce(port, of);
+  for (const { port, server } of taking)
+    for (let turn = 0; turn < (server.warmUps ?? 2); turn++) await fetchOnce(port, of);
   const samples: Sample[] = [];
   for (let round = 0; round < Number(options.rounds); round++) {
     // In turns, and each time another one first: what the machine does beside us falls on all of them.

@@ -32,6 +32,8 @@ export interface Setup {
 export interface Server {
   name: string;
   tier: 'memory' | 'disk' | 'both';
+  /** Fetches that fill its caches before a case; two where nothing is said. */
+  warmUps?: number;
   /** The cases of its tier in which it has a part; all, where nothing is said. */
   takes?(of: Case): boolean;
   /** Writes its configuration, and gives the command. */

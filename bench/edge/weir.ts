@@ -11,6 +11,8 @@ export const weir: Server = edge('weir', 'memory', '512MiB');
 /** On the same core as one: what the sharing costs, not what a second core brings. */
 export const weirWorkers: Server = {
   ...edge('weir-workers', 'memory', '512MiB', 2),
+  // Each on a connection of its own: one that comes to a worker with a cold cache stays on the ordinary path.
+  warmUps: 16,
   takes: ({ over, unique }) => over === undefined && !unique,
 };
 /** No large body fits into its memory tier: each comes from the disk, or from what the kernel keeps of it. */
