@@ -68,14 +68,13 @@ export function report(name: string, ours: Stages, bare: Stages): void {
 
 /** CPU of one change, without what the process costs when nothing happens. */
 export function cost(ours: readonly Round[], idle: number, bare: readonly Round[], bareIdle: number): void {
-  const middle = (rounds: readonly Round[], less: number) =>
-    Math.max(
-      0,
-      percentile(
-        rounds.map(({ cpu }) => cpu),
-        0.5,
-      ) - less,
-    ) * 1_000;
-  const [own, other] = [middle(ours, idle), middle(bare, bareIdle)];
-  print(`CPU: ${own.toFixed(0)} ms, bare ${other.toFixed(0)} ms, ratio ${(own / other).toFixed(2)}`);
+  const middle = (rounds: readonly Round[]) =>
+    percentile(
+      rounds.map(({ cpu }) => cpu),
+      0.5,
+    );
+  const [own, other] = [middle(ours) - idle, middle(bare) - bareIdle];
+  const told = (cost: number, less: number) =>
+    `${(cost * 1_000).toFixed(0)} ms beside ${(less * 1_000).toFixed(0)} when nothing happens`;
+  print(`CPU: ${told(own, idle)}; bare ${told(other, bareIdle)}; ratio ${(own / other).toFixed(2)}`);
 }
