@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { Agent } from 'undici';
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../lib/listen.ts';
-import { freePort } from '../test/system/programs.ts';
+import { freePort } from '../lib/testing/free-port.ts';
 import { Whereabouts } from './whereabouts.ts';
 
 const servers: Server[] = [];
@@ -32,7 +32,7 @@ const ask = async (whereabouts: Whereabouts) => {
 };
 
 /** An address at which nobody listens. */
-const nobody = async () => `http://127.0.0.1:${await freePort('127.0.0.1')}`;
+const nobody = async () => `http://127.0.0.1:${await freePort()}`;
 
 test('behind one address each connection is another draw, until the one that leads has it', async () => {
   const away = await nobody();

@@ -1,11 +1,9 @@
 /** A server under way on the first core, and what /proc tells of it. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { mkdir, readFile } from 'node:fs/promises';
-import { createServer as createTcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { listen } from '../../lib/listen.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import type { Server } from './server.ts';
 import { type World, ZONE } from './world.ts';
 
@@ -71,17 +69,4 @@ export async function cpuSeconds({ child }: Running): Promise<number> {
 export async function residentMiB({ child }: Running): Promise<number> {
   const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024;
-}
-
-/** Free for UDP and TCP, as far as can be known. */
-async function freePort(): Promise<number> {
-  const tcp = createTcpServer();
-  const { port } = await listen(tcp, { host: '127.0.0.1', port: 0 });
-  const udp = createSocket('udp4');
-  await new Promise<void>((resolve) => udp.bind(port, '127.0.0.1', resolve));
-  await Promise.all([
-    new Promise((resolve) => tcp.close(resolve)),
-    new Promise<void>((resolve) => udp.close(resolve)),
-  ]);
-  return port;
 }

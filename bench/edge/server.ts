@@ -1,10 +1,9 @@
 /** A cache to be measured: how it is started, in a folder of its own, before one origin. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { get } from 'node:http';
-import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { testCa } from '../../edge/testing/certificates.ts';
-import { listen } from '../../lib/listen.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import type { Case } from './cases.ts';
 
 /** The host of every request; our edge knows its domains by it. */
@@ -107,11 +106,4 @@ const issued = testCa().then((ca) => ca.issue('bench/bench', [HOST, '127.0.0.1']
 
 export async function tlsSetup(): Promise<Setup['tls']> {
   return { port: await freePort(), certificate: await issued };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
-  server.close();
-  return port;
 }

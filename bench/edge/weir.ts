@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { planDigest } from '../../contract/plans/published-plan.ts';
 import { secretDigest } from '../../contract/stream/agent-secret.ts';
-import { freePort, HOST, type Server } from './server.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
+import { HOST, type Server } from './server.ts';
 
 const MAIN = join(import.meta.dirname, '../../edge/main.ts');
 

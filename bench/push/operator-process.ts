@@ -9,8 +9,8 @@ import { stringify } from 'yaml';
 import { createAgent } from '../../agent/create-agent.ts';
 import { stateFolder } from '../../contract/state-folder.ts';
 import { silentLog } from '../../lib/log.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { type OperatorPlace, placeOf } from '../../operator/testing/trust.ts';
-import { freePort } from '../../test/system/programs.ts';
 import { settings } from '../compile/fleet.ts';
 import { cpuSeconds } from '../edge/process-cost.ts';
 
@@ -55,7 +55,7 @@ export class OperatorProcess {
     const config = join(this.#folder, 'weir.yaml');
     await mkdir(join(this.#folder, 'state'), { recursive: true });
     await writeFile(config, stringify(settings));
-    this.#port = await freePort('127.0.0.1');
+    this.#port = await freePort();
     const flags = {
       source: 'kubernetes',
       kubeconfig: this.#kubeconfig,

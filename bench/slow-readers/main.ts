@@ -14,8 +14,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { listen } from '../../lib/listen.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { memoryMegabytes } from '../edge/process-cost.ts';
-import { freePort, HOST, start, tlsSetup } from '../edge/server.ts';
+import { HOST, start, tlsSetup } from '../edge/server.ts';
 import { weir } from '../edge/weir.ts';
 
 const MIB = 1_048_576;

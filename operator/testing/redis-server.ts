@@ -1,12 +1,11 @@
 /** For tests: a real redis-server on a free loopback port, that keeps nothing; it can be killed and started again. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { listen } from '../../lib/listen.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 
 const run = promisify(execFile);
 
@@ -96,11 +95,4 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     servers,
     stop: async () => void (await Promise.all(servers.map((server) => server.stop()))),
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
-  await new Promise((resolve) => void server.close(resolve));
-  return port;
 }

@@ -12,13 +12,13 @@ import { startDnsServer } from '../../dns-server/main.ts';
 import { startEdge } from '../../edge/main.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { countingLog } from '../../lib/testing/counting-log.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import type { Dns } from '../../operator/acme/dns.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
 import { domainManifest, manifest } from '../../operator/testing/manifests.ts';
 import { placeOf, unknownTo } from '../../operator/testing/trust.ts';
 import { WORLD } from '../dns/serving.ts';
 import { Program } from '../system/programs.ts';
-import { freePorts } from './ports.ts';
 import { startResolver } from './resolver.ts';
 
 const FAST = { baseMs: 500, capMs: 1_000 };
@@ -31,7 +31,7 @@ export async function startInstallation() {
   const folder = join(base, 'folder');
   const state = stateFolder(join(base, 'state'));
   await mkdir(folder);
-  const [http = 0, dns = 0] = await freePorts('127.0.0.1', 2);
+  const [http, dns] = [await freePort(), await freePort()];
   const clock = laterClock();
   const { log, lines } = countingLog();
   // All that the programs can say: a test looks for what they must not.

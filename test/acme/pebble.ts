@@ -6,13 +6,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, request } from 'node:https';
-import { createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
 import { Agent, request as undici } from 'undici';
 import { z } from 'zod';
 import { listen } from '../../lib/listen.ts';
 import { parsedJson } from '../../lib/parsed-json.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { type TestPair, testCa } from '../../operator/testing/certificates.ts';
 import { pebbleProgram } from './pebble-program.ts';
 
@@ -156,12 +156,4 @@ const signed = z.object({ payload: z.string().min(1) });
 function payloadOf(body: string): unknown {
   const { payload } = signed.safeParse(parsedJson(body)).data ?? {};
   return payload === undefined ? undefined : parsedJson(Buffer.from(payload, 'base64url').toString());
-}
-
-/** Free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createTcp();
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -6,7 +6,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { createServer } from 'node:net';
 import dnsPacket, { type Answer, type Packet } from 'dns-packet';
 import { listen } from '../../lib/listen.ts';
-import { freePorts } from './ports.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 
 export interface TestResolver {
   /** `127.0.0.1:5353` */
@@ -65,7 +65,7 @@ export async function startResolver(zone: string, port: () => number): Promise<T
     if (type === 'TXT' && resolver.lie !== undefined) return [{ name, type, ttl: 1, data: resolver.lie }];
     return name === zone || name.endsWith(`.${zone}`) ? askedAt(port(), name, type) : [];
   }
-  const [free = 0] = await freePorts('127.0.0.1', 1);
+  const free = await freePort();
   await listen(server, { host: '127.0.0.1', port: free });
   await new Promise<void>((resolve) => socket.bind(free, '127.0.0.1', resolve));
   resolver.address = `127.0.0.1:${free}`;

@@ -14,11 +14,11 @@ import { type DnsServer, startDnsServer } from '../../dns-server/main.ts';
 import { type Edge, startEdge } from '../../edge/main.ts';
 import { silentLog } from '../../lib/log.ts';
 import { countingLog } from '../../lib/testing/counting-log.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
 import { placeOf } from '../../operator/testing/trust.ts';
 import { type Pebble, startPebble } from '../acme/pebble.ts';
 import { pebbleProgram } from '../acme/pebble-program.ts';
-import { freePorts } from '../acme/ports.ts';
 import { startResolver, type TestResolver } from '../acme/resolver.ts';
 import { WORLD } from '../dns/serving.ts';
 import { type Cluster, startCluster } from './cluster.ts';
@@ -47,7 +47,7 @@ const inDemo = (name: string) => ({ name, namespace: 'demo' });
 beforeAll(async () => {
   cluster = await startCluster();
   folder = await mkdtemp(join(tmpdir(), 'weir-cluster-acme-'));
-  const [http = 0, dns = 0] = await freePorts('127.0.0.1', 2);
+  const [http, dns] = [await freePort(), await freePort()];
   resolver = await startResolver(ZONE, () => dns);
   await apply(...documents(await readFile(join(ROOT, 'examples/kubernetes/rbac.yaml'), 'utf8')));
   await apply(

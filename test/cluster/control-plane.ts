@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { stringify } from 'yaml';
-import { freePort } from '../system/programs.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { controlPlanePrograms, type Programs } from './binaries.ts';
 
 /** Far more than the five seconds that it takes: a slow machine may be slow. */
@@ -53,11 +53,7 @@ export async function startControlPlane({ network }: ControlPlaneOptions = {}): 
   const programs = await controlPlanePrograms();
   const folder = await mkdtemp(join(tmpdir(), 'weir-control-plane-'));
   const running = new Running(folder, programs, network ? [`--net=/run/netns/${network.namespace}`] : []);
-  const [client, peer, port] = [
-    await freePort('127.0.0.1'),
-    await freePort('127.0.0.1'),
-    await freePort('127.0.0.1'),
-  ];
+  const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
   const host = network?.address ?? '127.0.0.1';
   const [etcdUrl, url] = [`http://127.0.0.1:${client}`, `https://${host}:${port}`];
   const token = randomBytes(24).toString('hex');

@@ -10,10 +10,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { z } from 'zod';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { type RedisServer, startRedis } from '../../operator/testing/redis-server.ts';
 import { addresses, CLIENTS, get } from '../system/client.ts';
 import { type CountingOrigin, startCountingOrigin } from '../system/counting-origin.ts';
-import { EDGES, freePort, Program, prepareSystem, purgeJob, type System } from '../system/programs.ts';
+import { EDGES, Program, prepareSystem, purgeJob, type System } from '../system/programs.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'kubernetes');
@@ -48,7 +49,7 @@ class Fleet {
   readonly changes: string[] = [];
 
   static async start(settings: Record<string, unknown>): Promise<Fleet> {
-    const ports = [await freePort('127.0.0.1'), await freePort('127.0.0.1'), await freePort('127.0.0.1')];
+    const ports = [await freePort(), await freePort(), await freePort()];
     const operators = ports.map((port) => `https://127.0.0.1:${port}`).join(',');
     const system = await prepareSystem({ operators });
     await mkdir(system.folder, { recursive: true });

@@ -6,18 +6,11 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { freePort } from '../../lib/testing/free-port.ts';
 import { unknownTo } from '../../operator/testing/trust.ts';
 import { addresses, CLIENTS, CNAME, get } from '../system/client.ts';
 import { type CountingOrigin, startCountingOrigin } from '../system/counting-origin.ts';
-import {
-  EDGES,
-  freePort,
-  Program,
-  prepareSystem,
-  purgeJob,
-  type System,
-  startAll,
-} from '../system/programs.ts';
+import { EDGES, Program, prepareSystem, purgeJob, type System, startAll } from '../system/programs.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'kubernetes');
@@ -213,7 +206,7 @@ describe('an edge that stops', () => {
 });
 
 test('a second operator sends those who ask to the leader, and takes over when that one stops', async () => {
-  const port = await freePort('127.0.0.1');
+  const port = await freePort();
   const flags = {
     source: 'kubernetes',
     kubeconfig: operatorKubeconfig,

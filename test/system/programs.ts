@@ -1,12 +1,12 @@
 /** The real programs as processes, on free ports and 127/8 addresses, over a temporary folder and state. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { stateFolder } from '../../contract/state-folder.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { freePort } from '../../lib/testing/free-port.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -91,11 +91,11 @@ export async function prepareSystem(options: SystemOptions = {}): Promise<System
   const folder = join(base, 'folder');
   const state = stateFolder(join(base, 'state'));
   const ports = {
-    operator: await freePort('127.0.0.1'),
-    dns: await freePort('127.0.0.1'),
-    dnsAdmin: await freePort('127.0.0.1'),
-    http: await freePort('127.0.1.1'),
-    edgeAdmin: await freePort('127.0.1.1'),
+    operator: await freePort(),
+    dns: await freePort(),
+    dnsAdmin: await freePort(),
+    http: await freePort(),
+    edgeAdmin: await freePort(),
   };
   const programs = new Map<string, Program>();
   const start = (name: string, main: string, flags: Record<string, string>) =>
@@ -238,13 +238,4 @@ export function purgeJob(name: string, target: Record<string, unknown>) {
     metadata: { name, namespace: 'demo' },
     spec: { domainRef: { name: 'video' }, ...target },
   };
-}
-
-export async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, host, resolve));
-  const address = server.address();
-  await new Promise((resolve) => void server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,15 +1,13 @@
 /** NSD and Knot DNS as Debian has them, each with the zone file, on a free port of loopback. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askUdp, queryBytes } from '../../../dns-server/testing/ask.ts';
-import { listen } from '../../../lib/listen.ts';
 import type { ListenAddress } from '../../../lib/listen-address.ts';
 import { eventually } from '../../../lib/testing/eventually.ts';
+import { freePort } from '../../../lib/testing/free-port.ts';
 import { ORIGIN, zoneFile } from './zone.ts';
 
 export interface Peer {
@@ -82,18 +80,4 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
   child.kill('SIGTERM');
   await exited;
   await rm(folder, { recursive: true, force: true });
-}
-
-/** Free for UDP and TCP. */
-async function freePort(): Promise<number> {
-  const tcp = createServer();
-  const { port } = await listen(tcp, { host: '127.0.0.1', port: 0 });
-  const udp = createSocket('udp4');
-  udp.bind(port, '127.0.0.1');
-  await once(udp, 'listening');
-  await Promise.all([
-    new Promise<void>((resolve) => udp.close(resolve)),
-    new Promise((resolve) => tcp.close(resolve)),
-  ]);
-  return port;
 }
