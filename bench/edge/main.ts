@@ -17,6 +17,7 @@ import { freePort } from '../../lib/testing/free-port.ts';
 import { bare } from './bare.ts';
 import { CASES, type Case } from './cases.ts';
 import { idleConnections } from './idle.ts';
+import { onEvenLoopback } from './loopback.ts';
 import { nginx } from './nginx.ts';
 import { cpuSeconds, memoryMegabytes } from './process-cost.ts';
 import { report, type Sample, workersReport } from './report.ts';
@@ -44,6 +45,7 @@ const { values: options } = parseArgs({
 const names = options.only?.split(',');
 const cases = CASES.filter(({ name }) => name.includes(options.case));
 
+const network = onEvenLoopback(import.meta.filename);
 const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
 await chmod(folder, 0o755);
 const originPort = await startOrigin();
@@ -57,6 +59,7 @@ try {
   }
   const samples: Sample[] = [];
   for (const each of cases) samples.push(...(await measure(each)));
+  print(network);
   for (const line of report(samples)) print(line);
   for (const line of workersReport(samples, weir.name, weirWorkers.name)) print(line);
   const timed = running.filter(({ server }) => [weir, nginx, bare].includes(server));
