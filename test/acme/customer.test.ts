@@ -153,7 +153,9 @@ describe.runIf(pebbleProgram)('a customer', () => {
       // Its word of before stands six hours.
       weir.clock.later(7 * 3_600_000);
       await issued(first.digest);
-      const orders = acme.payloads.filter(({ path }) => path === '/order-plz').map(({ payload }) => payload);
+      const orders = acme.payloads
+        .filter(({ answered }) => answered === '201 /order-plz')
+        .map(({ payload }) => payload);
       expect(orders.at(-1)).toMatchObject({
         replaces: expect.stringMatching(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/),
       });

@@ -30,8 +30,8 @@ export interface Pebble {
   seen: string[];
   /** What came of those that were passed on, `201 /order-plz`: one in twenty is refused for its nonce, on purpose. */
   answered: string[];
-  /** What was signed in each of them that has a payload, by its path. */
-  payloads: { path: string; payload: unknown }[];
+  /** What was signed in each of those that has a payload. */
+  payloads: { answered: string; payload: unknown }[];
   /** When the server would like a certificate renewed from now on (RFC 9773). */
   suggest(chain: string, window: { start: Date; end: Date }): Promise<void>;
   stop(): Promise<void>;
@@ -116,13 +116,14 @@ async function openDoor(own: TestPair, { port, ca }: { port: number; ca: string 
     const body: Buffer[] = [];
     for await (const chunk of incoming) body.push(chunk as Buffer);
     if (await door.fault?.(incoming.url ?? '', response)) return;
-    const payload = payloadOf(Buffer.concat(body).toString());
-    if (payload !== undefined) door.payloads.push({ path: incoming.url ?? '', payload });
     const { headers, method, url: path } = incoming;
     const onward = request(
       { host: '127.0.0.1', port, path, method, headers, ca, servername: 'localhost' },
       (answer) => {
-        door.answered.push(`${answer.statusCode} ${path}`);
+        const answered = `${answer.statusCode} ${path}`;
+        door.answered.push(answered);
+        const payload = payloadOf(Buffer.concat(body).toString());
+        if (payload !== undefined) door.payloads.push({ answered, payload });
         void answerUnlessLost(answer, path ?? '', response);
       },
     );
