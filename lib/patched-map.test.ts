@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { changedEntries, goneKeys, withEntry } from './patched-map.ts';
+import { changedEntries, goneKeys, withEntries, withEntry } from './patched-map.ts';
 
 const SEED = 7;
 
@@ -54,4 +54,41 @@ test('of ten thousand entries a change copies one row, and shares the others', (
   const made = rowsOf(after).filter((row) => !old.has(row));
   expect(made.map((row) => Object(row).length)).toEqual([10_000 % 32]);
   expect(Reflect.get(after, 'frame')).toBe(Reflect.get(before, 'frame'));
+});
+
+test(`many at once are as one after the other (seed ${SEED})`, () => {
+  const rows = fc.array(fc.tuple(fc.nat(90), fc.nat(3)), { maxLength: 100 });
+  fc.assert(
+    fc.property(rows, fc.array(rows, { maxLength: 5 }), (first, steps) => {
+      let ours: ReadonlyMap<number, number> = new Map(first);
+      let plain = new Map(first);
+      for (const step of steps) {
+        const [older, before] = [ours, [...ours]];
+        ours = withEntries(ours, new Map(step));
+        plain = new Map([...plain, ...step]);
+        expect([...ours]).toEqual([...plain]);
+        expect([...older]).toEqual(before);
+        if (JSON.stringify([...plain]) === JSON.stringify(before)) expect(ours).toBe(older);
+      }
+    }),
+    { seed: SEED },
+  );
+});
+
+test.each([
+  ['new', 10_000],
+  ['known', 0],
+])('ten thousand %s entries at once are one pass over those that are there', (_what, from) => {
+  let visited = 0;
+  class Watched extends Map<number, number> {
+    override *[Symbol.iterator](): MapIterator<[number, number]> {
+      visited += 1;
+      yield* super[Symbol.iterator]();
+    }
+  }
+  const before = new Watched(Array.from({ length: 10_000 }, (_, key) => [key, 0]));
+  visited = 0;
+  const after = withEntries(before, new Map(Array.from({ length: 10_000 }, (_, key) => [from + key, 1])));
+  expect([after.size, after.get(from + 9_999)]).toEqual([from + 10_000, 1]);
+  expect(visited).toBeLessThanOrEqual(1);
 });

@@ -12,6 +12,20 @@ export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): Reado
   return (map instanceof PatchedMap ? map : patchable(map)).with(key, value);
 }
 
+/**
+ * Many at once, in one pass over what is there: ten thousand new keys one after the other would be ten thousand copies.
+ * The very same map where nothing changes.
+ */
+export function withEntries<K, V>(map: ReadonlyMap<K, V>, entries: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
+  const changes = [...entries].filter(([key, value]) => map.get(key) !== value || !map.has(key));
+  if (changes.length === 0) return map;
+  if (changes.every(([key]) => map.has(key)))
+    return (map instanceof PatchedMap ? map : patchable(map)).withAll(changes);
+  const after = new Map(map);
+  for (const [key, value] of changes) after.set(key, value);
+  return after;
+}
+
 /** Those of which `after` has another value, or that only `after` has. */
 export function* changedEntries<K, V>(
   before: ReadonlyMap<K, V>,
@@ -61,6 +75,21 @@ class PatchedMap<K, V> implements ReadonlyMap<K, V> {
     const at = Math.floor(place / ROW);
     const row = this.rows[at] ?? [];
     return new PatchedMap(this.frame, this.rows.with(at, row.with(place % ROW, value)));
+  }
+
+  /** Of keys that it has. */
+  withAll(changes: readonly (readonly [K, V])[]): PatchedMap<K, V> {
+    const rows = [...this.rows];
+    const own = new Map<number, V[]>();
+    for (const [key, value] of changes) {
+      const place = this.frame.places.get(key) ?? 0;
+      const at = Math.floor(place / ROW);
+      const row = own.get(at) ?? [...(rows[at] ?? [])];
+      row[place % ROW] = value;
+      own.set(at, row);
+      rows[at] = row;
+    }
+    return new PatchedMap(this.frame, rows);
   }
 
   get size(): number {

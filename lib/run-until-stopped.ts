@@ -1,5 +1,6 @@
 /** A program's life: start, run until it is told to stop, stop cleanly. */
 import type { Log } from './log.ts';
+import { messageOf } from './message-of.ts';
 
 /** A program that does not stop by itself within this is ended: whoever told it to stop is waiting. */
 const STOP_WITHIN_MS = 10_000;
@@ -41,7 +42,7 @@ export async function runUntilStopped(
     await running?.stop();
     process.exit(failed ? 1 : 0);
   } catch (error) {
-    log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    log.fatal({ err: error }, messageOf(error));
     process.exit(1);
   }
 }
