@@ -5,7 +5,7 @@ import type { HealthReport } from '../contract/stream/messages.ts';
 import type { DomainAnswer } from './answer/answer-domain.ts';
 import type { Responded, Transport } from './answer/respond.ts';
 import { CHAINS, chainOf, placeOf, stepsOf } from './answer/steps.ts';
-import { type Counts, emptyLike, OUTCOMES } from './fast/counts.ts';
+import { COOKIES, type Counts, emptyLike, OUTCOMES } from './fast/counts.ts';
 import { Tally } from './tally.ts';
 import { rcodeName, typeName } from './wire/constants.ts';
 
@@ -15,8 +15,8 @@ const MAX_LABELLED_DOMAINS = 1_000;
 /** What prepared answers count in memory that threads share, and what its counters are called. */
 export interface Meter {
   counts: Counts;
-  /** The domains' names. */
-  labels: string[];
+  /** The name of the domain that has this number. */
+  labelOf: (number: number) => string;
   places: string[];
 }
 
@@ -69,6 +69,7 @@ export class DnsMetrics {
     'weir_dns_cookies_total',
     'Queries with a cookie, by its server half: good, bad (forged, expired, for another address) or absent.',
     ['result'],
+    () => this.#drain(),
   );
   readonly #refusedConnections = this.#counter(
     'weir_dns_connections_refused_total',
@@ -193,11 +194,12 @@ export class DnsMetrics {
       for (const step of stepsOf(chain)) this.#steps.count(step, by);
     };
     drain(this.#chains, this.#chainsSeen, countChain);
-    for (const [{ counts, labels, places }, seen] of this.#meters) {
+    for (const [{ counts, labelOf, places }, seen] of this.#meters) {
       drain(counts.chains, seen.chains, countChain);
-      drain(counts.names, seen.names, (at, by) => this.#answers.count(this.#labelOf(labels[at] ?? ''), by));
+      drain(counts.names, seen.names, (at, by) => this.#answers.count(this.#labelOf(labelOf(at)), by));
       drain(counts.places, seen.places, (at, by) => this.#steps.count(`client ${places[at] ?? ''}`, by));
       drain(counts.outcomes, seen.outcomes, (at, by) => this.#countOutcome(at, by));
+      drain(counts.cookies, seen.cookies, (at, by) => this.#cookies.count(COOKIE_NAMES[at] ?? '', by));
     }
   }
 
@@ -259,6 +261,8 @@ export class DnsMetrics {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 }
+
+const COOKIE_NAMES = Object.keys(COOKIES);
 
 /** Tells by how much each counter rose since it was seen. */
 function drain(counters: Uint32Array, seen: Uint32Array, count: (at: number, by: number) => void): void {

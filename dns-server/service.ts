@@ -81,18 +81,20 @@ export class Service {
     this.prepared = new PreparedAnswers({
       metrics,
       geo,
-      ordinary: (message, source) => this.#ordinary(message, source),
+      ordinary: (message, source, now) => this.#ordinary(message, source, now),
     });
     this.#log = log;
     this.#clock = clock;
     this.#signers = new Signers(() => metrics.signed());
+    // Until the one comes that all dns-servers share.
+    const cookieSecret = randomBytes(SECRET_BYTES);
+    this.prepared.useCookieSecret(cookieSecret);
     this.#responder = {
       view: undefined,
       geo,
       signers: this.#signers.byZone,
       gate: OPEN_GATE,
-      // Until the one comes that all dns-servers share.
-      cookieSecret: randomBytes(SECRET_BYTES),
+      cookieSecret,
       nsid: Buffer.from(name),
       idleMs: TCP_LIMITS.idleMs,
     };
@@ -132,8 +134,11 @@ export class Service {
   useSecrets({ zones, cookie }: Secrets): void {
     this.#signers.use(zones);
     this.#responder.signers = this.#signers.byZone;
-    this.prepared.reset();
-    if (cookie) this.#responder.cookieSecret = cookie;
+    if (cookie) {
+      this.#responder.cookieSecret = cookie;
+      this.prepared.useCookieSecret(cookie);
+    }
+    this.prepared.reset(this.#clock.now());
     this.#tellMissingKeys();
   }
 
@@ -150,10 +155,10 @@ export class Service {
 
   readonly handle: Handler = (message, source, transport) => {
     try {
-      const quick = transport === 'udp' && this.prepared.answer(message, source);
-      if (quick && this.#responder.gate === OPEN_GATE) return this.prepared.take();
       const now = this.#clock.now();
-      const judged = quick ? this.#responder.gate(source, false, now) : undefined;
+      const quick = transport === 'udp' && this.prepared.answer(message, source, now);
+      if (quick && this.#responder.gate === OPEN_GATE) return this.prepared.take();
+      const judged = quick ? this.#responder.gate(source, this.prepared.hasGoodCookie(), now) : undefined;
       if (quick && judged?.by === undefined) return this.prepared.take();
       // A limit that it met is not counted a second time.
       const responder = judged ? { ...this.#responder, gate: () => judged } : this.#responder;
@@ -162,7 +167,7 @@ export class Service {
       if (responded.length === 0) return undefined;
       const response = Buffer.from(this.#writer.buffer.subarray(0, responded.length));
       if (transport === 'udp' && responded.limited === undefined)
-        this.prepared.learn(message, source, response);
+        this.prepared.learn(message, source, response, now);
       return response;
     } catch (error) {
       // One packet that we fail at must not take the server away from all the others.
@@ -172,10 +177,10 @@ export class Service {
   };
 
   /** Nothing where it fails: who asks that again is told, and the log. */
-  #ordinary(message: Buffer, source: IpAddress): Uint8Array | undefined {
+  #ordinary(message: Buffer, source: IpAddress, now: number): Uint8Array | undefined {
     try {
       const unlimited = { ...this.#responder, gate: OPEN_GATE };
-      const { length } = respond(unlimited, message, source, 'udp', this.#writer, this.#clock.now());
+      const { length } = respond(unlimited, message, source, 'udp', this.#writer, now);
       return this.#writer.buffer.subarray(0, length);
     } catch {
       return undefined;
@@ -214,7 +219,7 @@ export class Service {
   /** Prepared answers hold signatures, which the signers make anew long before they expire. */
   #forgetHourly(): void {
     this.#cancelForgetting = this.#clock.after(FORGET_MS, () => {
-      this.prepared.reset();
+      this.prepared.reset(this.#clock.now());
       this.#forgetHourly();
     });
   }

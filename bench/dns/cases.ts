@@ -8,6 +8,8 @@ export interface Case {
   domains: number;
   ecs: boolean;
   signed: boolean;
+  /** Each query has a cookie that the server gave before, as a resolver's have. */
+  cookies: boolean;
   transport: 'udp' | 'tcp';
   servers: Server[];
 }
@@ -19,11 +21,12 @@ const bareBatches = bare('bare batches', 'bare-batches.ts');
 const bareDgram = bare('bare dgram', 'bare-dgram.ts');
 
 const peers = [gdnsd, knot, pdns];
-const usual = { domains: 1_000, ecs: true, signed: false, transport: 'udp' } as const;
+const usual = { domains: 1_000, ecs: true, signed: false, cookies: false, transport: 'udp' } as const;
 
 export const CASES: Case[] = [
   { ...usual, name: 'ecs', servers: [...peers, batches, twoWorkers, dgram, bareBatches, bareDgram] },
   { ...usual, name: 'plain', ecs: false, servers: [...peers, batches, dgram] },
+  { ...usual, name: 'cookies', cookies: true, servers: [gdnsd, knot, batches, twoWorkers, dgram] },
   { ...usual, name: 'many', domains: 100_000, servers: [gdnsd, batches, dgram] },
   { ...usual, name: 'tcp', transport: 'tcp', servers: [...peers, batches] },
   { ...usual, name: 'signed', signed: true, servers: [onlinesign, batches, dgram] },
@@ -47,6 +50,14 @@ export const TARGETS: Target[] = [
   { what: '  the floor of dgram', of: 'ecs, bare dgram', over: 'ecs, gdnsd', atMost: Number.NaN },
   { what: '  the floor of batches', of: 'ecs, bare batches', over: 'ecs, gdnsd', atMost: Number.NaN },
   { what: 'two workers / one', of: 'ecs, weir two workers', over: 'ecs, weir batches', atMost: 1.15 },
+  { what: 'cookies, batches / gdnsd', of: 'cookies, weir batches', over: 'cookies, gdnsd', atMost: 1 },
+  {
+    what: 'cookies / none, batches',
+    of: 'cookies, weir batches',
+    over: 'ecs, weir batches',
+    atMost: Number.NaN,
+  },
+  { what: '  the same, gdnsd', of: 'cookies, gdnsd', over: 'ecs, gdnsd', atMost: Number.NaN },
   { what: '100,000 domains / 1,000', of: 'many, weir batches', over: 'ecs, weir batches', atMost: 1.2 },
   { what: '  the same, gdnsd', of: 'many, gdnsd', over: 'ecs, gdnsd', atMost: Number.NaN },
   {

@@ -9,16 +9,18 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { askUdp } from '../../dns-server/testing/ask.ts';
 import { listen } from '../../lib/listen.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { CASES, type Case, TARGETS } from './cases.ts';
 import { measureChange } from './change.ts';
 import { dnsperf, type Perf } from './dnsperf.ts';
 import { measureMemory } from './memory.ts';
-import { writeQueries } from './queries.ts';
+import { CLIENT_COOKIE, cookieIn, queriesFor, withCookie, writeQueries } from './queries.ts';
 import { type Measured, printCase, printTargets } from './report.ts';
 import { cpuSeconds, end, type Running, residentMiB, start } from './running.ts';
 import { measureSwap } from './swap.ts';
-import { worldOf } from './world.ts';
+import { type World, worldOf } from './world.ts';
 
 interface Options {
   seconds: number;
@@ -59,10 +61,12 @@ try {
 
 async function measureCase(each: Case): Promise<Map<string, Measured>> {
   const world = worldOf(each.domains, { signed: each.signed });
+  const asking = { ecs: each.ecs, dnssec: each.signed };
   const queries = join(folder, `${each.name}.queries`);
-  await writeQueries(queries, world, { ecs: each.ecs, dnssec: each.signed });
+  if (!each.cookies) await writeQueries(queries, world, asking);
+  const queriesOf = (port: number) => (each.cookies ? `${queries}.${port}` : queries);
   const load = (port: number, seconds: number | 'once') =>
-    dnsperf({ port, queries, transport: each.transport, seconds });
+    dnsperf({ port, queries: queriesOf(port), transport: each.transport, seconds });
   const prefixes = options.servers.split(',').map((name) => name.trim());
   const running: Running[] = [];
   const runs = new Map<Running, (Perf & { cpuSeconds: number })[]>();
@@ -72,11 +76,15 @@ async function measureCase(each: Case): Promise<Map<string, Measured>> {
     )) {
       const own = join(folder, `${each.name}-${server.name.replace(/\W+/g, '-')}`);
       const started = await start(server, own, world, healthPort).catch((error: unknown) => {
-        console.error(
-          `${server.name} does not start: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        console.error(`${server.name} does not start: ${messageOf(error)}`);
       });
       if (started) running.push(started);
+    }
+    if (each.cookies) {
+      for (const { port } of running) {
+        const cookie = await cookieOf(port, world);
+        await writeQueries(queriesOf(port), world, { ...asking, cookie });
+      }
     }
     // Once to be warm: code compiled, answers prepared, signatures made.
     for (const { port } of running) await load(port, 'once');
@@ -95,4 +103,12 @@ async function measureCase(each: Case): Promise<Map<string, Measured>> {
   } finally {
     await Promise.all(running.map(({ child }) => end(child)));
   }
+}
+
+/** What it gives to who has none. */
+async function cookieOf(port: number, world: World): Promise<Buffer> {
+  const [query = Buffer.alloc(0)] = queriesFor(world, { ecs: true, dnssec: false }, 1);
+  const answer = await askUdp({ host: '127.0.0.1', port }, withCookie(query, CLIENT_COOKIE));
+  if (answer === undefined) throw new Error('no answer to a query with a cookie');
+  return cookieIn(answer);
 }

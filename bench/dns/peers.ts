@@ -42,8 +42,8 @@ export const knot: Server = {
       join(folder, 'knot.conf'),
       `server:\n  listen: 127.0.0.1@${port}\n  rundir: ${folder}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n` +
         `  edns-client-subnet: on\ndatabase:\n  storage: ${folder}\nlog:\n  - target: stderr\n    any: error\n` +
-        `mod-geoip:\n  - id: g\n    config-file: ${join(folder, 'geo.conf')}\n    ttl: ${TTL}\n    mode: subnet\n` +
-        `zone:\n  - domain: ${ZONE}\n    storage: ${folder}\n    file: ${ZONE}.zone\n    module: mod-geoip/g\n`,
+        `mod-cookies:\n  - id: c\nmod-geoip:\n  - id: g\n    config-file: ${join(folder, 'geo.conf')}\n    ttl: ${TTL}\n    mode: subnet\n` +
+        `zone:\n  - domain: ${ZONE}\n    storage: ${folder}\n    file: ${ZONE}.zone\n    module: [mod-cookies/c, mod-geoip/g]\n`,
     );
     return ['knotd', '-c', join(folder, 'knot.conf')];
   },

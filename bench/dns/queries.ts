@@ -12,26 +12,37 @@ export interface Asking {
   ecs: boolean;
   /** Signatures are wanted. */
   dnssec: boolean;
+  /** Each query has this cookie. */
+  cookie?: Buffer | undefined;
 }
 
 export async function writeQueries(file: string, world: World, asking: Asking): Promise<void> {
   await writeFile(file, Buffer.concat([...queriesFor(world, asking, QUERIES)].map(framed)));
 }
 
-export function* queriesFor({ names }: World, { ecs, dnssec }: Asking, count: number): Generator<Buffer> {
+export function* queriesFor(
+  { names }: World,
+  { ecs, dnssec, cookie }: Asking,
+  count: number,
+): Generator<Buffer> {
   const random = randomFrom(1);
   for (let made = 0; made < count; made++) {
     const name = names[Math.floor(random() * names.length)] ?? '';
     const network = [1 + random() * 222, random() * 256, random() * 256];
     const message = query(name, ecs ? Buffer.from(network) : undefined);
     if (dnssec) message[message.indexOf(OPT) + DO_AT] = 0x80;
-    yield message;
+    yield cookie ? withCookie(message, cookie) : message;
   }
 }
 
 /** Size 1232, one option of 11 bytes: client subnet, family 1, /24. */
 const OPT = Buffer.from('00002904d000000000000b0008000700011800', 'hex');
 const DO_AT = 7;
+/** Where behind the start of OPT the length of its options stands. */
+const OPTIONS_LENGTH_AT = 9;
+/** The option's code. */
+const COOKIE = 10;
+export const CLIENT_COOKIE = Buffer.from('2464c4abcf10c957', 'hex');
 
 function query(name: string, network: Buffer | undefined): Buffer {
   const header = Buffer.from('000000000001000000000000', 'hex');
@@ -40,6 +51,22 @@ function query(name: string, network: Buffer | undefined): Buffer {
   if (network === undefined) return Buffer.concat([header, question]);
   header[11] = 1;
   return Buffer.concat([header, question, OPT, network]);
+}
+
+/** Behind the client subnet that the message ends in. */
+export function withCookie(message: Buffer, cookie: Buffer): Buffer {
+  const length = message.lastIndexOf(OPT) + OPTIONS_LENGTH_AT;
+  const header = Buffer.of(0, COOKIE, 0, cookie.length);
+  const longer = Buffer.concat([message, header, cookie]);
+  longer.writeUInt16BE(message.readUInt16BE(length) + header.length + cookie.length, length);
+  return longer;
+}
+
+/** A cookie as the server gives it to who has none, to be sent back to it. */
+export function cookieIn(answer: Buffer): Buffer {
+  const at = answer.lastIndexOf(CLIENT_COOKIE);
+  if (at < 4 || answer[at - 3] !== COOKIE) throw new Error('no cookie in the answer');
+  return answer.subarray(at, at + answer.readUInt16BE(at - 2));
 }
 
 function framed(message: Buffer): Buffer {

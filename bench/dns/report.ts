@@ -11,7 +11,7 @@ export interface Measured {
 export function printCase(each: Case, measured: ReadonlyMap<string, Measured>): void {
   const asked = each.ecs ? 'a random /24 in each query' : 'no ECS';
   console.log(
-    `\n${each.name}: ${each.domains} domains, ${asked}, ${each.transport}${each.signed ? ', signed' : ''}`,
+    `\n${each.name}: ${each.domains} domains, ${asked}, ${each.transport}${each.signed ? ', signed' : ''}${each.cookies ? ', cookies' : ''}`,
   );
   const first = [...measured.values()][0];
   const rows = [...measured].map(([name, result]) => [

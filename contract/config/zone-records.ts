@@ -1,6 +1,7 @@
 /** Static records of a zone in weir.yaml, and what must hold between them. */
 import { z } from 'zod';
 import { durationSeconds } from '../../lib/duration.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { RECORD_TYPES, type RecordType, recordData } from '../dns/record-data.ts';
 import { duration, textLike } from '../kinds/scalars.ts';
 
@@ -81,6 +82,6 @@ function dataFault({ type, data }: ZoneRecord, zone: string): string | undefined
     recordData(type, data, zone);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

@@ -62,6 +62,7 @@ export function rank<T extends Ranked>(among: readonly T[], unit: number, count 
 /** The same as places in `among`, good until the next ranking; as many are set as were asked for and there are. */
 export function rankInPlace({ seeds, weights, names }: Ranking, unit: number, count: number): Uint32Array {
   const size = seeds.length;
+  if (size === 2 && weights === undefined) return rankPair(seeds, names, unit);
   if (scores.length < size) {
     scores = new Float64Array(2 * size);
     order = new Uint32Array(2 * size);
@@ -84,6 +85,16 @@ export function rankInPlace({ seeds, weights, names }: Ranking, unit: number, co
     order[place] = top;
     scores[top] = Number.NEGATIVE_INFINITY;
   }
+  return order;
+}
+
+/** Two that are equal, of which sites mostly have two: the hashes themselves tell, and nothing is searched for. */
+function rankPair(seeds: Uint32Array, names: readonly string[], unit: number): Uint32Array {
+  const first = mix(unit ^ (seeds[0] ?? 0));
+  const second = mix(unit ^ (seeds[1] ?? 0));
+  const top = second > first || (second === first && isBefore(names, 1, 0)) ? 1 : 0;
+  order[0] = top;
+  order[1] = 1 - top;
   return order;
 }
 

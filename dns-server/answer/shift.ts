@@ -31,7 +31,8 @@ export function divides(shifts: readonly PreparedShift[]): boolean {
 export function nextBoundary(domains: readonly PreparedDomain[], now: number): number | undefined {
   let next: number | undefined;
   for (const { shifts } of domains) {
-    for (const moment of shifts.flatMap(({ from, until }) => [from, until])) {
+    for (const { from, until } of shifts) {
+      const moment = from > now ? from : until;
       if (moment > now && (next === undefined || moment < next)) next = moment;
     }
   }

@@ -67,11 +67,11 @@ export function createView(
   };
 }
 
-/** Cohorts are found when they are first asked for, and remembered by domain: most answers come from few domains. */
+/** Cohorts are found when they are first asked for, and remembered by set and `since`: of both there are few. */
 function cohorts(standings: Standings): View['cohortOf'] {
   const ackedOf = new Map<PreparedSet, Revision[]>();
   const shared = new Map<PreparedSet, Map<number, Cohort>>();
-  const known = new Map<PreparedSet, Map<PreparedDomain, Cohort>>();
+  const known = new Map<PreparedSet, Map<number, Cohort>>();
   const ofSet = <K, V>(maps: Map<PreparedSet, Map<K, V>>, set: PreparedSet): Map<K, V> => {
     const map = maps.get(set) ?? new Map<K, V>();
     maps.set(set, map);
@@ -79,7 +79,8 @@ function cohorts(standings: Standings): View['cohortOf'] {
   };
   return (domain, set) => {
     const remembered = ofSet(known, set);
-    const found = remembered.get(domain);
+    const since = placeInTime(domain.since);
+    const found = remembered.get(since);
     if (found) return found;
     const acked = ackedOf.get(set) ?? ackedRevisions(set, standings);
     ackedOf.set(set, acked);
@@ -87,9 +88,14 @@ function cohorts(standings: Standings): View['cohortOf'] {
     const lagging = domain.since === undefined ? -1 : countBelow(acked, domain.since);
     const cohort = ofSet(shared, set).get(lagging) ?? { selections: new Map() };
     ofSet(shared, set).set(lagging, cohort);
-    remembered.set(domain, cohort);
+    remembered.set(since, cohort);
     return cohort;
   };
+}
+
+/** One number for each revision: neither an epoch nor what is published in one comes near what a number can tell apart. */
+function placeInTime(since: Revision | undefined): number {
+  return since === undefined ? -1 : since.epoch * 2 ** 32 + since.seq;
 }
 
 /** What the set's nodes acked, lowest first; those that acked nothing serve no domain, whatever its `since`. */

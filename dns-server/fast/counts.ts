@@ -2,7 +2,9 @@
  * What answers from prepared slots are counted by. In shared memory: a thread counts in its own, the thread with the
  * metrics reads them.
  */
+
 import { CHAINS } from '../answer/steps.ts';
+import type { ServerCookie } from '../cookies/cookies.ts';
 
 export interface Counts {
   /** By a name's number. */
@@ -13,10 +15,14 @@ export interface Counts {
   chains: Uint32Array;
   /** By the geo table's result. */
   places: Uint32Array;
+  /** By the server's half of a cookie. */
+  cookies: Uint32Array;
 }
 
 export const OUTCOMES = { answered: 0, truncated: 2, dropped: 4, clientTruncated: 6 } as const;
 export type CountedOutcome = keyof typeof OUTCOMES;
+/** Where each is counted. */
+export const COOKIES: Record<ServerCookie, number> = { absent: 0, good: 1, bad: 2 };
 const OUTCOME_COUNTERS = 2 * Object.keys(OUTCOMES).length;
 
 export function newCounts(names: number, places: number): Counts {
@@ -25,6 +31,7 @@ export function newCounts(names: number, places: number): Counts {
     outcomes: shared(OUTCOME_COUNTERS),
     chains: shared(CHAINS),
     places: shared(places),
+    cookies: shared(Object.keys(COOKIES).length),
   };
 }
 

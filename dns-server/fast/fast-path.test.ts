@@ -5,90 +5,19 @@ import { newZoneKey } from '../../contract/dns/zone-keys.ts';
 import type { NodeTable } from '../../contract/plans/node-table.ts';
 import type { RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { HealthReport } from '../../contract/stream/messages.ts';
-import { FakeClock } from '../../lib/clock.ts';
-import { silentLog } from '../../lib/log.ts';
 import { compiledPlaces, compileGeo } from '../geo/compile.ts';
-import { geoDatabase } from '../geo/geo-database.ts';
 import { geoRulesOf } from '../geo/geo-sources.ts';
 import { parseIp } from '../geo/ip-address.ts';
-import { DnsMetrics } from '../metrics.ts';
 import { preparePlan } from '../plan/prepare.ts';
-import { Service } from '../service.ts';
-import { type Asked, decode, lines, optOf, queryBytes } from '../testing/ask.ts';
-import { mmdbOf } from '../testing/mmdb.ts';
-import { published, readyTable, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
+import { type Asked, decode, lines, queryBytes } from '../testing/ask.ts';
+import { published, readyTable } from '../testing/routing-plan.ts';
+import { TWIN_DATA, TWIN_PLAN, twins } from '../testing/twins.ts';
 import { FastPath } from './fast-path.ts';
 import { buildNameTable, findName, lower, numberOf } from './name-table.ts';
 import type { Slots } from './slot.ts';
 
 const SEED = 20_261_122;
 const ANYBODY = { version: 4, bytes: Uint8Array.of(8, 8, 8, 8) } as const;
-
-const WORLD = mmdbOf({
-  '8.0.0.0/9': { country_code: 'US' },
-  '61.0.0.0/8': { country_code: 'CN' },
-  '202.102.0.0/16': { country_code: 'CN', state1: 'Henan' },
-  '202.106.0.0/16': { country_code: 'CN', state1: 'Beijing' },
-  '240e::/20': { country_code: 'CN', state1: 'Beijing' },
-});
-
-const DATA = {
-  databases: [WORLD],
-  asn: { databases: [], tables: ['202.102.128.0,202.102.255.255,4837,Unicom\n'] },
-  networks: [],
-};
-
-/** Two services that know the same; in one nothing is ever prepared, since it is told that its limits changed. */
-function twins(plan: RoutingPlan) {
-  const prepared = (places: boolean) => {
-    const held = preparePlan(published(plan));
-    const compiled = compileGeo(DATA, geoRulesOf(plan));
-    const found = compiledPlaces(compiled);
-    // Without the tables behind it everything takes the ordinary path.
-    held.regions.places = places ? found : { ...found, compiled: undefined };
-    return held;
-  };
-  const start = (places: boolean) => {
-    const metrics = new DnsMetrics();
-    const options = { name: 'dns-1', geo: geoDatabase([]), metrics, log: silentLog, clock: new FakeClock() };
-    const service = new Service(options);
-    service.usePlan(prepared(places));
-    service.useTable(readyTable(plan));
-    const ask = (message: Buffer, source: string): string => {
-      const from = parseIp(source);
-      return from ? (service.handle(message, from, 'udp')?.toString('hex') ?? 'silence') : 'no source';
-    };
-    return { service, metrics, ask };
-  };
-  const [fast, ordinary] = [start(true), start(false)];
-  return {
-    fast,
-    ordinary,
-    each: (change: (service: Service) => void) => {
-      change(fast.service);
-      change(ordinary.service);
-    },
-  };
-}
-
-const NODES = [
-  testNode('bj-1', 'cn-north', { addresses: ['198.51.100.1', '2001:db8:1::1'], weight: 300 }),
-  testNode('bj-2', 'cn-north', { addresses: ['198.51.100.2'] }),
-  testNode('bj-3', 'cn-north', { addresses: ['198.51.100.7', '198.51.100.8'], weight: 0 }),
-  testNode('la-1', 'us-west', { addresses: ['198.51.100.3', '2001:db8:3::1'] }),
-  testNode('zz-1', 'cn-central', { addresses: ['198.51.100.5', '2001:db8:5::1'], isps: [4837] }),
-  testNode('zz-2', 'cn-central', { addresses: ['198.51.100.6'] }),
-];
-
-const PLAN = testPlan({
-  nodes: NODES,
-  domains: [
-    testDomain({ answers: 1 }),
-    testDomain({ uid: 'uid-b', name: 'b', cname: 'b.demo.cdn.example.net' }),
-    testDomain({ uid: 'uid-d', name: 'd', cname: 'd.demo.cdn.example.net' }),
-    testDomain({ uid: 'uid-c', name: 'c', cname: 'c.demo.cdn.example.net', ttl: 30, answers: 8 }),
-  ],
-});
 
 const name = fc.constantFrom(
   'video.demo.cdn.example.net',
@@ -140,14 +69,14 @@ function message(question: string, { flags, ...rest }: Asked & { flags: number }
 
 type Change = { table: NodeTable } | { health: HealthReport['nodes'] };
 const change: fc.Arbitrary<Change> = fc.oneof(
-  fc.subarray(PLAN.nodes).map((down) => ({
+  fc.subarray(TWIN_PLAN.nodes).map((down) => ({
     health: down.map(({ name: node, addresses }) => ({
       node,
       addresses: addresses.map((address) => ({ address, healthy: false, detail: 'tested' })),
     })),
   })),
-  fc.subarray(PLAN.nodes).map((late) => {
-    const table = readyTable(PLAN);
+  fc.subarray(TWIN_PLAN.nodes).map((late) => {
+    const table = readyTable(TWIN_PLAN);
     const names = new Set(late.map((node) => node.name));
     const rows = table.rows.map((row) =>
       names.has(row.node) ? { ...row, admitted: false, reason: 'Test' } : row,
@@ -157,14 +86,14 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 );
 
 const SHARED: RoutingPlan = {
-  ...PLAN,
-  nodes: PLAN.nodes.map((node) =>
+  ...TWIN_PLAN,
+  nodes: TWIN_PLAN.nodes.map((node) =>
     node.region === 'cn-north' ? { ...node, addresses: ['198.51.100.1', '2001:db8:1::1'] } : node,
   ),
 };
 
 test.each([
-  ['their own', PLAN],
+  ['their own', TWIN_PLAN],
   ['a load balancer', SHARED],
 ])('both paths give the same bytes: nodes with addresses of %s', (_, plan) => {
   fc.assert(
@@ -192,7 +121,7 @@ test.each([
 });
 
 test('a packet that was damaged anywhere is answered alike', () => {
-  const { fast, ordinary } = twins(PLAN);
+  const { fast, ordinary } = twins(TWIN_PLAN);
   const sound = message('video.demo.cdn.example.net', { subnet: '202.102.224.0/24', flags: 0 });
   expect(fast.ask(sound, '8.8.8.8')).toBe(ordinary.ask(sound, '8.8.8.8'));
   fc.assert(
@@ -215,15 +144,15 @@ describe('what is prepared', () => {
   const query = queryBytes('video.demo.cdn.example.net', { subnet: '202.102.224.0/24' });
 
   test('is used from the second time on, for every domain of the class, and counted like all else', async () => {
-    const { fast } = twins(PLAN);
+    const { fast } = twins(TWIN_PLAN);
     const places = ['202.102.224.68', '202.102.224.68', '202.102.225.1'];
     for (const source of places) fast.ask(queryBytes('video.demo.cdn.example.net'), source);
     const from = parseIp('202.102.1.1');
     const { prepared } = fast.service;
-    expect(from && prepared.answer(queryBytes('video.demo.cdn.example.net'), from)).toBe(false);
-    expect(from && prepared.answer(query, from)).toBe(false);
+    expect(from && prepared.answer(queryBytes('video.demo.cdn.example.net'), from, 0)).toBe(false);
+    expect(from && prepared.answer(query, from, 0)).toBe(false);
     fast.ask(query, '8.8.8.8');
-    expect(from && prepared.answer(query, from)).toBe(true);
+    expect(from && prepared.answer(query, from, 0)).toBe(true);
     const text = await fast.metrics.registry.metrics();
     expect(text).toContain('weir_dns_queries_total{transport="udp",type="A",rcode="NOERROR"} 4');
     expect(text).toContain('weir_dns_answers_total{domain="demo/video"} 4');
@@ -232,7 +161,7 @@ describe('what is prepared', () => {
   });
 
   test('is forgotten when health changes', () => {
-    const { fast } = twins(PLAN);
+    const { fast } = twins(TWIN_PLAN);
     const answer = () => lines(decode(Buffer.from(fast.ask(query, '8.8.8.8'), 'hex')).answers);
     expect([answer(), answer()]).toEqual([['A 198.51.100.5 60'], ['A 198.51.100.5 60']]);
     const addresses = [{ address: '198.51.100.5', healthy: false, detail: 'tested' }];
@@ -241,7 +170,7 @@ describe('what is prepared', () => {
   });
 
   test('is prepared anew when health changes, before anybody asks, and followers hear of it', async () => {
-    const { fast } = twins(PLAN);
+    const { fast } = twins(TWIN_PLAN);
     const { prepared } = fast.service;
     const from = parseIp('8.8.8.8');
     if (!from) throw new Error('source');
@@ -252,19 +181,20 @@ describe('what is prepared', () => {
       slot: () => void heard.push('slot'),
       signature: () => void heard.push('signature'),
       reset: (slots: Slots) => void heard.push(`reset ${slots.size}`),
+      cookieSecret: () => void heard.push('cookie secret'),
     };
     const unfollow = prepared.follow(follower);
     // A thread that starts later knows what the others know.
-    expect(heard.splice(0)).toEqual(['tables 1']);
+    expect(heard.splice(0)).toEqual(['cookie secret', 'tables 1']);
     const addresses = [{ address: '198.51.100.5', healthy: false, detail: 'tested' }];
     fast.service.useHealth([{ node: 'zz-1', addresses }]);
     expect(heard.splice(0)).toEqual(['reset 1']);
-    expect(prepared.answer(query, from)).toBe(true);
+    expect(prepared.answer(query, from, 0)).toBe(true);
     expect(lines(decode(prepared.take()).answers)).toEqual(['A 198.51.100.6 60']);
-    const places = fast.service.geoRules() && compiledPlaces(compileGeo(DATA, geoRulesOf(PLAN)));
+    const places = fast.service.geoRules() && compiledPlaces(compileGeo(TWIN_DATA, geoRulesOf(TWIN_PLAN)));
     if (places) fast.service.usePlaces(places);
     expect(heard).toEqual(['tables 1']);
-    expect(prepared.answer(query, from)).toBe(true);
+    expect(prepared.answer(query, from, 0)).toBe(true);
     unfollow();
     const text = await fast.metrics.registry.metrics();
     // What is asked again by the server itself is no query.
@@ -272,31 +202,28 @@ describe('what is prepared', () => {
   });
 
   test('is what was asked, after a new table too', () => {
-    const { fast } = twins(PLAN);
+    const { fast } = twins(TWIN_PLAN);
     const slots = () => {
       let count = 0;
       const tables = (_: unknown, held: Slots) => {
         count = held.size;
       };
-      const follower = { tables, slot() {}, signature() {}, reset() {} };
+      const follower = { tables, slot() {}, signature() {}, reset() {}, cookieSecret() {} };
       fast.service.prepared.follow(follower)();
       return count;
     };
     fast.ask(queryBytes('video.demo.cdn.example.net'), '8.8.8.8');
     fast.ask(queryBytes('video.demo.cdn.example.net'), '202.106.0.1');
     expect(slots()).toBe(2);
-    fast.service.useTable(readyTable(PLAN));
+    fast.service.useTable(readyTable(TWIN_PLAN));
     expect(slots()).toBe(2);
   });
 
   test('knows domains apart that are newer than others in the class', () => {
-    const plan = published(PLAN);
-    const { fast, ordinary, each } = twins(PLAN);
+    const plan = published(TWIN_PLAN);
+    const { fast, ordinary, each } = twins(TWIN_PLAN);
     const offered = { ...plan, since: { ...plan.since, 'uid-b': { epoch: 3, seq: 9 } } };
-    const compiled = compileGeo(
-      { databases: [WORLD], asn: { databases: [], tables: [] }, networks: [] },
-      geoRulesOf(PLAN),
-    );
+    const compiled = compileGeo({ ...TWIN_DATA, asn: { databases: [], tables: [] } }, geoRulesOf(TWIN_PLAN));
     each((service) => {
       const held = preparePlan(offered);
       const places = compiledPlaces(compiled);
@@ -311,7 +238,7 @@ describe('what is prepared', () => {
 });
 
 describe('signed answers', () => {
-  const plan = { ...PLAN, zones: PLAN.zones.map((zone) => ({ ...zone, dnssec: true })) };
+  const plan = { ...TWIN_PLAN, zones: TWIN_PLAN.zones.map((zone) => ({ ...zone, dnssec: true })) };
   const keys = { zone: 'cdn.example.net', keys: [newZoneKey(0, true)] };
 
   const signedQuery = (label: string) =>
@@ -339,7 +266,7 @@ describe('signed answers', () => {
             expect([...before, ...answers()]).toEqual(Array(6).fill(fast.ask(unprepared, '8.8.8.8')));
           }
           expect(answers()).toEqual(before);
-          fast.service.prepared.reset();
+          fast.service.prepared.reset(0);
           expect(answers()).toEqual(before);
         }
       }),
@@ -351,7 +278,7 @@ describe('signed answers', () => {
     const { fast } = twins(plan);
     const query = (label: string) =>
       queryBytes(`${label}.demo.cdn.example.net`, { subnet: '202.102.224.0/24', edns: { flags: 0x8000 } });
-    const isPrepared = (label: string) => fast.service.prepared.answer(query(label), ANYBODY);
+    const isPrepared = (label: string) => fast.service.prepared.answer(query(label), ANYBODY, 0);
     const records = (label: string) => Buffer.from(fast.ask(query(label), '8.8.8.8'), 'hex').readUInt16BE(6);
     const unsigned = records('d');
     fast.service.useSecrets({ zones: [keys], cookie: undefined });
@@ -364,7 +291,7 @@ describe('signed answers', () => {
 });
 
 test('what is over a limit is truncated as on the ordinary path', () => {
-  const { fast } = twins(PLAN);
+  const { fast } = twins(TWIN_PLAN);
   const query = queryBytes('video.demo.cdn.example.net', { subnet: '202.102.224.0/24' });
   const memory = Buffer.from(new ArrayBuffer(2_048));
   const path = new FastPath({ bytes: memory, view: new DataView(memory.buffer) });
@@ -373,19 +300,23 @@ test('what is over a limit is truncated as on the ordinary path', () => {
     slot: (key, slot) => void path.slots.set(key, slot),
     signature: () => {},
     reset: (slots) => path.use(path.tables, slots),
+    cookieSecret: (secret) => path.useCookieSecret(secret),
   });
-  fast.ask(query, '8.8.8.8');
-  for (const edns of [{ subnet: '202.102.224.0/24' }, { edns: {} }, {}]) {
+  const { ordinary } = twins({ ...TWIN_PLAN, rateLimit: { perClient: 1, exempt: [] } });
+  ordinary.ask(query, '8.8.8.8');
+  const cookie = { options: [{ code: 10, data: Buffer.alloc(8, 7) }] };
+  for (const edns of [{ subnet: '202.102.224.0/24' }, { edns: {} }, {}, { edns: cookie }]) {
     const asking = queryBytes('video.demo.cdn.example.net', { ...edns, id: 7 });
+    fast.ask(asking, '8.8.8.8');
     memory.set(asking);
-    path.query.read(0, asking.length, ANYBODY.bytes);
-    const truncated = decode(Buffer.from(memory.subarray(0, path.truncate())));
-    expect(truncated).toMatchObject({ id: 7, flag_tc: true, flag_aa: false, answers: [], authorities: [] });
-    expect(truncated.questions).toEqual(decode(asking).questions);
-    expect(optOf(truncated) !== undefined).toBe('subnet' in edns || 'edns' in edns);
+    // The answer stood there before it was known that it is one too many.
+    expect(path.answer(0, asking.length, ANYBODY.bytes, ordinary.clock.now())).toBeGreaterThan(asking.length);
+    const truncated = memory.subarray(0, path.truncate());
+    expect(truncated.toString('hex')).toBe(ordinary.ask(asking, '8.8.8.8'));
+    expect(decode(Buffer.from(truncated))).toMatchObject({ id: 7, flag_tc: true, answers: [] });
   }
   memory.set(query);
-  expect(path.answer(0, query.length, ANYBODY.bytes)).toBeGreaterThan(query.length);
+  expect(path.answer(0, query.length, ANYBODY.bytes, 0)).toBeGreaterThan(query.length);
 });
 
 test('names are found in any case, and no others', () => {

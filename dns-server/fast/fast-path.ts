@@ -10,14 +10,15 @@
  * An answer is written where its query stands: the question is there already.
  */
 import { rankInPlace, UNIT_BITS, unitOf } from '../answer/rendezvous.ts';
+import { CookieDesk, SECRET_BYTES } from '../cookies/cookies.ts';
 import type { CompiledGeo } from '../geo/compile.ts';
 import type { IpAddress } from '../geo/ip-address.ts';
 import { findLeaf, lengthOf, resultOf } from '../geo/prefix-table.ts';
 import { FLAG, HEADER_BYTES } from '../wire/constants.ts';
-import { type CountedOutcome, type Counts, OUTCOMES } from './counts.ts';
+import { COOKIES, type CountedOutcome, type Counts, OUTCOMES } from './counts.ts';
 import { classOf, findName, type NameTable, numberOf } from './name-table.ts';
 import { type PacketMemory, PlainQuery, SHAPE } from './plain-query.ts';
-import { BY_DOMAIN, type NewSignature, type Signature, type Slot, type Slots } from './slot.ts';
+import { BY_DOMAIN, FIT, type NewSignature, type Signature, type Slot, type Slots } from './slot.ts';
 import { optBytes, writeHeader, writeOpt } from './write-answer.ts';
 
 /** What there is to look up. All of it lies in shared memory or is small. */
@@ -48,12 +49,16 @@ export class FastPath {
   leaf = 0;
   key = 0;
   chain = 0;
+  /** Who sent it, and when: a cookie is for an address and an hour. */
+  #source: Uint8Array = new Uint8Array();
+  #now = 0;
   /** Of the slot at hand: the places of the picked nodes in order, and as bits; how many records they have. */
   #order: Uint32Array = new Uint32Array();
   #mask = 0;
   #count = 0;
   /** For how many bits of the client's address the answer holds. */
   #bits = 0;
+  readonly #cookie: CookieDesk;
   readonly #view: DataView;
   readonly #ipv4: IpAddress = { version: 4, bytes: new Uint8Array() };
   readonly #ipv6: IpAddress = { version: 6, bytes: new Uint8Array() };
@@ -61,7 +66,8 @@ export class FastPath {
   /** Queries stand there, with room behind each for its answer. */
   constructor(memory: PacketMemory) {
     this.#view = memory.view;
-    this.query = new PlainQuery(memory);
+    this.#cookie = new CookieDesk(Buffer.alloc(SECRET_BYTES));
+    this.query = new PlainQuery(memory, this.#cookie);
   }
 
   /** Tables and the slots that go with them, or other slots for the same tables. */
@@ -70,18 +76,25 @@ export class FastPath {
     this.slots = new Map(slots);
   }
 
+  /** Cookies are made with it from now on. */
+  useCookieSecret(secret: Buffer): void {
+    this.#cookie.useSecret(secret);
+  }
+
   /** Answers the query in `[start, end)` in its place; returns the answer's length, NOT_PLAIN or UNKNOWN. */
-  answer(start: number, end: number, source: Uint8Array): number {
+  answer(start: number, end: number, source: Uint8Array, now: number): number {
     const { query, tables } = this;
     if (tables === undefined || !query.read(start, end, source)) return NOT_PLAIN;
     const known = findName(tables.names, this.#view, start + HEADER_BYTES, query.nameEnd);
     if (known < 0) return NOT_PLAIN;
     this.name = numberOf(tables.names, known);
     this.class = classOf(tables.names, known);
+    this.#source = source;
+    this.#now = now;
     const { client } = query;
     this.leaf = findLeaf(client.length === 4 ? tables.geo.ipv4 : tables.geo.ipv6, client);
     const slot = this.#slot(tables);
-    if (slot === undefined || (slot.shapes & (1 << query.shape)) === 0) return UNKNOWN;
+    if (slot === undefined || slot.shapes[query.shape] !== FIT.RIGHT) return UNKNOWN;
     return this.write(slot);
   }
 
@@ -98,6 +111,7 @@ export class FastPath {
     // The ordinary path knows what to do with one that may not fit: it keeps room for options that are not used.
     if (length + SPARE_BYTES > query.limit) return NOT_PLAIN;
     this.chain = slot.chain;
+    if (query.shape & SHAPE.COOKIE) query.cookie.judge(this.#source, this.#now);
     this.#writeRecords(slot, questionEnd);
     if (signature.count > 0) query.bytes.set(signature.records, recordsEnd);
     writeHeader(query, FLAG.AA, this.#count + signature.count);
@@ -171,12 +185,18 @@ export class FastPath {
   /** Counts what became of the query at hand. */
   count(what: CountedOutcome = 'answered'): void {
     if (this.tables === undefined) return;
-    const { names, outcomes, chains, places } = this.tables.counts;
+    const { names, outcomes, chains, places, cookies } = this.tables.counts;
     raise(outcomes, OUTCOMES[what] + (this.query.family === 4 ? 0 : 1));
+    if (this.query.shape & SHAPE.COOKIE) raise(cookies, COOKIES[this.#cookie.server]);
     if (what !== 'answered') return;
     raise(names, this.name);
     raise(chains, this.chain);
     raise(places, resultOf(this.leaf));
+  }
+
+  /** Whether the query at hand has a cookie that shows that its source is not forged. */
+  hasGoodCookie(): boolean {
+    return (this.query.shape & SHAPE.COOKIE) !== 0 && this.#cookie.server === 'good';
   }
 
   client(): IpAddress {

@@ -21,24 +21,86 @@ const RECORD = { NUMBER: 0, CLASS: 1, LENGTH: 2, WORDS: 3 } as const;
 export function buildNameTable(names: readonly { key: string; class: number }[]): NameTable {
   // At most half full: a name that is not there is known after few steps.
   const slots = shared(2 ** Math.ceil(Math.log2(2 * names.length + 2)));
-  const records = shared(
-    names.reduce((sum, { key }) => sum + RECORD.WORDS + Math.ceil(key.length / WORD), 1),
-  );
+  const records = shared(wordsOf(names.filter(({ key }) => key.length >= WORD)) + 1);
   let place = 0;
   for (const [number, { key, class: ofDomain }] of names.entries()) {
-    if (key.length < WORD) continue;
-    const bytes = Buffer.from(key, 'latin1');
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    let slot = hashOf(view, 0, key.length) & (slots.length - 1);
-    while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1);
-    slots[slot] = place + 1;
-    records.set([number, ofDomain, key.length], place);
-    place += RECORD.WORDS;
-    const last = key.length - WORD;
-    for (let at = 0; at < last; at += WORD) records[place++] = view.getUint32(at, true);
-    records[place++] = view.getUint32(last, true);
+    if (key.length >= WORD) place = add({ slots, records }, place, number, key, ofDomain);
   }
   return { slots, records };
+}
+
+/** Returns where the next one stands. */
+function add(
+  { slots, records }: NameTable,
+  start: number,
+  number: number,
+  key: string,
+  ofDomain: number,
+): number {
+  const view = viewOf(key);
+  let slot = hashOf(view, 0, key.length) & (slots.length - 1);
+  while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1);
+  slots[slot] = start + 1;
+  records.set([number, ofDomain, key.length], start);
+  const last = key.length - WORD;
+  let place = start + RECORD.WORDS;
+  for (let at = 0; at < last; at += WORD) records[place++] = view.getUint32(at, true);
+  records[place++] = view.getUint32(last, true);
+  return place;
+}
+
+function viewOf(key: string): DataView {
+  const bytes = Buffer.from(key, 'latin1');
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** What becomes of a name: it has this class from now on, or is gone. */
+export interface NameFate {
+  key: string;
+  class: number | undefined;
+}
+
+/**
+ * Another table in which these names are changed, with their numbers; the one before stays as it is, since threads look up
+ * in it. New names get the numbers from `count` on. Nothing where the slots are no longer enough: what is gone stays in
+ * its slot, with a length that no name has.
+ */
+export function changeNameTable(
+  before: NameTable,
+  count: number,
+  fates: readonly NameFate[],
+): { table: NameTable; numbers: (number | undefined)[] } | undefined {
+  const places = fates.map(({ key }) => findName(before, viewOf(key), 0, key.length));
+  const isNew = ({ key, class: of }: NameFate, index: number) =>
+    of !== undefined && key.length >= WORD && (places[index] ?? -1) < 0;
+  const fresh = fates.filter(isNew);
+  if (2 * (count + fresh.length) + 2 > before.slots.length) return undefined;
+  const slots = fresh.length === 0 ? before.slots : copied(before.slots, 0);
+  const table = { slots, records: copied(before.records, wordsOf(fresh)) };
+  // The last word is nobody's.
+  let [next, end] = [count, before.records.length - 1];
+  const numbers = fates.map((fate, index) => {
+    const place = places[index] ?? -1;
+    if (isNew(fate, index)) {
+      end = add(table, end, next, fate.key, fate.class ?? 0);
+      return next++;
+    }
+    if (place < 0) return undefined;
+    if (fate.class === undefined) table.records[place + RECORD.LENGTH] = 0;
+    else table.records[place + RECORD.CLASS] = fate.class;
+    return numberOf(table, place);
+  });
+  return { table, numbers };
+}
+
+function copied(words: Uint32Array, more: number): Uint32Array {
+  const copy = shared(words.length + more);
+  copy.set(words);
+  return copy;
+}
+
+function wordsOf(names: readonly { key: string }[]): number {
+  return names.reduce((sum, { key }) => sum + RECORD.WORDS + Math.ceil(key.length / WORD), 0);
 }
 
 function shared(length: number): Uint32Array {

@@ -1,8 +1,9 @@
 /**
  * Reads the queries that most are, in place and without making anything: one question for the addresses of a name, at
- * most an OPT record with nothing in it but a client subnet. Whatever is not exactly so is left to wire/query.ts, so
+ * most an OPT record with nothing in it but a client subnet and a cookie. Whatever is not exactly so is left to wire/query.ts, so
  * that nothing is decided twice. The bytes may lie anywhere in a larger memory: a batch is one.
  */
+import { type CookieDesk, isCookieLength } from '../cookies/cookies.ts';
 import type { Family } from '../plan/prepared-address.ts';
 import {
   EDNS_DO,
@@ -23,10 +24,10 @@ export interface PacketMemory {
 
 /** A root name, type, size, extended code and version, flags and the length of the options. */
 const OPT_BYTES = 11;
-/** Code and length, family, source and scope length. */
-const SUBNET_BYTES = 8;
-/** Code and length of a subnet option without an address. */
-const SUBNET = (EDNS_OPTION.CLIENT_SUBNET << 16) | 4;
+/** Of an option: code and length. */
+const OPTION_BYTES = 4;
+/** Of a subnet option without an address: family, source and scope length. */
+const SUBNET_BYTES = 4;
 
 /** Type and class of a question, as they stand behind its name. */
 const QUESTION = { A: (TYPE.A << 16) | 1, AAAA: (TYPE.AAAA << 16) | 1 } as const;
@@ -34,7 +35,16 @@ const QUESTION = { A: (TYPE.A << 16) | 1, AAAA: (TYPE.AAAA << 16) | 1 } as const
 const ONE_QUESTION = 1 << 16;
 
 /** Bits of `shape`: what else than name, family and client decides how an answer looks. */
-export const SHAPE = { EDNS: 1, DNSSEC_OK: 2, SUBNET: 4, CHECKING_DISABLED: 8, CLIENT_IPV6: 16 } as const;
+export const SHAPE = {
+  EDNS: 1,
+  DNSSEC_OK: 2,
+  SUBNET: 4,
+  CHECKING_DISABLED: 8,
+  CLIENT_IPV6: 16,
+  COOKIE: 32,
+} as const;
+/** How many shapes these make. */
+export const SHAPES = 64;
 
 export class PlainQuery {
   readonly bytes: Uint8Array;
@@ -54,12 +64,15 @@ export class PlainQuery {
   sourceLength = 0;
   /** How many bytes those take. */
   given = 0;
+  /** Of the query, when it has one: a copy, since the answer is written where it stood. */
+  readonly cookie: CookieDesk;
   readonly #ipv4 = new Uint8Array(4);
   readonly #ipv6 = new Uint8Array(16);
 
-  constructor({ bytes, view }: PacketMemory) {
+  constructor({ bytes, view }: PacketMemory, cookie: CookieDesk) {
     this.bytes = bytes;
     this.view = view;
+    this.cookie = cookie;
   }
 
   /** Whether it is such a query; only then the fields mean anything. `source` is the sender's address. */
@@ -96,22 +109,46 @@ export class PlainQuery {
     // An extended code or a version, or flags that we do not know here.
     if ((flags & ~EDNS_DO) !== 0 || options + view.getUint16(at + 9) !== end) return false;
     this.shape |= SHAPE.EDNS | (flags & EDNS_DO ? SHAPE.DNSSEC_OK : 0);
-    return options === end ? this.#useSource(source) : this.#readSubnet(options, end);
+    return options === end ? this.#useSource(source) : this.#readOptions(options, end, source);
   }
 
-  /** RFC 7871 6: exactly one subnet option, valid, and with bits in it. */
+  /** A client subnet and a cookie, each once at most. */
+  #readOptions(start: number, end: number, source: Uint8Array): boolean {
+    const { view } = this;
+    for (let at = start; at < end; ) {
+      if (at + OPTION_BYTES > end) return false;
+      const option = view.getUint32(at);
+      const data = at + OPTION_BYTES;
+      at = data + (option & 0xffff);
+      if (at > end) return false;
+      const isSound =
+        option >>> 16 === EDNS_OPTION.CLIENT_SUBNET
+          ? this.#readSubnet(data, at)
+          : option >>> 16 === EDNS_OPTION.COOKIE && this.#readCookie(data, at);
+      if (!isSound) return false;
+    }
+    return (this.shape & SHAPE.SUBNET) !== 0 || this.#useSource(source);
+  }
+
+  #readCookie(at: number, end: number): boolean {
+    if (this.shape & SHAPE.COOKIE || !isCookieLength(end - at)) return false;
+    this.cookie.read(this.view, at, end - at);
+    this.shape |= SHAPE.COOKIE;
+    return true;
+  }
+
+  /** RFC 7871 6: valid, and with bits in it. */
   #readSubnet(at: number, end: number): boolean {
     const { bytes, view } = this;
-    if (at + SUBNET_BYTES > end) return false;
-    const fields = view.getUint32(at + 4);
+    if (this.shape & SHAPE.SUBNET || at + SUBNET_BYTES > end) return false;
+    const fields = view.getUint32(at);
     const family = fields >>> 16;
     const sourceLength = (fields >> 8) & 0xff;
     const client = family === 1 ? this.#ipv4 : this.#ipv6;
     const given = (sourceLength + 7) >> 3;
     if ((family !== 1 && family !== 2) || (fields & 0xff) !== 0 || sourceLength === 0) return false;
     const address = at + SUBNET_BYTES;
-    if (given > client.length || address + given !== end || view.getUint32(at) !== SUBNET + given)
-      return false;
+    if (given > client.length || address + given !== end) return false;
     for (let index = 0; index < given; index++) client[index] = bytes[address + index] ?? 0;
     for (let index = given; index < client.length; index++) client[index] = 0;
     const spare = given * 8 - sourceLength;

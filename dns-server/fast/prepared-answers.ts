@@ -10,7 +10,8 @@ import type { DnsMetrics, Meter } from '../metrics.ts';
 import type { PreparedPlan } from '../plan/prepared-plan.ts';
 import { type Counts, emptyLike } from './counts.ts';
 import { FastPath, type FastTables, NOT_PLAIN, UNKNOWN } from './fast-path.ts';
-import { type FastPlan, type Learnt, learn, prepareFastPlan } from './learn.ts';
+import { type FastPlan, prepareFastPlan } from './fast-plan.ts';
+import { type Learnt, learn } from './learn.ts';
 import { Lessons } from './lessons.ts';
 import type { BY_DOMAIN, NewSignature, Slot, Slots } from './slot.ts';
 
@@ -22,6 +23,8 @@ export interface Follower {
   signature(key: number, signature: NewSignature): void;
   /** These in place of all that it has. */
   reset(slots: Slots): void;
+  /** What cookies are made with from now on. */
+  cookieSecret(secret: Buffer): void;
 }
 
 /** Room for a plain query and, in its place, the largest answer. A larger query is not plain. */
@@ -31,7 +34,7 @@ const MAX_BYTES = 2_048;
 const MAX_SIGNATURES = 100_000;
 
 /** The ordinary path's answer, of which nothing is counted. */
-type Ordinary = (message: Buffer, source: IpAddress) => Uint8Array | undefined;
+type Ordinary = (message: Buffer, source: IpAddress, now: number) => Uint8Array | undefined;
 
 export class PreparedAnswers {
   readonly #metrics: DnsMetrics;
@@ -48,6 +51,7 @@ export class PreparedAnswers {
   #signatures = 0;
   /** What the fast path said to the query at hand. */
   #asked = 0;
+  #cookieSecret: Buffer | undefined;
 
   constructor({
     metrics,
@@ -68,35 +72,41 @@ export class PreparedAnswers {
     const { plan } = view;
     const samePlan = plan === this.#view?.plan;
     this.#view = view;
-    if (samePlan) this.reset();
-    else this.#usePlan(plan);
+    if (samePlan) this.reset(view.now);
+    else this.#usePlan(plan, view.now);
   }
 
-  #usePlan(plan: PreparedPlan): void {
+  #usePlan(plan: PreparedPlan, now: number): void {
     const geo = plan.regions.places?.compiled;
-    this.#plan = geo && prepareFastPlan(plan, geo);
+    this.#plan = geo && prepareFastPlan(plan, geo, this.#plan);
     if (this.#meter) this.#metrics.detach(this.#meter);
     this.#meter = this.#plan && meterOf(this.#plan, this.#plan.tables.counts);
     if (this.#meter) this.#metrics.attach(this.#meter);
     this.#fast.use(this.#plan?.tables);
-    this.#relearn();
+    this.#relearn(now);
     for (const follower of this.#followers) follower.tables(this.#plan?.tables, this.#fast.slots);
   }
 
   /** Signatures that are kept are no older than the last reset: whoever calls it now and then keeps them fresh. */
-  reset(): void {
+  reset(now: number): void {
     this.#fast.use(this.#plan?.tables);
-    this.#relearn();
+    this.#relearn(now);
     for (const follower of this.#followers) follower.reset(this.#fast.slots);
   }
 
+  useCookieSecret(secret: Buffer): void {
+    this.#cookieSecret = secret;
+    this.#fast.useCookieSecret(secret);
+    for (const follower of this.#followers) follower.cookieSecret(secret);
+  }
+
   /** What was asked before is prepared before it is asked again: followers go on without a gap. */
-  #relearn(): void {
+  #relearn(now: number): void {
     this.#signatures = 0;
     for (const lesson of this.#lessons.take()) {
       const { message, source } = lesson;
-      if (this.answer(message, source) || this.#asked !== UNKNOWN) continue;
-      const ordinary = this.#ordinary(message, source);
+      if (this.answer(message, source, now) || this.#asked !== UNKNOWN) continue;
+      const ordinary = this.#ordinary(message, source, now);
       const learnt = ordinary && this.#learn(ordinary);
       if (learnt?.slot) this.#lessons.keep(this.#taught(), lesson);
     }
@@ -108,12 +118,16 @@ export class PreparedAnswers {
   }
 
   /** Whether there is an answer, to be taken; if not, it is left to the ordinary path, which then calls `learn`. */
-  answer(message: Buffer, source: IpAddress): boolean {
+  answer(message: Buffer, source: IpAddress, now: number): boolean {
     this.#asked = NOT_PLAIN;
     if (message.length > MAX_BYTES) return false;
     this.#memory.set(message);
-    this.#asked = this.#fast.answer(0, message.length, source.bytes);
+    this.#asked = this.#fast.answer(0, message.length, source.bytes, now);
     return this.#asked > 0;
+  }
+
+  hasGoodCookie(): boolean {
+    return this.#fast.hasGoodCookie();
   }
 
   /** The answer to the query that was asked last, counted as given. */
@@ -132,13 +146,13 @@ export class PreparedAnswers {
   }
 
   /** After the ordinary path gave this answer to the query that was asked last. */
-  learn(message: Buffer, source: IpAddress, ordinary: Uint8Array): void {
+  learn(message: Buffer, source: IpAddress, ordinary: Uint8Array, now: number): void {
     const learnt = this.#learn(ordinary);
     if (learnt === undefined) return;
     const { key, slot, signature } = learnt;
     if (slot) this.#lessons.remember(this.#taught(), message, source);
     if (this.#signatures > MAX_SIGNATURES) {
-      this.reset();
+      this.reset(now);
       return;
     }
     for (const follower of this.#followers) {
@@ -150,6 +164,7 @@ export class PreparedAnswers {
   /** Tells a follower what there is, and from now on what changes; until the returned function is called. */
   follow(follower: Follower): () => void {
     this.#followers.add(follower);
+    if (this.#cookieSecret) follower.cookieSecret(this.#cookieSecret);
     follower.tables(this.#plan?.tables, this.#fast.slots);
     return () => this.#followers.delete(follower);
   }
@@ -171,7 +186,7 @@ export class PreparedAnswers {
 function meterOf({ domains, tables }: FastPlan, counts: Counts): Meter {
   return {
     counts,
-    labels: domains.map(({ label }) => label),
+    labelOf: (number) => domains[number]?.label ?? '',
     places: tables.geo.results.map(({ region }) => placeOf(region)),
   };
 }

@@ -28,10 +28,12 @@ export interface Slot {
   chain: number;
   /** With a signed zone: RRSIG records by the nodes that were picked, and by the name's number. */
   signatures: Map<number, Map<number, Signature>> | undefined;
-  /** Shapes of queries that it was found right for, a bit each; and those that it is not right for. */
-  shapes: number;
-  others: number;
+  /** By shape of query: whether it was found right for it. */
+  shapes: Uint8Array;
 }
+
+/** What is known of a slot and a shape of query: nothing, that it gives the ordinary answer, that it does not. */
+export const FIT = { UNKNOWN: 0, RIGHT: 1, WRONG: 2 } as const;
 
 /** In place of a slot: its domains are treated differently at the moment, and have slots of their own. */
 export const BY_DOMAIN = 'ByDomain';

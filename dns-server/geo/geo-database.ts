@@ -1,5 +1,6 @@
 /** Looks places up in MMDB files, read by `maxmind`: the first database that knows an address tells. */
 import maxmind, { type Reader, type Response } from 'maxmind';
+import { messageOf } from '../../lib/message-of.ts';
 import { formatIp, type IpAddress } from './ip-address.ts';
 import { type Place, placeOf } from './place.ts';
 
@@ -31,7 +32,7 @@ export async function openGeoDatabase(
       try {
         return await maxmind.open(path, { cache: { max: CACHED_RECORDS } });
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         onFault(new Error(`cannot read the geo database ${path}: ${why}`, { cause: error }));
         return [];
       }

@@ -1,5 +1,6 @@
 /** Reads the files that clients are placed by; one that cannot be read is told of, and the others are taken. */
 import { readFile, stat } from 'node:fs/promises';
+import { messageOf } from '../../lib/message-of.ts';
 import { isMmdb } from './asn-table.ts';
 import type { GeoData, GeoRules } from './geo-sources.ts';
 import { mmdbSources } from './mmdb-source.ts';
@@ -30,7 +31,7 @@ export async function readGeoFiles(
     try {
       return [await read()];
     } catch (error) {
-      faults.push({ file, message: error instanceof Error ? error.message : String(error) });
+      faults.push({ file, message: messageOf(error) });
       return [];
     }
   };

@@ -30,6 +30,7 @@ export type ToBatch =
   | { kind: 'slot'; key: number; slot: Slot | typeof BY_DOMAIN }
   | { kind: 'signature'; key: number; signature: NewSignature }
   | { kind: 'reset'; slots: Slots }
+  | { kind: 'cookieSecret'; secret: Uint8Array }
   | { kind: 'stop' };
 
 export interface Ask {

@@ -80,6 +80,9 @@ class Batches {
       }
       case 'reset':
         this.#fast.use(this.#fast.tables, message.slots);
+        break;
+      case 'cookieSecret':
+        this.#fast.useCookieSecret(Buffer.from(message.secret));
     }
   }
 
@@ -113,7 +116,7 @@ class Batches {
     received.freeInterface(index);
     const start = received.packetAt(index);
     const end = start + received.receivedLength(index);
-    const length = this.#fast.answer(start, end, this.#readSource(index));
+    const length = this.#fast.answer(start, end, this.#readSource(index), now);
     if (length <= 0) {
       this.#asks.push({ sender: received.senderOf(index), message: received.bytes.slice(start, end) });
       return 0;
@@ -126,7 +129,7 @@ class Batches {
   }
 
   #limited(now: number, length: number): number {
-    const { verdict, by } = this.#gate(this.#source, false, now);
+    const { verdict, by } = this.#gate(this.#source, this.#fast.hasGoodCookie(), now);
     this.#fast.count(
       verdict === 'Answer'
         ? 'answered'

@@ -207,6 +207,8 @@ class BatchThread {
       slot: (key, slot) => this.#post({ kind: 'slot', key, slot }),
       signature: (key, signature) => this.#post({ kind: 'signature', key, signature }),
       reset: (slots) => this.#post({ kind: 'reset', slots }),
+      // Copied: what is posted of a pooled Buffer is the whole pool.
+      cookieSecret: (secret) => this.#post({ kind: 'cookieSecret', secret: Uint8Array.from(secret) }),
     };
   }
 

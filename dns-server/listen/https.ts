@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { listen } from '../../lib/listen.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import { freshnessOf } from '../wire/freshness.ts';
 import type { Certificate } from './certificate.ts';
@@ -154,5 +155,5 @@ function refuse(response: Http2ServerResponse, error: unknown, log: Log): void {
   if (status === 500) log.error({ err: error }, 'a DNS query over HTTPS failed');
   if (response.headersSent) return void response.stream.destroy();
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...fields });
-  response.end(`${error instanceof Error ? error.message : String(error)}\n`);
+  response.end(`${messageOf(error)}\n`);
 }

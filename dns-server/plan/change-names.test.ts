@@ -4,59 +4,10 @@ import { expect, test } from 'vitest';
 import { applyDelta } from '../../contract/plans/plan-delta.ts';
 import { planDigest } from '../../contract/plans/published-plan.ts';
 import { type RoutingDomain, routingPlan } from '../../contract/plans/routing-plan.ts';
-import { planWithRecords } from '../testing/answering.ts';
+import { domainSteps, rowsAfter, STEPS_PLAN } from '../testing/domain-steps.ts';
 import { published, REVISION, testDomain, testPlan } from '../testing/routing-plan.ts';
 import { preparePlan } from './prepare.ts';
 import type { NameEntry, PreparedPlan } from './prepared-plan.ts';
-
-const PLAN = {
-  ...testPlan(),
-  ...planWithRecords([
-    'www A 192.0.2.7',
-    'txt TXT here',
-    'sub NS ns.sub.cdn.example.net.',
-    'ns.sub A 192.0.2.54',
-    'old DNAME new.cdn.example.net.',
-    'deep.er.still TXT here',
-  ]),
-};
-
-const absolute = (name: string) => `${name}.cdn.example.net`;
-/** One below the other, so that names between them come and go. */
-const FREE = ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((name) =>
-  [name, `x.${name}`, `y.x.${name}`, `z.y.x.${name}`].map(absolute),
-);
-/** With something in the way: records, a delegation, a DNAME, a node, the apex; or not ours. */
-const TAKEN = ['www', 'txt', 'z.txt', 'sub', 'in.sub', 'in.old', 'er.still', 'bj-1.node']
-  .map(absolute)
-  .concat('cdn.example.net', 'outside.example.com');
-const name = fc.oneof(
-  { weight: 30, arbitrary: fc.constantFrom(...FREE) },
-  { weight: 1, arbitrary: fc.constantFrom(...TAKEN) },
-);
-
-const domain = fc.record({
-  cname: name,
-  hostnames: fc.uniqueArray(name, { maxLength: 1 }),
-  ttl: fc.integer({ min: 30, max: 32 }),
-});
-type Sketch = typeof domain extends fc.Arbitrary<infer T> ? T : never;
-
-/** Each step is a list of domains by place; those that are as before keep their very rows, as after a delta. */
-const steps = fc.array(fc.array(fc.option(domain), { minLength: 4, maxLength: 4 }), {
-  minLength: 2,
-  maxLength: 6,
-});
-
-function rowsAfter(held: ReadonlyMap<number, RoutingDomain>, sketches: readonly (Sketch | null)[]) {
-  const rows = sketches.flatMap((sketch, place): [number, RoutingDomain][] => {
-    const before = held.get(place);
-    // Half of the places are left as they are, so that much stays.
-    if (before && (sketch === null || sketch.ttl === 30)) return [[place, before]];
-    return sketch ? [[place, testDomain({ ...sketch, uid: `uid-${place}`, name: `d${place}` })]] : [];
-  });
-  return new Map(rows);
-}
 
 const shown = ({ key, zone, apex, sets, domain: own, cut, dname }: NameEntry) => ({
   key,
@@ -79,13 +30,13 @@ const contentOf = ({ names, below, contested, domains, published: { revision } }
 test('whatever domains come, go and change, and wherever they stand', () => {
   let takenOver = 0;
   fc.assert(
-    fc.property(steps, (all) => {
+    fc.property(domainSteps, (all) => {
       let rows = new Map<number, RoutingDomain>();
       let held: PreparedPlan | undefined;
       for (const [step, sketches] of all.entries()) {
         rows = rowsAfter(rows, sketches);
-        const plan = { ...PLAN, domains: [...rows.values()] };
-        const next = { ...published(PLAN, { epoch: 3, seq: 7 + step }), plan };
+        const plan = { ...STEPS_PLAN, domains: [...rows.values()] };
+        const next = { ...published(STEPS_PLAN, { epoch: 3, seq: 7 + step }), plan };
         const since = Object.fromEntries(plan.domains.map(({ uid }) => [uid, { epoch: 3, seq: step >> 2 }]));
         const before = held && contentOf(held);
         const changed: PreparedPlan = preparePlan({ ...next, since }, held);

@@ -33,6 +33,11 @@ export function changeNames(before: Names, zones: Zones, { gone, fresh }: Domain
   return names;
 }
 
+/** The names that these ask for, or asked for. */
+export function claimedBy({ gone, fresh }: DomainChanges, zones: Zones): string[] {
+  return [...gone, ...fresh].flatMap((domain) => claimsOf(domain, zones));
+}
+
 /** The names that it asks for, of those that are ours. */
 function claimsOf({ spec }: PreparedDomain, zones: Zones): string[] {
   return [spec.cname, ...spec.hostnames].map(keyOfName).filter((key) => zoneOf(zones, key));

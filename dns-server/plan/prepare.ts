@@ -4,10 +4,11 @@ import type { PublishedRoutingPlan } from '../../contract/plans/published-plan.t
 import { compareRevisions } from '../../contract/plans/revision.ts';
 import type { RoutingDomain, RoutingNode, RoutingPlan } from '../../contract/plans/routing-plan.ts';
 import type { PlanResource } from '../../contract/stream/plan-resource.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { buildRegionTable } from '../geo/region-table.ts';
 import { TYPE } from '../wire/constants.ts';
 import { keyOfName } from '../wire/name.ts';
-import { changeNames } from './change-names.ts';
+import { changeNames, claimedBy } from './change-names.ts';
 import { buildNames } from './names.ts';
 import { prepareAddress } from './prepared-address.ts';
 import type { PreparedDomain, PreparedNode, PreparedPlan, PreparedZone } from './prepared-plan.ts';
@@ -38,31 +39,61 @@ function prepareWhole(published: PublishedRoutingPlan): PreparedPlan {
     nodes,
     ...buildNames({ zones, domains, nodes, revision }),
     regions: buildRegionTable(plan.regions, plan.defaultRegion),
+    mark: Symbol('plan'),
+    changed: undefined,
   };
 }
 
 /** Where nothing but domains came, went or changed: they cost what they are, however many others there are. */
 function changePlan(before: PreparedPlan, published: PublishedRoutingPlan): PreparedPlan | undefined {
   const { plan, revision } = published;
-  const held = before.published.plan;
-  if (SHARED.some((section) => plan[section] !== held[section])) return undefined;
-  const known = new Map(before.domains.map((domain) => [domain.spec, domain]));
-  const changed = plan.domains.filter((spec) => !isSame(known.get(spec), published));
+  if (SHARED.some((section) => plan[section] !== before.published.plan[section])) return undefined;
+  const { head, tail } = keptEnds(before, published);
+  const held = before.domains.slice(head, before.domains.length - tail);
+  const rows = plan.domains.slice(head, plan.domains.length - tail);
+  const known = new Map(held.map((domain) => [domain.spec, domain]));
+  const changed = rows.filter((spec) => !isSame(known.get(spec), published));
   refuse(danglingNames(plan, changed));
   const fresh = new Map(
     changed.map((spec) => [spec, prepareDomain(spec, published, before.zones, before.sets)]),
   );
-  const domains = plan.domains.flatMap((spec) => fresh.get(spec) ?? known.get(spec) ?? []);
-  const kept = new Set(domains);
-  const gone = before.domains.filter((domain) => !kept.has(domain));
-  const names = changeNames(before, before.zones, { gone, fresh: [...fresh.values()] });
+  const between = rows.flatMap((spec) => fresh.get(spec) ?? known.get(spec) ?? []);
+  const kept = new Set(between);
+  const gone = held.filter((domain) => !kept.has(domain));
+  const domains = before.domains
+    .slice(0, head)
+    .concat(between, before.domains.slice(before.domains.length - tail));
+  const changes = { gone, fresh: [...fresh.values()] };
+  const names = changeNames(before, before.zones, changes);
   if (names === undefined) return undefined;
   for (const [key, zone] of before.zones) {
     const apex = names.names.get(key);
     if (apex)
       names.names.set(key, { ...apex, sets: new Map(apex.sets).set(TYPE.SOA, soaOf(zone, revision)) });
   }
-  return { ...before, published, domains, ...names, regions: { ...before.regions, places: undefined } };
+  return {
+    ...before,
+    published,
+    domains,
+    ...names,
+    regions: { ...before.regions, places: undefined },
+    mark: Symbol('plan'),
+    changed: { since: before.mark, names: claimedBy(changes, before.zones) },
+  };
+}
+
+/** How many rows at both ends are as they were: what changed stands between them, and the others are not looked at. */
+function keptEnds({ domains, published: held }: PreparedPlan, published: PublishedRoutingPlan) {
+  const [before, after] = [held.plan.domains, published.plan.domains];
+  const sameSince = held.since === published.since;
+  const isKept = (old: number, now: number) =>
+    before[old] === after[now] && (sameSince || isSame(domains[old], published));
+  const most = Math.min(before.length, after.length);
+  let head = 0;
+  while (head < most && isKept(head, head)) head++;
+  let tail = 0;
+  while (tail < most - head && isKept(before.length - 1 - tail, after.length - 1 - tail)) tail++;
+  return { head, tail };
 }
 
 /** What every domain may depend on. A delta leaves the very lists that it does not change. */
@@ -135,7 +166,7 @@ function prepareNode(spec: RoutingNode): PreparedNode {
   try {
     return { spec, addresses: spec.addresses.map(prepareAddress), seed: seedOf(spec.name) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new InvalidPlan(`node ${spec.name}: ${reason}`, resourceOf('nodes', spec));
   }
 }

@@ -107,4 +107,8 @@ export interface PreparedPlan extends Names {
   domains: PreparedDomain[];
   nodes: PreparedNode[];
   regions: RegionTable;
+  /** Its own: by it others know that they were prepared from this one, without holding it and all before it. */
+  mark: symbol;
+  /** Where it was prepared from another one: at which names another domain may stand, or none any more. */
+  changed: { since: symbol; names: readonly string[] } | undefined;
 }

@@ -5,6 +5,7 @@
  *           ──> Fault      an error answer, with as much of the question as could be read
  *           ──> nothing    silence: too short to have an id, or itself a response
  */
+import { isCookieLength } from '../cookies/cookies.ts';
 import { type ClientSubnet, readClientSubnet } from './client-subnet.ts';
 import { EDNS_CO, EDNS_DO, EDNS_OPTION, FLAG, HEADER_BYTES, OPCODE_QUERY, RCODE, TYPE } from './constants.ts';
 import { endOfName, keyOfWire, skipName } from './name.ts';
@@ -196,9 +197,4 @@ function readOption(
     default:
       return true;
   }
-}
-
-/** A client cookie of 8 bytes alone, or with a server cookie of 8 to 32 (RFC 7873 5.2.2). */
-function isCookieLength(length: number): boolean {
-  return length === 8 || (length >= 16 && length <= 40);
 }
