@@ -23,7 +23,6 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { formatListenAddress, type ListenAddress } from '../lib/listen-address.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { runUntilStopped } from '../lib/run-until-stopped.ts';
-import type { ReadyHits } from './answer/ready-hits.ts';
 import { Fills } from './cache/fill.ts';
 import type { PurgeScope } from './cache/purge-scope.ts';
 import { holdFolder } from './cache/shared-folder.ts';
@@ -57,7 +56,7 @@ export interface EdgeSurroundings {
   clock?: Clock;
   agent?: (options: AgentOptions<'edge'>) => Agent<'edge'>;
   timeouts?: OriginTimeouts;
-  readyHits?: ReadyHits;
+  fastPaths?: boolean;
   steps?: readonly Step[];
 }
 
@@ -79,7 +78,7 @@ export async function startEdge(
     clock = systemClock,
     agent: openAgent = createAgent,
     timeouts,
-    readyHits,
+    fastPaths,
     steps = STEPS,
   }: EdgeSurroundings = {},
 ): Promise<Edge> {
@@ -143,6 +142,7 @@ export async function startEdge(
     folder: state,
     log,
     secretsInMemory: settings.edge.keys === 'memory',
+    secretsLingerMs: () => plans.lingerMs(),
     onSecrets(secrets) {
       const changes = certificates.take(secrets);
       workers?.useCertificates(changes);
@@ -175,7 +175,7 @@ export async function startEdge(
     clock,
     log,
   };
-  const served = serve({ ...parts, timeouts, steps, readyHits });
+  const served = serve({ ...parts, timeouts, steps, fastPaths });
   const { pipeline } = served;
   const prefetches = createPrefetches({ pipeline, plans, clock, metrics, log });
   const usage = await startUsage({

@@ -5,6 +5,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { StoreStats } from './cache/store.ts';
+import { countAside } from './counting-aside.ts';
 import type { ServedPlan } from './plan/served-plan.ts';
 
 export type EdgeMetrics = ReturnType<typeof createMetrics>;
@@ -76,6 +77,7 @@ export function createMetrics() {
     planRevision: gauge('plan_revision', 'Revision of the plan in force.', ['part']),
     domains: gauge('domains', 'Domains that are served, those that linger included.', []),
   };
+  const aside = countAside(metrics);
   let timed: ReadonlySet<string> = new Set();
   let plan: ServedPlan | undefined;
   /** Those with a series for each domain. */
@@ -92,6 +94,7 @@ export function createMetrics() {
   const ofUid = (uid: string) => timedAs(plan?.byUid.get(uid)?.label ?? OTHER);
   return {
     ...metrics,
+    ...aside,
     /** Whose name a histogram has this domain under. */
     timedAs,
     /** An object of a domain had to make room on disk. */

@@ -57,13 +57,13 @@ export function createObserver({
     answered(answered) {
       const { domain, result, ms } = answered;
       meter.answered(answered);
-      metrics.requests.inc({ domain, result });
-      if (ms === undefined) metrics.fastHits.inc();
+      metrics.countAnswer(domain, result);
+      if (ms === undefined) metrics.countFastHit();
       else metrics.answerSeconds.observe({ domain: metrics.timedAs(domain), result }, ms / 1_000);
     },
     sent(domain, bytes) {
       meter.sent(domain, bytes);
-      metrics.clientBytes.inc({ domain }, bytes);
+      metrics.countSent(domain, bytes);
     },
     fetched(domain, bytes) {
       meter.fetched(domain, bytes);

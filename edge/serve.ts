@@ -14,7 +14,7 @@ import type { Teller } from './answer/client-headers.ts';
 import { createFetching } from './answer/fetching.ts';
 import { createMending } from './answer/mending.ts';
 import { createPassing } from './answer/passing.ts';
-import { createReadyHits, type ReadyHits } from './answer/ready-hits.ts';
+import { createReadyHits } from './answer/ready-hits.ts';
 import { createServing } from './answer/serving.ts';
 import { createSlicing } from './answer/slicing.ts';
 import type { Fills } from './cache/fill.ts';
@@ -28,6 +28,7 @@ import type { Health } from './listen/health.ts';
 import { createHttpServer } from './listen/http-server.ts';
 import { type KernelCopies, openKernelCopies } from './listen/kernel-copies.ts';
 import { type Listeners, type ServingAddress, startListeners } from './listen/listeners.ts';
+import { endOfHead } from './listen/plain-response.ts';
 import { chooseSendFile } from './listen/send-file.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import { createObserver } from './observer.ts';
@@ -47,7 +48,7 @@ export interface ServeParts {
   state: string;
   teller: Teller;
   plans: Pick<Plans, 'current'>;
-  certificates: Pick<Certificates, 'get'>;
+  certificates: Pick<Certificates, 'get' | 'version'>;
   ticketKey: TicketKey;
   health: Pick<Health, 'answer'>;
   store: Store;
@@ -61,8 +62,8 @@ export interface ServeParts {
   timeouts?: OriginTimeouts | undefined;
   /** Those of the project, but for tests. */
   steps?: readonly Step[] | undefined;
-  /** Of a test, in place of the real ones. */
-  readyHits?: ReadyHits | undefined;
+  /** Off in tests: what is held against what node:http and node:http2 do alone. */
+  fastPaths?: boolean | undefined;
 }
 
 export interface Served {
@@ -79,7 +80,7 @@ export interface Served {
 export function serve(parts: ServeParts): Served {
   const { settings, state, teller, plans, health, store, fills, invalidate, metrics, meter, clock, log } =
     parts;
-  const { certificates, ticketKey, steps = STEPS } = parts;
+  const { certificates, ticketKey, steps = STEPS, fastPaths = true } = parts;
   let httpsPort: number | undefined;
   let copies: KernelCopies | undefined;
   const limits = readLimits(settings.limits, settings.edge.workers);
@@ -138,7 +139,9 @@ export function serve(parts: ServeParts): Served {
     httpsPort: () => httpsPort,
   });
 
-  const readyHits = parts.readyHits ?? createReadyHits({ plans, store, clock, teller, steps });
+  const readyHits = fastPaths
+    ? createReadyHits({ plans, store, clock, teller, steps, endOfHead: endOfHead(limits.idleMs) })
+    : undefined;
   const rateWatch = createRateWatch(limits, clock, onLimit);
   const admit = createConnectionLimit(limits, onLimit);
   const termination = createTermination({

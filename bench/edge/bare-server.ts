@@ -41,7 +41,11 @@ function serve(socket: Socket, sendFrom: SendFile | undefined): void {
     else if (sendFrom === undefined || constant.size < LEAST_BYTES) socket.write(constant.whole);
     else {
       const { head, fd, size: length } = constant;
-      sendFrom(socket, { head, fd, first: 0, length }, (error) => error && socket.destroy());
+      sendFrom(
+        socket,
+        { head, parts: [{ file: { fd }, first: 0, length }] },
+        (error) => error && socket.destroy(),
+      );
     }
   });
 }

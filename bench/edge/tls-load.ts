@@ -1,5 +1,6 @@
-/** The loads over TLS that wrk has none for: HTTP/2 by `h2load`, handshakes by `openssl s_time`. */
+/** The loads over TLS that wrk has none for: HTTP/2 by `h2load`, handshakes by `openssl s_time` and a client of our own. */
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Case } from './cases.ts';
 import type { Load } from './wrk.ts';
@@ -11,7 +12,8 @@ interface Target {
 }
 
 export function tlsLoad(of: Case, target: Target): Promise<Load> {
-  return of.over === 'h2' ? streams(of, target) : handshakes(of, target);
+  if (of.over === 'h2') return streams(of, target);
+  return of.over === 'resumed' ? resuming(target) : handshakes(of, target);
 }
 
 /** A hundred streams at once on each connection. */
@@ -37,7 +39,14 @@ async function streams({ path, connections }: Case, { port, core, seconds }: Tar
   };
 }
 
-/** TLS 1.3 where all is new; 1.2 where it is resumed, for s_time leaves before the tickets of 1.3 come. */
+/** As clients of today resume; each connection is ended in order. */
+async function resuming({ port, core, seconds }: Target): Promise<Load> {
+  const client = join(import.meta.dirname, 'resuming-client.ts');
+  const requests = Number(await run(core, process.execPath, [client, String(port), String(seconds)]));
+  return { requests, seconds, p50Ms: Number.NaN, p99Ms: Number.NaN, faults: 0 };
+}
+
+/** TLS 1.3 where all is new, 1.2 where it is resumed. `s_time` ends its connections by a reset. */
 async function handshakes({ over }: Case, { port, core, seconds }: Target): Promise<Load> {
   const how = over === 'full' ? ['-new', '-tls1_3'] : ['-reuse', '-tls1_2'];
   const place = ['-connect', `127.0.0.1:${port}`, '-time', String(seconds)];

@@ -12,9 +12,9 @@ export const weir: Server = edge('weir', 'memory', '512MiB');
 /** On the same core as one: what the sharing costs, not what a second core brings. */
 export const weirWorkers: Server = {
   ...edge('weir-workers', 'memory', '512MiB', 2),
-  // Each on a connection of its own: one that comes to a worker with a cold cache stays on the ordinary path.
+  // Each on a connection of its own: every worker has it in memory then.
   warmUps: 16,
-  takes: ({ over, unique }) => over === undefined && !unique,
+  takes: ({ over, unique }) => over === undefined && unique === undefined,
 };
 /** No large body fits into its memory tier: each comes from the disk, or from what the kernel keeps of it. */
 export const weirDisk: Server = edge('weir-disk', 'disk', '4MiB');
@@ -54,7 +54,14 @@ function published(originPort: number, { name, value }: { name: string; value: s
         name: 'bench',
         hostnames: [HOST, '127.0.0.1'],
         origin: { name: 'main', url: `http://127.0.0.1:${originPort}` },
-        rules: [],
+        rules: [
+          {
+            match: { pathPrefix: '/1g/sliced' },
+            bypass: false,
+            slices: true,
+            query: { mode: 'Keep', names: [] },
+          },
+        ],
         tls: {
           certificates: [{ secret: name, digest: secretDigest(value) }],
           redirect: false,

@@ -27,7 +27,11 @@ export async function load(
   }: { port: number; core: number; seconds: number; folder: string; run: number },
 ): Promise<Load> {
   const script = join(folder, 'wrk.lua');
-  await writeFile(script, SCRIPT + (unique ? uniquePaths(path, run) : ''));
+  await writeFile(
+    script,
+    SCRIPT +
+      (unique ? uniquePaths(path, run, unique === 'all' ? Number.POSITIVE_INFINITY : connections) : ''),
+  );
   const fields = Object.entries({ Host: HOST, ...headers }).flatMap(([name, value]) => [
     '-H',
     `${name}: ${value}`,
@@ -59,12 +63,13 @@ const SCRIPT = `
   end
 `;
 
-function uniquePaths(path: string, run: number): string {
+/** Of as many requests as `most`: each connection begins with one. */
+function uniquePaths(path: string, run: number, most: number): string {
   return `
   local n = 0
   function request()
     n = n + 1
-    return wrk.format(nil, "${path}/${run}/" .. n)
+    return wrk.format(nil, n > ${most === Number.POSITIVE_INFINITY ? 'math.huge' : most} and "${path}" or "${path}/${run}/" .. n)
   end
 `;
 }

@@ -10,15 +10,35 @@ const BATCH = 200;
 
 /** Streams opened and reset as fast as they are taken; who is cut off comes back at once. */
 export async function rapidReset(port: number, connections: number): Promise<() => Promise<void>> {
+  return overAndOver(connections, (isOver) => resetStreams(port, isOver));
+}
+
+/** New handshakes as fast as they are done, and nothing asked. */
+export async function handshakes(port: number, connections: number): Promise<() => Promise<void>> {
+  return overAndOver(connections, () => handshake(port));
+}
+
+function overAndOver(
+  connections: number,
+  attack: (isOver: () => boolean) => Promise<void>,
+): () => Promise<void> {
   let over = false;
   const run = async () => {
-    while (!over) await new Promise<void>((resolve) => attackOnce(port, () => over, resolve));
+    while (!over) await attack(() => over);
   };
   const running = Array.from({ length: connections }, run);
   return async () => {
     over = true;
     await Promise.all(running);
   };
+}
+
+function handshake(port: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => socket.destroy());
+    socket.on('error', () => {});
+    socket.once('close', () => resolve());
+  });
 }
 
 const ask = (stream: number) =>
@@ -34,7 +54,7 @@ const ask = (stream: number) =>
     ]),
   );
 
-function attackOnce(port: number, isOver: () => boolean, done: () => void): void {
+function resetStreams(port: number, isOver: () => boolean): Promise<void> {
   let next = 1;
   const socket: TLSSocket = connect(
     { host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] },
@@ -53,7 +73,7 @@ function attackOnce(port: number, isOver: () => boolean, done: () => void): void
   };
   socket.on('error', () => {});
   socket.resume();
-  socket.once('close', done);
+  return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
 /** Connections that begin a handshake and do not go on with it. */

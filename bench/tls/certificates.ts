@@ -40,7 +40,7 @@ export async function certificateFigures(count: number): Promise<string[]> {
   const taken = timed(() => certificates.take(secrets));
   const plan = servePlan({ epoch: 1, seq: 1 }, domains, []);
   const ticketKey = Buffer.alloc(48, 1).toString('base64');
-  const servers = createTlsServers(certificates, { ticketKey, handshakeMs: 15_000, onMade: () => {} });
+  const servers = createTlsServers(certificates, { ticketKey, onMade: () => {} });
   const use = (name: string) => {
     const domain = plan.byHost.get(name);
     return domain && servers.of(domain);

@@ -15,7 +15,7 @@ import { textTable } from '../../lib/text-table.ts';
 import { start, tlsSetup } from '../edge/server.ts';
 import { weir } from '../edge/weir.ts';
 import { load } from '../edge/wrk.ts';
-import { halfOpen, rapidReset } from './attacks.ts';
+import { halfOpen, handshakes, rapidReset } from './attacks.ts';
 import { certificateFigures } from './certificates.ts';
 
 const { values: options } = parseArgs({
@@ -44,6 +44,7 @@ try {
   const attacks = {
     nobody: () => async () => {},
     'rapid reset on 4 connections': () => rapidReset(tls.port, 4),
+    'handshakes on 16 connections': () => handshakes(tls.port, 16),
     [`${options['half-open']} half-open connections`]: () => halfOpen(tls.port, Number(options['half-open'])),
   };
   for (const [name, attack] of Object.entries(attacks)) rows.push([name, ...(await besides(attack))]);

@@ -51,7 +51,7 @@ export function mendedSource(
       }
     },
     // What lies in a file is compared before; what comes anew may lie in none.
-    file: (first, last) => (second === undefined ? stored.file?.(first, last) : undefined),
+    part: async (first, last) => (second === undefined ? await stored.part?.(first, last) : undefined),
     async close() {
       await stored.close();
       await second?.close();

@@ -56,6 +56,15 @@ export function slicedSource(slices: Slices, { total, last, begun }: SlicedBody)
       if (bytes.length === 0) throw new Error(`slice ${slice} is shorter than it should be`);
       return bytes;
     },
+    async part(first, last) {
+      if (first >= total) return undefined;
+      const slice = sliceAt(first);
+      const body = await bodyOf(slice);
+      lookAhead(slice);
+      const begin = slice * SLICE_BYTES;
+      if (Buffer.isBuffer(body)) return undefined;
+      return await body.part?.(first - begin, Math.min(last - begin, SLICE_BYTES - 1));
+    },
     close,
   };
 }

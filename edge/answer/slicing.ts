@@ -7,64 +7,41 @@
  *
  * Where the origin has no ranges, or no strong validator, the ordinary way is taken (fetching.ts).
  */
-import type { Clock } from '../../lib/clock.ts';
-import type { ByteSource } from '../cache/byte-source.ts';
-import type { Fill, Fills, Outcome } from '../cache/fill.ts';
 import { FIRST_REQUEST } from '../cache/fill.ts';
 import type { HitForMiss } from '../cache/hit-for-miss.ts';
-import { type CacheKey, sliceKey } from '../cache/key.ts';
+import type { CacheKey } from '../cache/key.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
-import { parseRange } from '../cache/range.ts';
-import { joinIdOf, selectVariant, suits, whyForward } from '../cache/select.ts';
-import { asSlice, belongTogether, NotSliced, rangeOf, sliceAt } from '../cache/slice.ts';
-import { mayUseOnError, mayUseWhileRevalidating } from '../cache/stale.ts';
-import type { Store } from '../cache/store.ts';
+import { belongTogether, firstSlice } from '../cache/slice.ts';
 import { CorruptBody, type StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
-import type { OriginResponse } from '../origin/origin.ts';
 import type { Answer } from './answer.ts';
-import { type FillSources, fillRequest } from './fill-request.ts';
 import { mendedSource } from './mended-source.ts';
 import type { Passing } from './passing.ts';
-import type { Forward, Serving } from './serving.ts';
+import type { Serving } from './serving.ts';
 import { type SliceBody, slicedSource } from './sliced-source.ts';
+import { createSliceTaking, type Slice, type SliceTakingParts, TRIES } from './taking-slices.ts';
 
-export interface SlicingParts extends FillSources {
-  store: Store;
-  fills: Fills;
+export interface SlicingParts extends SliceTakingParts {
   serving: Serving;
   passing: Passing;
   /** Keys whose origin was found to have no slices. */
   unsliced: HitForMiss;
   invalidate: (scopes: readonly PurgeScope[]) => void;
-  clock: Clock;
 }
 
 /** Nothing where the ordinary way is to be taken. */
 export type Slicing = (exchange: Exchange, key: CacheKey) => Promise<Answer | undefined>;
 
-/** A slice that is there, or is coming; who has it must open it or close it. */
-interface Slice {
-  slice: number;
-  object: StoredObject;
-  forward: Forward | undefined;
-  reader: ByteSource | undefined;
-  /** It is used while the origin is asked about it. */
-  isStale?: boolean;
-}
-
-/** How often a slice is asked for that went away while it was being opened. */
-const TRIES = 3;
-
 export function createSlicing(parts: SlicingParts): Slicing {
-  const { store, fills, serving, passing, unsliced, invalidate, clock } = parts;
+  const { store, serving, passing, unsliced, invalidate } = parts;
+  const { take, ahead } = createSliceTaking(parts);
 
   return async function sliced(exchange, key) {
     if (!concerns(exchange) || unsliced.has(key.id)) return undefined;
     if (!(exchange.request.prefetch || store.admits(key))) {
       return await passing.pass(exchange, { hit: false, fwd: 'uri-miss', detail: FIRST_REQUEST });
     }
-    const first = sliceAt(firstByte(exchange));
+    const first = firstSlice(exchange.request.headers.range);
     // One that begins behind the end is answered by what the first slice tells of the length.
     const lead = (await take(exchange, key, first)) ?? (first > 0 ? await take(exchange, key, 0) : undefined);
     if (lead === undefined) {
@@ -96,11 +73,8 @@ export function createSlicing(parts: SlicingParts): Slicing {
     }
   }
 
-  async function bodyOf(
-    exchange: Exchange,
-    key: CacheKey,
-    { slice, object, reader }: Slice,
-  ): Promise<SliceBody> {
+  async function bodyOf(exchange: Exchange, key: CacheKey, lead: Slice): Promise<SliceBody> {
+    const { slice, object, reader } = lead;
     const body = reader ?? (await store.body(object));
     if (reader !== undefined || Buffer.isBuffer(body)) return body;
     return mendedSource(object, body, () => openSlice(exchange, key, slice, object));
@@ -130,120 +104,6 @@ export function createSlicing(parts: SlicingParts): Slicing {
     invalidate([{ domain, by: 'url', path, query }]);
     throw new Error(`slice ${slice} of ${path} is not of the same object as the first one`);
   }
-
-  /** A slice that is stored and fresh, or one that is being fetched; nothing where there are no slices. */
-  async function take(exchange: Exchange, whole: CacheKey, slice: number): Promise<Slice | undefined> {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const { stored, fwd, start } = look(exchange, whole, slice);
-      if (stored !== undefined && fwd === undefined) {
-        return { slice, object: stored, forward: undefined, reader: undefined };
-      }
-      if (stored !== undefined && fwd === 'stale' && isUsableMeanwhile(exchange, stored)) {
-        inBackground(start);
-        return { slice, object: stored, forward: undefined, reader: undefined, isStale: true };
-      }
-      if (exchange.request.method === 'HEAD') return undefined;
-      const { fill, joined } = start();
-      const outcome = await fill.outcome;
-      const forward: Forward = {
-        fwd: fwd ?? 'uri-miss',
-        ...(joined ? { collapsed: true } : { stored: true }),
-      };
-      const taken = takeOutcome(exchange, outcome, { forward, stored, joined });
-      if (taken !== 'again') return taken && { slice, ...taken };
-    }
-    return undefined;
-  }
-
-  function takeOutcome(
-    exchange: Exchange,
-    outcome: Outcome,
-    { forward, stored, joined }: { forward: Forward; stored: StoredObject | undefined; joined: boolean },
-  ): Omit<Slice, 'slice'> | undefined | 'again' {
-    switch (outcome.kind) {
-      case 'failed':
-        if (outcome.failure.cause instanceof NotSliced) return undefined;
-        if (stored === undefined || !isUsableOnError(exchange, stored)) throw outcome.failure;
-        return { object: stored, forward: { fwd: 'stale', detail: outcome.failure.code }, reader: undefined };
-      case 'unshareable':
-        if (!joined) outcome.response.body.abandon();
-        return undefined;
-      case 'confirmed':
-        return {
-          object: outcome.object,
-          forward: { fwd: forward.fwd, fwdStatus: 304 },
-          reader: undefined,
-        };
-      case 'filling': {
-        if (!suits(outcome.object, exchange)) return undefined;
-        const reader = outcome.body.reader(0);
-        // All of it came already: it is in the store now.
-        return reader === undefined ? 'again' : { object: outcome.object, forward, reader };
-      }
-    }
-  }
-
-  function isUsableOnError(exchange: Exchange, stored: StoredObject): boolean {
-    return (
-      !store.purges.mustRevalidate(stored) &&
-      mayUseOnError(exchange.terms, stored, exchange.rule.rule, clock.now())
-    );
-  }
-
-  function isUsableMeanwhile(exchange: Exchange, stored: StoredObject): boolean {
-    return (
-      !store.purges.mustRevalidate(stored) &&
-      mayUseWhileRevalidating(exchange.terms, stored, exchange.rule.rule, clock.now())
-    );
-  }
-
-  /** One for all. What it brings is stored; a failure was counted where it happened. */
-  function inBackground(start: () => { fill: Fill; joined: boolean }): void {
-    const { fill, joined } = start();
-    if (joined) return;
-    fill.outcome.then(
-      (outcome) => {
-        if (outcome.kind === 'unshareable') outcome.response.body.abandon();
-      },
-      () => {},
-    );
-  }
-
-  function ahead(exchange: Exchange, whole: CacheKey, slice: number): void {
-    const { stored, fwd, start } = look(exchange, whole, slice);
-    if (stored === undefined || fwd !== undefined) inBackground(start);
-  }
-
-  function look(exchange: Exchange, whole: CacheKey, slice: number) {
-    const key = sliceKey(whole, slice);
-    const variants = store.lookup(key);
-    const stored = selectVariant(variants, exchange);
-    const mustRevalidate = (object: StoredObject) => store.purges.mustRevalidate(object);
-    const fwd = whyForward(exchange, variants, stored, mustRevalidate, clock.now());
-    const start = (): { fill: Fill; joined: boolean } => {
-      const joinId = joinIdOf(key.id, variants, exchange);
-      const running = fills.find(joinId);
-      if (running !== undefined) return { fill: running, joined: true };
-      const usableOnError = stored !== undefined && isUsableOnError(exchange, stored);
-      const wanted = { key, joinId, joinable: true, stale: stored, usableOnError, admitted: true };
-      const read = (response: OriginResponse) => readSlice(response, slice);
-      return {
-        fill: fills.start(fillRequest(parts, exchange, { ...wanted, asks: rangeOf(slice), read })),
-        joined: false,
-      };
-    };
-    return { stored, fwd, start };
-  }
-}
-
-function readSlice(response: OriginResponse, slice: number): OriginResponse {
-  if (response.status === 304) return response;
-  try {
-    return asSlice(response, slice);
-  } catch (error) {
-    response.body.abandon();
-    throw error;
-  }
 }
 
 /** Requests that speak for one client, or want the origin’s word, go the ordinary way. */
@@ -255,12 +115,6 @@ function concerns({ rule, request, terms }: Exchange): boolean {
     !terms.authorized &&
     !asks.some((directive) => terms.directives.has(directive))
   );
-}
-
-/** Where a range begins; the length is not known yet, so that one from the end begins with the first slice. */
-function firstByte({ request }: Exchange): number {
-  const spec = parseRange(request.headers.range);
-  return spec === undefined || 'suffix' in spec ? 0 : spec.first;
 }
 
 /** Nothing where it was found damaged: it is gone from the store then, and may be asked for anew. */

@@ -12,6 +12,7 @@ import type { ByteSource } from './byte-source.ts';
 import { DiskFaults, type DiskOperation } from './disk-faults.ts';
 import { type DiskIndex, type DroppedRow, openDiskIndex } from './disk-index.ts';
 import { DiskRoom, type Stored } from './disk-room.ts';
+import { DiskRows } from './disk-rows.ts';
 import { FolderChanges } from './folder-changes.ts';
 import type { CacheKey } from './key.ts';
 import { OpenBodies, type OpenBody } from './open-bodies.ts';
@@ -31,24 +32,17 @@ export interface DiskTierOptions {
 
 /** How often uses are written to the index; eviction needs no finer picture. */
 const TOUCH_EVERY_MS = 5_000;
-/** Rows wait this long, or for so many, to be written together: alone each costs what ten do. */
-const RECORD_AFTER_MS = 50;
-const RECORD_AT_ONCE = 100;
 /** Rows looked at for one round of eviction. */
 const EVICT_AT_ONCE = 16;
+
 export class DiskTier {
   /** For what must be one transaction with other things: purges. */
   readonly index: DiskIndex;
   readonly #options: DiskTierOptions;
+  readonly #rows: DiskRows;
   readonly #files: BodyFiles;
   readonly #bodies: OpenBodies;
   readonly #background = new Set<Promise<unknown>>();
-  readonly #used = new Set<string>();
-  /** Objects whose row is not written yet. */
-  readonly #unrecorded = new Map<string, { object: StoredObject; at: number }>();
-  #recording: NodeJS.Timeout | undefined;
-  /** Rows that could not be taken out of the index: not there for whoever asks, and tried again. */
-  readonly #condemned = new Set<string>();
   readonly #share: FolderShare | undefined;
   readonly #stopNotingUses: () => void;
   readonly #room: DiskRoom;
@@ -67,9 +61,19 @@ export class DiskTier {
     this.#room = new DiskRoom(options.diskBytes);
     this.#changes = new FolderChanges(share, this.#room);
     if (this.#share === undefined) for (const row of this.index.totals()) this.#room.add(row.domain, row);
+    this.#rows = new DiskRows({
+      index: this.index,
+      faults: this.#faults,
+      clock,
+      onChanged: (keys) => {
+        for (const key of keys) this.#changes.changed(key);
+        this.#changes.tell();
+      },
+      onLost: (rows) => this.forget(rows),
+    });
     this.#stopNotingUses = clock.every(TOUCH_EVERY_MS, () => {
-      this.#dropCondemned();
-      this.#noteUses();
+      this.forget(this.#rows.dropCondemned());
+      this.#rows.writeUses();
       this.#changes.tell();
     });
     this.#makeRoom();
@@ -86,9 +90,9 @@ export class DiskTier {
 
   /** Of what a process that is killed now leaves to the next. */
   get recorded(): Stored {
-    const waiting = [...this.#unrecorded.values()].reduce((sum, { object }) => sum + object.size, 0);
+    const { waiting } = this.#rows;
     const { objects, bytes } = this.#room.total;
-    return { objects: objects - this.#unrecorded.size, bytes: bytes - waiting };
+    return { objects: objects - waiting.objects, bytes: bytes - waiting.bytes };
   }
 
   /** Bodies of a domain that are larger cannot be stored. */
@@ -106,7 +110,7 @@ export class DiskTier {
   sweep(isWriting: (id: string) => boolean): void {
     // File times are the system's, so this is not the edge's clock.
     const begin = Date.now();
-    const isKnown = (id: string) => this.index.has(id) || this.#unrecorded.has(id) || isWriting(id);
+    const isKnown = (id: string) => this.#rows.has(id) || isWriting(id);
     this.later(this.#files.sweep(isKnown, begin));
   }
 
@@ -117,10 +121,7 @@ export class DiskTier {
   }
 
   find(key: CacheKey): StoredObject[] {
-    const found = this.#faults.try('read', () => this.index.find(key)) ?? [];
-    const rows = found.filter(({ id }) => !this.#condemned.has(id));
-    for (const { object } of this.#unrecorded.values()) if (object.key.id === key.id) rows.push(object);
-    return rows;
+    return this.#rows.find(key);
   }
 
   create(id: string): Promise<FileHandle> {
@@ -141,29 +142,15 @@ export class DiskTier {
   /** Makes an object whose body is in its file known. */
   record(object: StoredObject): void {
     this.#room.grown(object.id);
-    this.#unrecorded.set(object.id, { object, at: this.#options.clock.now() });
+    this.#rows.record(object);
     this.#room.add(object.key.domain, { objects: 1, bytes: object.size });
     this.#makeRoom();
-    if (this.#unrecorded.size >= RECORD_AT_ONCE) this.flush();
-    else this.#recording ??= setTimeout(() => this.flush(), RECORD_AFTER_MS);
+    if (this.#rows.isFull) this.flush();
   }
 
   /** Writes the rows that wait, in one transaction. Whoever asks the index for more than one key comes here first. */
   flush(): void {
-    clearTimeout(this.#recording);
-    this.#recording = undefined;
-    const rows = [...this.#unrecorded.values()];
-    if (rows.length === 0) return;
-    this.#unrecorded.clear();
-    const done = this.#faults.try('write', () =>
-      this.index.transaction(() => {
-        for (const { object, at } of rows) this.index.put(object, at);
-        return true;
-      }),
-    );
-    if (done === undefined) this.forget(rows.map(({ object }) => rowOf(object)));
-    for (const { object } of rows) this.#changes.changed(object.key.id);
-    this.#changes.tell();
+    this.#rows.flush();
   }
 
   /** What another process of this edge did to the folder. */
@@ -187,21 +174,12 @@ export class DiskTier {
 
   /** Writes a new head over the old one; nothing where the object is not on disk. */
   update(object: StoredObject): void {
-    const waiting = this.#unrecorded.get(object.id);
-    if (waiting !== undefined) waiting.object = object;
-    else {
-      this.#faults.try('write', () => {
-        if (this.index.has(object.id)) this.index.put(object, this.#options.clock.now());
-      });
-      // Other processes have the old head.
-      this.#changes.changed(object.key.id);
-      this.#changes.tell();
-    }
+    this.#rows.update(object);
   }
 
   /** Notes a use, for eviction. */
   used(id: string): void {
-    this.#used.add(id);
+    this.#rows.used(id);
   }
 
   /** A body of one block, checked. */
@@ -226,26 +204,7 @@ export class DiskTier {
   }
 
   drop(id: string): void {
-    const waiting = this.#unrecorded.get(id);
-    if (waiting !== undefined) {
-      this.#unrecorded.delete(id);
-      this.forget([rowOf(waiting.object)]);
-      return;
-    }
-    const rows = this.#faults.try('write', () => this.index.drop(id));
-    if (rows === undefined) this.#condemned.add(id);
-    else this.forget(rows);
-  }
-
-  #dropCondemned(): void {
-    if (this.#condemned.size === 0) return;
-    const ids = [...this.#condemned];
-    const rows = this.#faults.try('write', () =>
-      this.index.transaction(() => ids.flatMap((id) => this.index.drop(id))),
-    );
-    if (rows === undefined) return;
-    for (const id of ids) this.#condemned.delete(id);
-    this.forget(rows);
+    this.forget(this.#rows.drop(id));
   }
 
   /** Removes the files of rows that are gone. */
@@ -281,18 +240,10 @@ export class DiskTier {
     await Promise.allSettled(this.#background);
     this.#bodies.close();
     this.flush();
-    this.#dropCondemned();
+    this.forget(this.#rows.dropCondemned());
     this.#changes.tell();
-    this.#noteUses();
+    this.#rows.writeUses();
     this.index.close();
-  }
-
-  #noteUses(): void {
-    if (this.#used.size === 0) return;
-    // A use of a row that is not written would be lost.
-    this.flush();
-    this.#faults.try('write', () => this.index.touch(this.#used, this.#options.clock.now()));
-    this.#used.clear();
   }
 
   #makeRoom(): void {
@@ -309,8 +260,4 @@ export class DiskTier {
       this.forget(rows);
     }
   }
-}
-
-function rowOf({ id, key, size }: StoredObject): DroppedRow {
-  return { id, domain: key.domain, size };
 }

@@ -4,6 +4,7 @@
  */
 import { type Eviction, s3Fifo } from './eviction.ts';
 import type { StoredObject } from './stored-object.ts';
+import './collector.ts';
 
 /** Variants of one key, newest first. */
 export interface HotEntry {

@@ -113,12 +113,15 @@ export class OpenBody implements HeldFile {
   }
 
   isWhole(first: number, last: number): boolean {
-    if (this.#left === 0) return true;
-    const end = Math.floor(last / BLOCK_BYTES);
-    for (let index = Math.floor(first / BLOCK_BYTES); index <= end; index++) {
-      if (this.#compared[index] !== 1) return false;
-    }
-    return true;
+    return this.#wholeFrom(first, last) === last - first + 1;
+  }
+
+  /** How many bytes from `first` on, up to `last`, were compared. */
+  #wholeFrom(first: number, last: number): number {
+    if (this.#left === 0) return last - first + 1;
+    let index = Math.floor(first / BLOCK_BYTES);
+    while (index * BLOCK_BYTES <= last && this.#compared[index] === 1) index++;
+    return Math.max(0, Math.min(last + 1, index * BLOCK_BYTES) - first);
   }
 
   /** Block `index` into `buffer`; the result is the filled part of it. Throws CorruptBody. */
@@ -148,7 +151,10 @@ export class OpenBody implements HeldFile {
         );
         return block.subarray(offset % BLOCK_BYTES);
       },
-      file: (first, last) => (this.isWhole(first, last) ? this.fd : undefined),
+      part: async (first, last) => {
+        const length = this.#wholeFrom(first, Math.min(last, size - 1));
+        return length > 0 ? { file: this, first, length } : undefined;
+      },
       close: async () => this.letGo(),
     };
   }

@@ -4,6 +4,7 @@
  * Pure.
  */
 import { field, type Headers, without } from '../headers.ts';
+import { parseRange } from './range.ts';
 import { BLOCK_BYTES } from './stored-object.ts';
 
 /** As nginx's manual has it; a player asks for about as much at once. */
@@ -11,6 +12,12 @@ export const SLICE_BYTES = 4 * BLOCK_BYTES;
 
 export function sliceAt(offset: number): number {
   return Math.floor(offset / SLICE_BYTES);
+}
+
+/** The one that a Range begins in. The length is not known yet: one from the end begins with what the first slice tells of it. */
+export function firstSlice(header: string | undefined): number {
+  const spec = parseRange(header);
+  return spec === undefined || 'suffix' in spec ? 0 : sliceAt(spec.first);
 }
 
 /** Asks an origin for a slice. */

@@ -47,8 +47,6 @@ export interface Http2FastPathParts {
 
 /** RFC 9113 3.4. */
 const PREFACE_BYTES = 24;
-/** Of an answer to HEAD. */
-const NO_BODY = { body: Buffer.alloc(0), length: 0 };
 /** RFC 9113 6.5.2. */
 const HEADER_TABLE_SIZE = 1;
 const INITIAL_WINDOW_SIZE = 4;
@@ -201,8 +199,9 @@ export class Http2FastPath {
     // More than there may be: node:http2 has the number, and counts its own.
     if (this.#hits.waiting >= this.#parts.limits.streamsPerConnection) return false;
     const hit = this.#parts.hitFor(request);
-    if (hit?.block === undefined || hit.block.length > MAX_PAYLOAD) return false;
-    const { body, length, block: head } = request.method === 'HEAD' ? { ...hit, ...NO_BODY } : hit;
+    const head = hit?.block();
+    if (hit === undefined || head === undefined || head.length > MAX_PAYLOAD) return false;
+    const { body, length } = hit;
     if (!this.#window.keep(length)) return false;
     this.#lastHit = stream;
     this.hitAt = performance.now();

@@ -4,16 +4,16 @@
  */
 import type { Limits } from '../limits/limits.ts';
 import {
+  type Asked,
   isPlainHost,
   isPlainQuestion,
   isPlainTarget,
-  type PlainRequest,
   type Question,
   readQuestion,
 } from '../listen/plain-request.ts';
 import { HpackReader } from './hpack.ts';
 
-export interface PlainHead extends Omit<PlainRequest, 'text'> {
+export interface PlainHead extends Asked {
   /** name, value, name, … */
   fields: readonly string[];
 }
@@ -78,5 +78,7 @@ export function plainHead(
   ];
   if (pseudo.size !== 4 || pseudo.get(':scheme') !== 'https') return undefined;
   if (url.length > uriLength || !isPlainTarget(url) || !isPlainHost(host)) return undefined;
-  return isPlainQuestion(method, asked) ? { method, url, host, ...asked, fields } : undefined;
+  return isPlainQuestion(method, asked)
+    ? { method, url, host, name: host + url, ...asked, fields }
+    : undefined;
 }

@@ -4,7 +4,8 @@
  */
 import { read } from 'node:fs';
 import type { Writable } from 'node:stream';
-import type { PartOfFile, ReadyHit } from '../answer/ready-hits.ts';
+import type { HeldPart } from '../answer/ready-content.ts';
+import type { ReadyHit } from '../answer/ready-hits.ts';
 import type { Blocks } from '../cache/blocks.ts';
 import { BLOCK_BYTES } from '../cache/stored-object.ts';
 import { type ConnectionWindow, MOST_WINDOW } from './connection-window.ts';
@@ -84,7 +85,7 @@ export class SendingHits {
     const piece = Buffer.isBuffer(body) ? body : NOTHING;
     const own = { stream, at: 0, piece, pieceAt: 0, room: undefined, isReading: false };
     const sending = { ...hit, ...own };
-    if (!Buffer.isBuffer(body)) body.file.hold();
+    for (const { file } of filesOf(body)) file.hold();
     this.#waiting.set(stream, sending);
     this.#go(sending);
   }
@@ -165,18 +166,18 @@ export class SendingHits {
     if (sending.at === sending.length) this.#end(sending);
   }
 
-  #read(sending: Sending, { file, first }: PartOfFile): void {
+  #read(sending: Sending, parts: readonly HeldPart[]): void {
     if (sending.isReading) return;
     // What was read before must have been copied.
     this.flush();
     sending.room ??= Buffer.allocUnsafeSlow(Math.min(READ_BYTES, sending.length));
     const { at, room } = sending;
-    const length = Math.min(room.length, sending.length - at);
+    const { file, first, length } = partAt(parts, at);
     sending.isReading = true;
-    read(file.fd, room, 0, length, first + at, (error, bytes) => {
+    read(file.fd, room, 0, Math.min(room.length, length), first, (error, bytes) => {
       sending.isReading = false;
       // It was dropped in the meantime.
-      if (this.#waiting.get(sending.stream) !== sending) file.letGo();
+      if (this.#waiting.get(sending.stream) !== sending) letGo(sending);
       else if (error !== null || bytes === 0) this.#break(sending);
       else {
         sending.piece = room.subarray(0, bytes);
@@ -195,9 +196,9 @@ export class SendingHits {
   }
 
   #end(sending: Sending): void {
-    const { stream, at, body, isReading, onEnd } = sending;
+    const { stream, at, isReading, onEnd } = sending;
     this.#waiting.delete(stream);
-    if (!Buffer.isBuffer(body) && !isReading) body.file.letGo();
+    if (!isReading) letGo(sending);
     onEnd(at);
   }
 
@@ -207,4 +208,20 @@ export class SendingHits {
     this.#frames.push({ type, flags, stream, payload });
     this.#length += bytes;
   }
+}
+
+const filesOf = (body: ReadyHit['body']) => (Buffer.isBuffer(body) ? [] : body);
+
+function letGo({ body }: Pick<ReadyHit, 'body'>): void {
+  for (const { file } of filesOf(body)) file.letGo();
+}
+
+/** What is left, `at` bytes into the parts, of the one that this byte lies in. */
+function partAt(parts: readonly HeldPart[], at: number): HeldPart {
+  let before = at;
+  for (const { file, first, length } of parts) {
+    if (before < length) return { file, first: first + before, length: length - before };
+    before -= length;
+  }
+  throw new Error(`no part has byte ${at} of an answer`);
 }

@@ -5,6 +5,9 @@ import type { Limits, OnLimit } from './limits.ts';
 const REFUSAL =
   'HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 33\r\n\r\ntoo many connections of one host\n';
 
+/** Clients come again, and to read an address costs more than to remember what it is. */
+const KNOWN_ADDRESSES = 10_000;
+
 /** Says whether a new connection may stay; one that may not is answered, where it reads plain HTTP, and closed. */
 export type AdmitConnection = (socket: Socket, speaks: 'http' | 'https') => boolean;
 
@@ -13,11 +16,21 @@ export function createConnectionLimit(
   onLimit: OnLimit,
 ): AdmitConnection {
   const open = new Map<string, number>();
+  const known = new Map<string, string | undefined>();
+
+  /** Nothing where it is exempt. */
+  function clientAt(remoteAddress: string): string | undefined {
+    if (known.has(remoteAddress)) return known.get(remoteAddress);
+    const address = plainAddress(remoteAddress);
+    const client = exempt.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ? undefined : clientOf(address);
+    if (known.size >= KNOWN_ADDRESSES) known.clear();
+    known.set(remoteAddress, client);
+    return client;
+  }
 
   return function admit(socket, speaks) {
-    const address = plainAddress(socket.remoteAddress ?? '');
-    if (exempt.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) return true;
-    const client = clientOf(address);
+    const client = clientAt(socket.remoteAddress ?? '');
+    if (client === undefined) return true;
     const count = (open.get(client) ?? 0) + 1;
     if (count > connectionsPerClient) {
       onLimit('connectionsPerClient');

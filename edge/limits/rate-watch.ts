@@ -8,6 +8,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { Limits, OnLimit } from './limits.ts';
+import { cameFrom, leftFor } from './socket-bytes.ts';
 
 export interface RateWatch {
   /** `socket` is the one below TLS; `isTheirs`: it is the client's turn. */
@@ -67,26 +68,4 @@ export function createRateWatch(
     },
     stop,
   };
-}
-
-/**
- * Bytes that the kernel took. What Socket tells counts a write when it is done, and one write may be a whole body: the
- * handle knows what is left of it, as Node's own time-outs do.
- */
-function leftFor(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, '_handle');
-  if (typeof handle !== 'object' || handle === null) return socket.bytesWritten;
-  return number(Reflect.get(handle, 'bytesWritten')) - number(Reflect.get(handle, 'writeQueueSize'));
-}
-
-/** Below TLS the socket itself reads nothing. */
-function cameFrom(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, '_handle');
-  return typeof handle === 'object' && handle !== null
-    ? number(Reflect.get(handle, 'bytesRead'))
-    : socket.bytesRead;
-}
-
-function number(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
 }

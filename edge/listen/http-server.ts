@@ -10,9 +10,10 @@ import type { LimitName, Limits } from '../limits/limits.ts';
 import type { RateWatch, Transfer } from '../limits/rate-watch.ts';
 import type { Observer } from '../observer.ts';
 import type { SecureConnection } from '../tls/secure-connection.ts';
-import type { Termination } from '../tls/termination.ts';
+import type { OnSecure, Termination } from '../tls/termination.ts';
 import { type AnsweringParts, createAnswering } from './answering.ts';
 import { installFastPath } from './fast-path.ts';
+import { goneSignal } from './gone.ts';
 import { createHttp2Server } from './http2-server.ts';
 import type { KernelCopies } from './kernel-copies.ts';
 import type { ServingServer } from './listeners.ts';
@@ -20,7 +21,8 @@ import type { PlainRequest } from './plain-request.ts';
 import type { Outgoing } from './send.ts';
 
 export interface HttpServerParts extends AnsweringParts {
-  readyHits: ReadyHits;
+  /** Nothing: all is node:http's and node:http2's. */
+  readyHits: ReadyHits | undefined;
   copies: KernelCopies | undefined;
   /** Of all listeners together. */
   admit: AdmitConnection;
@@ -34,6 +36,7 @@ export function createHttpServer(
 ): ServingServer {
   const { readyHits, sendFile, copies, limits, admit, rateWatch, onLimit, observer, termination } = parts;
   const answering = createAnswering(parts);
+  /** Those that node:http has. */
   const secured = new WeakMap<Socket, SecureConnection>();
   /** The answers of each connection that were not out when the last one began. */
   const underWay = new WeakMap<Duplex, ServerResponse[]>();
@@ -56,6 +59,15 @@ export function createHttpServer(
   server.maxHeadersCount = 0;
   // A connection on which nothing moves for this long, either way.
   server.timeout = 120_000;
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // Behind another answer node:http would put it in between the head and the body of its own (RFC 9110 10.1.1).
+    const goOn = () => {
+      if (!response.headersSent) response.writeContinue();
+    };
+    if (response.socket === null) response.once('socket', goOn);
+    else goOn();
+    server.emit('request', request, response);
+  });
   server.on('connect', (_request, socket) => {
     socket.end(
       'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 27\r\n\r\nCONNECT is not served here\n',
@@ -72,23 +84,25 @@ export function createHttpServer(
   });
 
   const onHit = hitObserver(observer);
-  const fastPath = installFastPath(server, { ready: readyHits, sendFile, copies, limits, rateWatch, onHit });
-  const http2 = createHttp2Server({ ...parts, answering });
-  /** Those that TLS is spoken on, from before the handshake. */
-  const below = new Set<Socket>();
+  const fastPath = installFastPath(server, {
+    ready: readyHits,
+    answering,
+    sendFile,
+    copies,
+    limits,
+    rateWatch,
+    onHit,
+    onHandOver: (socket, secure) => void (secure && secured.set(socket, secure)),
+  });
+  const http2 = createHttp2Server({ ...parts, readyHits: readyHits ?? NOTHING_READY, answering });
+  const onSecure: OnSecure = (encrypted, secure) => {
+    if (encrypted.alpnProtocol === 'h2') http2.begin(encrypted, secure);
+    else fastPath.begin(encrypted, secure);
+  };
   server.on('connection', (socket: Socket) => {
     if (!admit(socket, isSecure ? 'https' : 'http')) return;
-    if (!isSecure) {
-      fastPath.begin(socket);
-      return;
-    }
-    below.add(socket);
-    socket.once('close', () => below.delete(socket));
-    termination.accept(socket, (encrypted, secure) => {
-      secured.set(encrypted, secure);
-      if (encrypted.alpnProtocol === 'h2') http2.begin(encrypted, secure);
-      else fastPath.begin(encrypted, secure);
-    });
+    if (isSecure) termination.accept(socket, onSecure);
+    else fastPath.begin(socket);
   });
   const others = {
     closeIdle() {
@@ -98,11 +112,13 @@ export function createHttpServer(
     },
     closeAll() {
       fastPath.closeAll();
-      for (const socket of below) socket.destroy();
+      termination.closeAll();
     },
   };
   return { server, others };
 }
+
+const NOTHING_READY: ReadyHits = () => undefined;
 
 function serverOptions(limits: Limits) {
   return {
@@ -159,7 +175,8 @@ function outgoingTo(response: ServerResponse, transfer: Transfer): Outgoing {
       response.writeHead(status, toRaw(headers));
       return true;
     },
-    flushHead: () => response.flushHeaders(),
+    // Not by flushHeaders, which writes a head in UTF-8: what came as one byte would leave as two.
+    flushHead: () => void response.write('', 'latin1'),
     socket: response.socket ?? undefined,
     onSent: (bytes) => transfer.sentAside(bytes),
   };
@@ -173,7 +190,6 @@ function clientRequest(
   const { headers, rawHeaders } = request;
   const length = headers['content-length'];
   const hasBody = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
-  let gone: AbortController | undefined;
   return {
     method: request.method ?? 'GET',
     url: request.url ?? '/',
@@ -189,14 +205,6 @@ function clientRequest(
       if (request.httpVersion === '1.0' || response.headersSent || response.destroyed) return;
       response.writeInformation(status, toRaw(fields));
     },
-    gone() {
-      if (gone === undefined) {
-        const controller = new AbortController();
-        gone = controller;
-        if (response.destroyed) controller.abort();
-        else response.once('close', () => controller.abort());
-      }
-      return gone.signal;
-    },
+    gone: goneSignal(response),
   };
 }

@@ -24,6 +24,7 @@ import type { RateWatch } from '../limits/rate-watch.ts';
 import type { Observer } from '../observer.ts';
 import type { SecureConnection } from '../tls/secure-connection.ts';
 import type { Answering } from './answering.ts';
+import { goneSignal } from './gone.ts';
 import { type RequestHead, requestHead, responseFields } from './http2-request.ts';
 import type { OtherConnections } from './listeners.ts';
 import type { Outgoing } from './send.ts';
@@ -240,7 +241,6 @@ function clientRequest(
   head: RequestHead,
   hasBody: boolean,
 ): ClientRequest {
-  let gone: AbortController | undefined;
   return {
     ...head,
     clientAddress: client,
@@ -252,14 +252,6 @@ function clientRequest(
       if (stream.headersSent || stream.destroyed || stream.closed) return;
       stream.additionalHeaders(Object.fromEntries([[':status', status], ...fields]));
     },
-    gone() {
-      if (gone === undefined) {
-        const controller = new AbortController();
-        gone = controller;
-        if (stream.destroyed) controller.abort();
-        else stream.once('close', () => controller.abort());
-      }
-      return gone.signal;
-    },
+    gone: goneSignal(stream),
   };
 }

@@ -14,6 +14,7 @@ let edge: TestEdge;
 let session: ClientHttp2Session;
 
 const LARGE = Buffer.alloc(3_000_000, 'x');
+const NUMBERED = Buffer.from(Uint32Array.from({ length: 750_000 }, (_, index) => index).buffer);
 
 beforeAll(async () => {
   ca = await testCa();
@@ -81,6 +82,31 @@ test('Via has how each was asked: us by 2.0, the origin by 1.1 (RFC 9110 7.6.3)'
     expect(headers.via, turn).toBe('1.1 weir-zz-1');
   }
   expect(origin.requests.map(({ headers }) => headers.via)).toEqual(['1.0 fred, 2.0 weir-zz-1']);
+});
+
+test('a range across slices is taken straight from their files', async () => {
+  const rules = [
+    { match: {}, bypass: false, slices: true, query: { mode: 'Keep', names: [] as string[] } } as const,
+  ];
+  const tls = tlsWith([certificate], { hsts: 'max-age=300' });
+  await start({ domains: [domainOf(origin.url, { tls, rules: [...rules] })] });
+  origin.answer(({ headers: { range } }, response) => {
+    const [, from = '0', to = ''] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+    const part = NUMBERED.subarray(Number(from), Number(to) + 1);
+    const where = `bytes ${from}-${Number(from) + part.length - 1}/${NUMBERED.length}`;
+    response
+      .writeHead(206, { 'cache-control': 'max-age=600', etag: '"1"', 'content-range': where })
+      .end(part);
+  });
+  const [first, last] = [1_000_000, 2_200_000];
+  const asked = { ':path': '/film', range: `bytes=${first}-${last}` };
+  await eventually(async () => {
+    const before = await edge.metric('fast_hits_total');
+    const { status, text } = await ask(session, asked);
+    expect(status).toBe(206);
+    expect(text === NUMBERED.toString('latin1', first, last + 1)).toBe(true);
+    expect(await edge.metric('fast_hits_total')).toBe(before + 1);
+  });
 });
 
 test('trailers of the origin are dropped (RFC 9110 6.5.1)', async () => {

@@ -6,6 +6,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { importFfi } from '../../lib/ffi.ts';
 import type { Log } from '../../lib/log.ts';
+import type { HeldPart } from '../answer/ready-content.ts';
 import type { ReadyHit } from '../answer/ready-hits.ts';
 import type { HeldFile } from '../cache/open-bodies.ts';
 
@@ -23,7 +24,7 @@ const MFD_CLOEXEC = 1;
 
 export interface KernelCopies {
   /** The bytes of `body` in a copy; nothing where there is none, which may change with the next use. */
-  partOf(hit: Pick<ReadyHit, 'within' | 'length'>): { file: HeldFile; first: number } | undefined;
+  partOf(hit: Pick<ReadyHit, 'within' | 'length'>): HeldPart | undefined;
   close(): void;
 }
 
@@ -65,7 +66,7 @@ class Copies implements KernelCopies {
     if (file === undefined) return undefined;
     this.#copies.delete(id);
     this.#copies.set(id, file);
-    return { file, first };
+    return { file, first, length };
   }
 
   close(): void {

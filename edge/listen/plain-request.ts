@@ -1,18 +1,31 @@
 /**
- * The requests that the fast path takes: one whole GET or HEAD in one piece, with a safe target and no field that could
- * change the answer. A strict subset of what node:http takes, and read in the same way; whatever else comes is not
- * refused here, it is not ours. Pure.
+ * The requests that the fast path takes: whole GETs and HEADs without content, as they come in one piece, with a safe
+ * target and nothing about the connection. A strict subset of what node:http takes, and read in the same way; whatever
+ * else comes is not refused here, it is not ours. Pure.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { ClientRequest } from '../exchange.ts';
 import type { Limits } from '../limits/limits.ts';
 
-export interface PlainRequest extends Question {
+/** What a ready hit is looked up by, whatever version of HTTP it came by. */
+export interface Asked extends Question {
   method: 'GET' | 'HEAD';
   url: string;
   host: string;
+  /** Both in one: what it leads to is remembered under it. */
+  name: string;
+}
+
+export interface PlainRequest extends Asked {
   /** All of it, for who writes requests down. */
   text: string;
+  /** It has no field that could change the answer but for what it asks (`Question`): a ready hit will do. */
+  isPlain: boolean;
+  /** For who answers it where it is no ready hit; absent where node:http would make one field of several. */
+  head: HeadFields | undefined;
 }
+
+export type HeadFields = Readonly<Pick<ClientRequest, 'headers' | 'rawHeaders'>>;
 
 /** What of its object a request asks for, where that is not simply all of it; one of these at most. */
 export interface Question {
@@ -24,18 +37,20 @@ export interface Question {
 
 type Condition = 'if-none-match' | 'if-modified-since';
 
-type Fields = Question & Pick<PlainRequest, 'host'>;
+type Fields = Question & Pick<PlainRequest, 'host' | 'isPlain' | 'head'>;
 
 /** Longer ones are rare. */
 const MAX_BYTES = 4_096;
 /** Header blocks that are known to be plain. Clients send the same one with each request of a connection. */
 const KNOWN_BLOCKS = 1_000;
 const MAX_KNOWN_CHARS = 1_024;
+/** Requests that are known to be plain, whole: those for what is hot are the same text again and again. */
+const KNOWN_REQUESTS = 1_000;
 
 /** Nothing in it that any parser would read in another way; a dot segment or a bad escape is for the target's reader. */
 const REQUEST_LINE = /^(GET|HEAD) (\/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]*) HTTP\/1\.1\r\n/;
 const TARGET = /^\/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]*$/;
-const FIELD = /([A-Za-z-]+): ([!-~](?:[ -~]*[!-~])?)\r\n/y;
+const FIELD = /([A-Za-z][A-Za-z0-9-]*): ([!-~](?:[ -~]*[!-~])?)\r\n/y;
 const ONE_RANGE = /^bytes=(?:\d{1,15}-\d{0,15}|-\d{1,15})$/;
 /** Entity tags, or any; a date, whose form is not looked at here (RFC 9110 8.8.3, 5.6.7). */
 const CONDITIONS: Record<Condition, RegExp> = {
@@ -43,6 +58,19 @@ const CONDITIONS: Record<Condition, RegExp> = {
   'if-modified-since': /^[A-Za-z0-9,: -]+$/,
 };
 const HOST = /^[A-Za-z0-9.-]+(?::\d{1,5})?$/;
+/** What says how long a request is, is about the connection, or is no string once node:http has read it. */
+const NOT_OURS = new Set([
+  'content-length',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'set-cookie',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
 /** Fields that neither the cache nor the framing looks at. A stored answer that varies on one of them is not ours. */
 const WITHOUT_EFFECT =
   /^(?:accept|accept-encoding|accept-language|cookie|dnt|origin|priority|referer|save-data|sec-ch-ua[a-z-]*|sec-fetch-[a-z]+|sec-gpc|upgrade-insecure-requests|user-agent)$/i;
@@ -74,16 +102,17 @@ export function isPlainQuestion(
   return method === 'GET' && has === undefined;
 }
 
-export type ReadPlainRequest = (bytes: Buffer) => PlainRequest | undefined;
+export type ReadPlainRequests = (bytes: Buffer) => readonly PlainRequest[] | undefined;
 
-/** What is beyond a limit is not plain: to refuse it is for the ordinary path. */
+/** All that came in one piece, or nothing. What is beyond a limit is not plain: to refuse it is for the ordinary path. */
 export function plainRequestReader({
   headerBytes,
   headerCount,
   uriLength,
-}: Pick<Limits, 'headerBytes' | 'headerCount' | 'uriLength'>): ReadPlainRequest {
+}: Pick<Limits, 'headerBytes' | 'headerCount' | 'uriLength'>): ReadPlainRequests {
   const maxBytes = Math.min(MAX_BYTES, headerBytes);
   const blocks = new Map<string, Fields>();
+  const wholes = new Map<string, readonly PlainRequest[]>();
 
   function fieldsOf(block: string): Fields | undefined {
     const known = blocks.get(block);
@@ -95,33 +124,65 @@ export function plainRequestReader({
     return fields;
   }
 
-  return function readPlainRequest(bytes) {
-    if (bytes.length > maxBytes) return undefined;
-    const text = bytes.toString('latin1');
+  function readOne(text: string): PlainRequest | undefined {
     const [line, method, url] = REQUEST_LINE.exec(text) ?? [];
     if (line === undefined || url === undefined || url.length > uriLength) return undefined;
     const fields = fieldsOf(text.slice(line.length));
-    return fields && isPlainQuestion(method, fields) ? { method, url, ...fields, text } : undefined;
+    if (fields === undefined || (method !== 'GET' && method !== 'HEAD')) return undefined;
+    const name = fields.host + url;
+    return { ...fields, method, url, name, text, isPlain: fields.isPlain && isPlainQuestion(method, fields) };
+  }
+
+  return function readPlainRequests(bytes) {
+    if (bytes.length === 0 || bytes.length > maxBytes) return undefined;
+    const all = bytes.toString('latin1');
+    const known = wholes.get(all);
+    if (known !== undefined) return known;
+    const requests = readAll(all);
+    if (requests === undefined || all.length > MAX_KNOWN_CHARS) return requests;
+    if (wholes.size >= KNOWN_REQUESTS) wholes.clear();
+    wholes.set(all, requests);
+    return requests;
   };
+
+  function readAll(all: string): readonly PlainRequest[] | undefined {
+    const requests: PlainRequest[] = [];
+    for (let at = 0; at < all.length; ) {
+      const end = all.indexOf('\r\n\r\n', at) + 4;
+      const request = end < 4 ? undefined : readOne(all.slice(at, end));
+      if (request === undefined) return undefined;
+      requests.push(request);
+      at = end;
+    }
+    return requests;
+  }
 }
 
-/** Of a block of fields that are all plain, up to and with the empty line, and with nothing behind it. */
+/** Of a block of fields up to and with the empty line. */
 function readBlock(block: string, maxFields: number): Fields | undefined {
   let host: string | undefined;
+  let isPlain = true;
   const asked: Question = {};
+  const headers: IncomingHttpHeaders = {};
+  const rawHeaders: string[] = [];
   let at = 0;
-  for (let count = 1; !block.startsWith('\r\n', at); count++) {
-    if (count > maxFields) return undefined;
+  while (!block.startsWith('\r\n', at)) {
     FIELD.lastIndex = at;
     const [field, name = '', value = ''] = FIELD.exec(block) ?? [];
-    if (field === undefined) return undefined;
+    if (field === undefined || rawHeaders.length === 2 * maxFields) return undefined;
     at += field.length;
-    if (/^host$/i.test(name)) {
+    const known = name.toLowerCase();
+    headers[known] = value;
+    rawHeaders.push(name, value);
+    if (known === 'host') {
       if (host !== undefined || !HOST.test(value)) return undefined;
       host = value;
-    } else if (/^connection$/i.test(name)) {
+    } else if (known === 'connection') {
       if (!/^keep-alive$/i.test(value)) return undefined;
-    } else if (!readQuestion(asked, name, value)) return undefined;
+    } else if (NOT_OURS.has(known)) return undefined;
+    else if (!readQuestion(asked, name, value)) isPlain = false;
   }
-  return host !== undefined && at + 2 === block.length ? { host, ...asked } : undefined;
+  if (host === undefined) return undefined;
+  const isOneOfEach = Object.keys(headers).length === rawHeaders.length / 2;
+  return { host, ...asked, isPlain, head: isOneOfEach ? { headers, rawHeaders } : undefined };
 }

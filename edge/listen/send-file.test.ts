@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../lib/testing/eventually.ts';
 import { type ScriptOrigin, startScriptOrigin } from '../testing/script-origin.ts';
 import { startTestEdge, type TestEdge } from '../testing/test-edge.ts';
 
@@ -107,6 +108,8 @@ describe.each(['on', 'off'] as const)('sendfile %s', (sendfile) => {
     '%s, a file that loses its end: the rest comes from the origin, or it breaks off',
     async (_name, path, more, isWhole) => {
       for (let turn = 0; turn < 2; turn++) await edge.get(path);
+      // Of two that come while it is being stored neither finds its blocks whole: the next one would be the pipeline's.
+      if (!isWhole) await eventually(() => getFast(path));
       const files = await readdir(join(edge.state, 'cache/objects'), {
         recursive: true,
         withFileTypes: true,
@@ -127,6 +130,12 @@ describe.each(['on', 'off'] as const)('sendfile %s', (sendfile) => {
       expect(await edge.metric('store_errors_total', '{operation="read"}')).toBeGreaterThanOrEqual(1);
     },
   );
+
+  async function getFast(path: string): Promise<void> {
+    const before = await edge.metric('fast_hits_total');
+    await edge.get(path, { headers: { connection: 'keep-alive' } });
+    expect(await edge.metric('fast_hits_total')).toBe(before + 1);
+  }
 
   test('a client that leaves in the middle harms nobody else', async () => {
     for (let turn = 0; turn < 2; turn++) await edge.get('/left');

@@ -1,23 +1,22 @@
 /**
- * A stretch of a file to a client by sendfile(2), through `node:ffi` on Linux: the kernel hands the socket what it keeps
- * of the file, and no byte comes into this process. Elsewhere there is none of this, and bodies are read and written.
+ * Stretches of files to a client by sendfile(2): the kernel hands the socket what it keeps of the files, and no byte
+ * comes into this process. Where that does not work there is none of this, and bodies are read and written.
  *
  *     head ──> sendfile until the socket is full ──> read and write a little, the ordinary way ──> written: there is room
  */
 import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { EdgeSettings } from '../../contract/config/edge-settings.ts';
-import { importFfi } from '../../lib/ffi.ts';
 import type { Log } from '../../lib/log.ts';
+import type { FilePart } from '../cache/byte-source.ts';
+import { HEAD_ROOM_BYTES, loadSendfileCalls, type SendfileCalls } from './sendfile-calls.ts';
 
-export interface FilePart {
+export interface ToSend {
   /** Goes out before it: status line and fields, in Latin-1. */
   head?: string;
-  fd: number;
-  /** Offset of its first byte. */
-  first: number;
-  length: number;
-  /** Bytes that the kernel took from the file itself. */
+  /** One behind the other; at least one. */
+  parts: readonly FilePart[];
+  /** Bytes that the kernel took from the files themselves. */
   onSent?: (bytes: number) => void;
 }
 
@@ -25,66 +24,33 @@ export interface FilePart {
 export class FileFault extends Error {}
 
 /** Calls `done` when all of it is with the kernel, or with what went wrong; maybe before it returns. */
-export type SendFile = (socket: Socket, part: FilePart, done: Sent) => void;
+export type SendFile = (socket: Socket, what: ToSend, done: Sent) => void;
 
 export type Sent = (error: Error | undefined, bytes: number) => void;
 
 export type SendfileMode = EdgeSettings['edge']['sendfile'];
 
-/** Bytes of one call: with more, one client of a fast network would hold up all others. */
+/** Bytes of one turn: with more, one client of a fast network would hold up all others. */
 const MOST_AT_ONCE = 2 * 1_024 * 1_024;
 /** What is written the ordinary way, to hear when a full socket has room: Node has no other way to ask. */
 const WRITTEN_BYTES = 4_096;
-
-/** Heads that are longer are written the ordinary way. */
-const HEAD_ROOM_BYTES = 8_192;
-/** Linux, on all architectures: more follows at once; do not wait; no SIGPIPE. */
-const MSG_MORE = 0x8000;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
-
-/** Both give how many bytes the socket took; less than none is an error, which the next ordinary write meets too. */
-interface Calls {
-  sendfile(socket: number, file: number, first: number, count: number): number;
-  /** Of what will be a full packet with what follows. */
-  sendHead(socket: number, head: string): number;
-}
 
 /** Nothing where it does not work, or is not wanted. */
 export async function chooseSendFile(mode: SendfileMode, log: Log): Promise<SendFile | undefined> {
   if (mode === 'off') return undefined;
   try {
-    return await loadSendFile();
+    const calls = await loadSendfileCalls();
+    const rooms = new Rooms();
+    return (socket, what, done) => {
+      const begun = sendAtOnce(calls, socket, what);
+      if (begun.isAll) done(undefined, begun.bytes);
+      else new Sending({ calls, rooms, socket }, { what, begun, done }).start();
+    };
   } catch (error) {
     if (mode === 'on') throw new Error('sendfile is on, and it does not work here', { cause: error });
     log.info({ err: error }, 'large bodies are read and written: sendfile does not work here');
     return undefined;
   }
-}
-
-async function loadSendFile(): Promise<SendFile> {
-  if (process.platform !== 'linux') throw new Error(`${process.platform} is not Linux`);
-  const ffi = await importFfi();
-  const { functions } = ffi.dlopen('libc.so.6', {
-    sendfile: { arguments: ['int32', 'int32', 'uint64', 'uint64'], return: 'int64' },
-    send: { arguments: ['int32', 'uint64', 'uint64', 'int32'], return: 'int64' },
-  });
-  // The kernel reads the offset from memory, and writes it back.
-  const offset = new BigInt64Array(1);
-  const offsetAt = ffi.getRawPointer(offset);
-  const room = Buffer.allocUnsafeSlow(HEAD_ROOM_BYTES);
-  const roomAt = ffi.getRawPointer(room);
-  const calls: Calls = {
-    sendfile(socket, file, first, count) {
-      offset[0] = BigInt(first);
-      return Number(functions.sendfile(socket, file, offsetAt, BigInt(count)));
-    },
-    sendHead(socket, head) {
-      const length = room.write(head, 'latin1');
-      return Number(functions.send(socket, roomAt, BigInt(length), MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL));
-    },
-  };
-  return (socket, part, done) => new Sending(calls, socket, part, done).start();
 }
 
 /** The socket's file descriptor, where bytes that are written to it reach the client as they are. */
@@ -94,82 +60,154 @@ export function plainDescriptor(socket: Socket): number {
   return socket.constructor === Socket && typeof handle?.fd === 'number' ? handle.fd : -1;
 }
 
-class Sending {
-  readonly #calls: Calls;
-  readonly #socket: Socket;
-  readonly #head: string;
-  readonly #file: number;
-  readonly #end: number;
-  readonly #done: Sent;
-  readonly #first: number;
-  readonly #onSent: ((bytes: number) => void) | undefined;
-  #at: number;
-  #buffer: Buffer | undefined;
+/** What went without waiting: of the head, and of the first part. */
+interface Begun {
+  head: number;
+  bytes: number;
+  isAll: boolean;
+  /** The socket takes no more for now. */
+  isFull: boolean;
+}
 
-  constructor(calls: Calls, socket: Socket, part: FilePart, done: Sent) {
+const NOTHING: Begun = { head: 0, bytes: 0, isAll: false, isFull: false };
+
+/** Past Node's streams where nothing is in the way: they cost more than the rest of a small answer. */
+function sendAtOnce(calls: SendfileCalls, socket: Socket, { head = '', parts, onSent }: ToSend): Begun {
+  const fd = socket.writableLength > 0 || socket.destroyed ? -1 : plainDescriptor(socket);
+  if (fd < 0 || head.length > HEAD_ROOM_BYTES) return NOTHING;
+  const headSent = head === '' ? 0 : Math.max(0, calls.sendHead(fd, head));
+  const [part] = parts;
+  if (part === undefined || headSent < head.length) return { ...NOTHING, head: headSent };
+  const count = Math.min(part.length, MOST_AT_ONCE);
+  const bytes = Math.max(0, calls.sendfile(fd, part.file.fd, part.first, count));
+  const isAll = bytes === part.length && parts.length === 1;
+  if (!isAll) onSent?.(bytes);
+  return { head: headSent, bytes, isAll, isFull: bytes < count };
+}
+
+/** What is read to be written lies in room that is used again: memory for each would keep the collector busy. */
+class Rooms {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(WRITTEN_BYTES);
+  }
+
+  /** Not where a write broke off: the socket may hold it still. */
+  giveBack(room: Buffer): void {
+    this.#free.push(room);
+  }
+}
+
+interface Way {
+  calls: SendfileCalls;
+  rooms: Rooms;
+  socket: Socket;
+}
+
+class Sending {
+  readonly #calls: SendfileCalls;
+  readonly #rooms: Rooms;
+  readonly #socket: Socket;
+  readonly #what: ToSend;
+  readonly #headLeft: string;
+  readonly #isFull: boolean;
+  readonly #done: Sent;
+  /** The part that is on its way, and where in its file. */
+  #part: FilePart | undefined;
+  #next = 0;
+  #at = 0;
+  #bytes = 0;
+  #room: Buffer | undefined;
+
+  constructor(
+    { calls, rooms, socket }: Way,
+    { what, begun, done }: { what: ToSend; begun: Begun; done: Sent },
+  ) {
     this.#calls = calls;
+    this.#rooms = rooms;
     this.#socket = socket;
-    this.#head = part.head ?? '';
-    this.#file = part.fd;
-    this.#first = part.first;
-    this.#onSent = part.onSent;
-    this.#at = part.first;
-    this.#end = part.first + part.length;
+    this.#what = what;
+    this.#headLeft = what.head?.slice(begun.head) ?? '';
     this.#done = done;
+    this.#isFull = begun.isFull;
+    this.#begin();
+    if (this.#part !== undefined) this.#moved(this.#part, begun.bytes);
   }
 
   start(): void {
-    this.#startHead();
+    if (this.#headLeft !== '') this.#socket.write(this.#headLeft, 'latin1');
     // What was written before must have left first.
-    if (this.#socket.writableLength > 0) this.#socket.write('', (error) => this.#go(error));
-    else this.#go(undefined);
+    if (this.#socket.writableLength > 0) this.#socket.write('', this.#go);
+    else if (this.#isFull && this.#part !== undefined) this.#writeSome(this.#part);
+    else this.#go();
   }
 
-  /** Past Node's streams where nothing is in the way: they cost more than the rest of a small answer. */
-  #startHead(): void {
-    const head = this.#head;
-    if (head === '') return;
-    const fd = this.#socket.writableLength > 0 ? -1 : plainDescriptor(this.#socket);
-    const sent = fd < 0 || head.length > HEAD_ROOM_BYTES ? 0 : Math.max(0, this.#calls.sendHead(fd, head));
-    if (sent < head.length) this.#socket.write(head.slice(sent), 'latin1');
+  /** The next part, if there is one. */
+  #begin(): void {
+    this.#part = this.#what.parts[this.#next++];
+    this.#at = this.#part?.first ?? 0;
   }
 
-  #go(error: Error | null | undefined): void {
-    // Asked anew each time: the number of a socket that was closed may be another client's by now.
-    const socket = plainDescriptor(this.#socket);
-    if (error || this.#socket.destroyed || socket < 0) {
-      this.#finish(error ?? new Error('the client has gone'));
-      return;
+  readonly #go = (error?: Error | null): void => {
+    if (this.#room !== undefined && !error) this.#rooms.giveBack(this.#room);
+    this.#room = undefined;
+    if (error) this.#finish(error);
+    else this.#send();
+  };
+
+  #send(): void {
+    for (let left = MOST_AT_ONCE; this.#part !== undefined; ) {
+      // The socket would take more: the others first.
+      if (left === 0) {
+        setImmediate(this.#go);
+        return;
+      }
+      // Asked anew each time: the number of a socket that was closed may be another client's by now.
+      const socket = plainDescriptor(this.#socket);
+      if (this.#socket.destroyed || socket < 0) {
+        this.#finish(new Error('the client has gone'));
+        return;
+      }
+      const part = this.#part;
+      const count = Math.min(part.first + part.length - this.#at, left);
+      const sent = Math.max(0, this.#calls.sendfile(socket, part.file.fd, this.#at, count));
+      this.#what.onSent?.(sent);
+      this.#moved(part, sent);
+      // It is full. A fault shows again in the read or the write, with its reason.
+      if (sent < count) {
+        this.#writeSome(part);
+        return;
+      }
+      left -= sent;
     }
-    const count = Math.min(this.#end - this.#at, MOST_AT_ONCE);
-    const sent = this.#calls.sendfile(socket, this.#file, this.#at, count);
-    // A fault shows again in the read or the write below, with its reason.
-    if (sent > 0) {
-      this.#at += sent;
-      this.#onSent?.(sent);
-    }
-    if (this.#at === this.#end) this.#finish(undefined);
-    else this.#writeSome();
+    this.#finish(undefined);
   }
 
-  #writeSome(): void {
-    this.#buffer ??= Buffer.allocUnsafeSlow(WRITTEN_BYTES);
-    const length = Math.min(this.#end - this.#at, WRITTEN_BYTES);
+  #moved(part: FilePart, bytes: number): void {
+    this.#at += bytes;
+    this.#bytes += bytes;
+    if (this.#at === part.first + part.length) this.#begin();
+  }
+
+  #writeSome(part: FilePart): void {
+    const room = this.#rooms.take();
+    const length = Math.min(part.first + part.length - this.#at, WRITTEN_BYTES);
     let read: number;
     try {
-      read = readSync(this.#file, this.#buffer, 0, length, this.#at);
-      if (read === 0) throw new Error(`a stored body ended at ${this.#at}, before ${this.#end}`);
+      read = readSync(part.file.fd, room, 0, length, this.#at);
+      if (read === 0)
+        throw new Error(`a stored body ended at ${this.#at}, before ${part.first + part.length}`);
     } catch (cause) {
       this.#finish(new FileFault('a stored body cannot be read', { cause }));
       return;
     }
-    this.#at += read;
-    this.#socket.write(this.#buffer.subarray(0, read), (error) =>
-      this.#at === this.#end && !error ? this.#finish(undefined) : this.#go(error),
-    );
+    this.#moved(part, read);
+    this.#room = room;
+    this.#socket.write(read === room.length ? room : room.subarray(0, read), this.#go);
   }
 
   #finish(error: Error | undefined): void {
-    this.#done(error, this.#at - this.#first);
+    this.#done(error, this.#bytes);
   }
 }

@@ -42,12 +42,7 @@ export async function send(outgoing: Outgoing, answer: Answer, options: SendOpti
       onBytes(body.bytes.length);
       stream.end(body.bytes);
     } else if (body.kind === 'stream') await relay(outgoing, body.stream, onBytes);
-    else
-      await sendSource(
-        stream,
-        { ...body, first: body.first + (await sendPart(outgoing, body, options)) },
-        options,
-      );
+    else await sendSource(outgoing, body, options);
   } catch (error) {
     // The client's own going away is no event.
     const hasGone = stream.destroyed || isGone(error);
@@ -72,37 +67,17 @@ async function relay(
 
 type SourceBody = Extract<AnswerBody, { kind: 'source' }>;
 
-/** As a part of a file, where it is one and the connection carries bytes as they are; how much of it was sent so. */
-async function sendPart(
-  { socket, flushHead, onSent }: Outgoing,
-  { source, first, last }: SourceBody,
-  { onBytes, sendFile }: SendOptions,
-): Promise<number> {
-  if (sendFile === undefined || last === undefined || socket === undefined || plainDescriptor(socket) < 0) {
-    return 0;
-  }
-  const fd = source.file?.(first, last);
-  if (fd === undefined) return 0;
-  flushHead();
-  return await new Promise((resolve, reject) => {
-    sendFile(socket, { fd, first, length: last - first + 1, onSent }, (error, bytes) => {
-      onBytes(bytes);
-      // A file that fails is read on, which finds out what is wrong with it and may know where the rest is.
-      if (error && !(error instanceof FileFault)) reject(error);
-      else resolve(bytes);
-    });
-  });
-}
-
-async function sendSource(
-  stream: Writable,
-  { source, first, last }: SourceBody,
-  { onBytes, blocks }: SendOptions,
-): Promise<void> {
+/** By parts of files as far as there are such and the connection carries bytes as they are; the rest is read and written. */
+async function sendSource(outgoing: Outgoing, body: SourceBody, options: SendOptions): Promise<void> {
+  const { stream } = outgoing;
+  const { source, first, last } = body;
+  const { onBytes, blocks } = options;
   const room = blocks.room();
   const end = last === undefined ? Number.POSITIVE_INFINITY : last + 1;
   const gone = goneFrom(stream);
   for (let at = first; at < end; ) {
+    at += await sendPart(outgoing, { ...body, first: at }, options);
+    if (at === end) break;
     const chunk = (await source.read(at, room)).subarray(0, end - at);
     if (chunk.length === 0) {
       if (last === undefined) break;
@@ -117,6 +92,28 @@ async function sendSource(
   // Not where it broke off: the socket may hold bytes of it still.
   room.giveBack();
   stream.end();
+}
+
+/** How much of it was sent as part of a file. */
+async function sendPart(
+  { socket, flushHead, onSent }: Outgoing,
+  { source, first, last }: SourceBody,
+  { onBytes, sendFile }: SendOptions,
+): Promise<number> {
+  if (sendFile === undefined || last === undefined || socket === undefined || plainDescriptor(socket) < 0) {
+    return 0;
+  }
+  const part = await source.part?.(first, last);
+  if (part === undefined) return 0;
+  flushHead();
+  return await new Promise((resolve, reject) => {
+    sendFile(socket, { parts: [part], onSent }, (error, bytes) => {
+      onBytes(bytes);
+      // A file that fails is read on, which finds out what is wrong with it and may know where the rest is.
+      if (error && !(error instanceof FileFault)) reject(error);
+      else resolve(bytes);
+    });
+  });
 }
 
 function written(stream: Writable, chunk: Buffer): Promise<void> {

@@ -31,6 +31,17 @@ test('pieces in order, those that came before they were asked for and those that
   expect(await body.read()).toBeUndefined();
 });
 
+test('a piece of no bytes, as undici has it where it is resumed too early, is no piece and not the end', async () => {
+  body.push(Buffer.alloc(0));
+  const next = body.read();
+  body.push(Buffer.alloc(0));
+  body.push(Buffer.from('a'));
+  expect(String(await next)).toBe('a');
+  body.push(Buffer.alloc(0));
+  body.end();
+  expect(await body.read()).toBeUndefined();
+});
+
 test('what came is read before it is told that the rest will not', async () => {
   body.push(Buffer.from('a'));
   body.fail(new Error('reset'));

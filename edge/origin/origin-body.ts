@@ -88,6 +88,8 @@ export class OriginBody {
 
   /** From the origin: a piece. */
   push(chunk: Buffer): void {
+    // undici hands one of no bytes on where it is resumed before more has come: who reads would take it for the end.
+    if (chunk.length === 0) return;
     const reader = this.#takeReader();
     if (reader !== undefined) {
       reader.resolve(chunk);

@@ -15,7 +15,7 @@ import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Workers } from '../workers/workers.ts';
-import { type LingeringDomain, lingerAfter, lingeringDomains } from './lingering.ts';
+import { type LingeringDomain, lingerAfter, lingeringDomains, longestLingerMs } from './lingering.ts';
 import { type ServedPlan, servePlan } from './served-plan.ts';
 
 export interface Plans {
@@ -23,6 +23,8 @@ export interface Plans {
   load(): Promise<void>;
   prepare(published: PublishedEdgePlan): Promise<() => void | Promise<void>>;
   current(): ServedPlan | undefined;
+  /** For how long what the domains served now need is kept once it is taken away. */
+  lingerMs(): number;
   stop(): void;
 }
 
@@ -135,6 +137,7 @@ export function createPlans({ folder, clock, log, workers, onChange }: PlansOpti
       };
     },
     current: () => served,
+    lingerMs: () => longestLingerMs([...domains, ...lingering.map(({ domain }) => domain)]),
     stop: () => cancelTimer(),
   };
 }

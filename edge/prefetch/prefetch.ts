@@ -6,6 +6,7 @@ import type { PrefetchCommand } from '../../contract/stream/messages.ts';
 import { backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { CommandResult } from '../cache/purges.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import type { Pipeline } from '../pipeline.ts';
@@ -72,7 +73,7 @@ export function createPrefetches(parts: PrefetchParts): Prefetches {
       } catch (error) {
         if (ending.signal.aborted) throw error;
         metrics.prefetches.inc({ outcome: 'failed' });
-        failed.push(`${url}: ${error instanceof Error ? error.message : String(error)}`);
+        failed.push(`${url}: ${messageOf(error)}`);
       }
     };
     await drain(queue, concurrency, one);

@@ -33,7 +33,7 @@ export interface TestEdgeOptions {
   /** As in weir.yaml. */
   settings?: z.input<typeof edgeSettings>;
   steps?: readonly Step[];
-  /** Off: every request goes through node:http. */
+  /** Off: every request goes through node:http or node:http2. */
   fastPath?: boolean;
 }
 
@@ -139,7 +139,7 @@ export async function startTestEdge(options: TestEdgeOptions): Promise<TestEdge>
       agent,
       ...(options.steps && { steps: options.steps }),
       ...(options.timeouts && { timeouts: options.timeouts }),
-      ...(options.fastPath === false && { readyHits: () => undefined }),
+      ...(options.fastPath === false && { fastPaths: false }),
     },
   );
   const publish = async (domains: EdgeDomain[]) => {

@@ -23,6 +23,7 @@ export interface CertificateChanges {
 export class Certificates {
   readonly #log: Log;
   #values: ReadonlyMap<string, string> = new Map();
+  #version = 0;
   /** Read when they are asked for: of ten thousand most are not in use. Nothing where they cannot be read. */
   readonly #read = new Map<string, Certificate | undefined>();
 
@@ -47,6 +48,12 @@ export class Certificates {
     for (const name of gone) values.delete(name);
     for (const name of [...gone, ...changed.map(([each]) => each)]) this.#read.delete(name);
     this.#values = values;
+    this.#version += 1;
+  }
+
+  /** Another one whenever one of them may be another one. */
+  get version(): number {
+    return this.#version;
   }
 
   /** All of them, as one change from nothing. */

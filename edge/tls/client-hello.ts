@@ -60,17 +60,19 @@ function handshakeMessage(bytes: Buffer): Buffer | typeof INCOMPLETE | typeof IN
 /** RFC 8446 4.1.2, RFC 6066 3. Nothing where the message breaks its form. */
 function serverNameIn(message: Buffer): string | undefined {
   const fields = new Reader(message);
-  fields.take(2 + 32);
-  fields.vector(1);
-  fields.vector(2);
-  fields.vector(1);
+  fields.skip(2 + 32);
+  fields.skipVector(1);
+  fields.skipVector(2);
+  fields.skipVector(1);
   // TLS 1.2 knows hellos that end here.
   const extensions = new Reader(fields.left === 0 ? Buffer.alloc(0) : fields.vector(2));
   let name = '';
   while (extensions.left > 0 && !extensions.broken) {
-    const type = extensions.number(2);
-    const data = extensions.vector(2);
-    if (type === SERVER_NAME && !extensions.broken) name = hostName(data) ?? '';
+    if (extensions.number(2) !== SERVER_NAME) extensions.skipVector(2);
+    else {
+      const data = extensions.vector(2);
+      if (!extensions.broken) name = hostName(data) ?? '';
+    }
   }
   return fields.broken || extensions.broken ? undefined : name;
 }
@@ -96,20 +98,26 @@ class Reader {
     return this.#bytes.length - this.#at;
   }
 
-  take(length: number): Buffer {
+  /** Where it began. */
+  skip(length: number): number {
+    const from = this.#at;
     if (length > this.left) this.broken = true;
-    const taken = this.#bytes.subarray(this.#at, this.#at + length);
-    this.#at += taken.length;
-    return taken;
+    this.#at += Math.min(length, this.left);
+    return from;
   }
 
   number(size: 1 | 2): number {
-    const bytes = this.take(size);
-    return this.broken ? 0 : bytes.readUIntBE(0, size);
+    const from = this.skip(size);
+    return this.broken ? 0 : this.#bytes.readUIntBE(from, size);
+  }
+
+  skipVector(size: 1 | 2): void {
+    this.skip(this.number(size));
   }
 
   /** Bytes with their length before them. */
   vector(size: 1 | 2): Buffer {
-    return this.take(this.number(size));
+    const from = this.skip(this.number(size));
+    return this.#bytes.subarray(from, this.#at);
   }
 }

@@ -21,8 +21,9 @@ export function secureConnection(
   socket: TLSSocket,
   { uid, certificates }: DomainServer,
 ): SecureConnection {
-  const covered = new Map<string, boolean>();
+  let covered: Map<string, boolean> | undefined;
   const covers = (host: string) => {
+    covered ??= new Map();
     const known = covered.get(host);
     if (known !== undefined) return known;
     // Which of them the client saw is OpenSSL's choice.

@@ -34,11 +34,13 @@ export interface Termination {
   useTicketKey(key: TicketKey): void;
   /** Ends the handshakes under way: their clients have asked for nothing yet. */
   stop(): void;
+  /** Ends all connections that it was given, whatever has become of them. */
+  closeAll(): void;
 }
 
 export interface TerminationParts {
   plans: Pick<Plans, 'current'>;
-  certificates: Pick<Certificates, 'get'>;
+  certificates: Pick<Certificates, 'get' | 'version'>;
   ticketKey: TicketKey;
   /** `namespace/name`; see weir.yaml. */
   defaultDomain: string | undefined;
@@ -52,10 +54,15 @@ const ALERTS = { decodeError: 50, internalError: 80, unrecognizedName: 112 } as 
 const PLAIN_ANSWER =
   'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 39\r\n\r\nthis port speaks HTTPS, and not HTTP..\n';
 const LOOK_EVERY_MS = 1_000;
+/** In one turn. Ten thousand that came together would hold up all others for a quarter of a second when their time is up. */
+const MOST_CUT_OFF = 250;
 /** What is one record's head over the largest hello; more waits in vain. */
 const MAX_PEEKED_BYTES = MAX_HELLO_BYTES + 1_024;
 
-interface Pending {
+/** From its begin to its end. */
+interface Connection {
+  /** `ended`: it has got its refusal, and is not waited for any longer. */
+  state: 'handshake' | 'secure' | 'ended';
   since: number;
   onSecure: OnSecure;
   peeked: Buffer | undefined;
@@ -64,36 +71,34 @@ interface Pending {
 
 export function createTermination(parts: TerminationParts): Termination {
   const { plans, certificates, ticketKey, defaultDomain, handshakeMs, onLimit, onHandshake } = parts;
-  const pending = new Map<Socket, Pending>();
-  const servers = createTlsServers(certificates, { ticketKey, handshakeMs, onMade: follow });
+  const connections = new Map<Socket, Connection>();
+  const servers = createTlsServers(certificates, { ticketKey, onMade: follow });
   const looking = setInterval(look, LOOK_EVERY_MS).unref();
 
-  function peek(this: Socket): void {
-    const waiting = pending.get(this);
-    const read: Buffer | null = this.read();
-    if (waiting === undefined || read === null) return;
-    const bytes = waiting.peeked === undefined ? read : Buffer.concat([waiting.peeked, read]);
-    waiting.peeked = bytes;
+  function peek(this: Socket, read: Buffer): void {
+    const connection = connections.get(this);
+    if (connection === undefined) return;
+    const bytes = connection.peeked === undefined ? read : Buffer.concat([connection.peeked, read]);
+    connection.peeked = bytes;
     const hello = readClientHello(bytes);
     if (hello.kind === 'incomplete') {
       if (bytes.length > MAX_PEEKED_BYTES) refuse(this, 'failed', ALERTS.decodeError);
     } else if (hello.kind === 'invalid') {
       if (hello.text) answerPlain(this);
       else refuse(this, 'notTls', ALERTS.decodeError);
-    } else shakeHands(this, waiting, bytes, hello.serverName);
+    } else shakeHands(this, connection, bytes, hello.serverName);
   }
 
-  function shakeHands(socket: Socket, waiting: Pending, bytes: Buffer, name: string): void {
+  function shakeHands(socket: Socket, connection: Connection, bytes: Buffer, name: string): void {
     const domain = domainFor(name);
     const server = domain && servers.of(domain);
     if (domain === undefined) refuse(socket, 'unknownName', ALERTS.unrecognizedName);
     else if (server === undefined) refuse(socket, 'noCertificate', ALERTS.internalError);
     else {
-      stopPeeking(socket);
-      waiting.peeked = undefined;
-      waiting.domain = server;
-      // As in https.Server: TLS has no half of a connection that stays open, and HTTP/2 would wait for its end for ever.
-      socket.allowHalfOpen = false;
+      socket.off('data', peek);
+      socket.pause();
+      connection.peeked = undefined;
+      connection.domain = server;
       socket.unshift(bytes);
       server.server.emit('connection', socket);
     }
@@ -112,20 +117,22 @@ export function createTermination(parts: TerminationParts): Termination {
   function follow(server: Server): void {
     server.on('secureConnection', (socket) => {
       const raw = rawOf(socket);
-      const waiting = raw && pending.get(raw);
-      if (raw === undefined || waiting?.domain === undefined) {
+      const connection = raw && connections.get(raw);
+      if (raw === undefined || connection?.domain === undefined || connection.state !== 'handshake') {
         socket.destroy();
         return;
       }
-      pending.delete(raw);
-      raw.off('close', forget);
+      connection.state = 'secure';
       onHandshake(socket.isSessionReused() ? 'resumed' : 'full', socket.getProtocol() ?? '');
-      waiting.onSecure(socket, secureConnection(raw, socket, waiting.domain));
+      connection.onSecure(socket, secureConnection(raw, socket, connection.domain));
     });
     server.on('tlsClientError', (_error, socket) => {
       const raw = rawOf(socket);
-      // Its time was up, or it went before it had begun.
-      if (raw !== undefined && pending.delete(raw)) onHandshake('failed', '');
+      const connection = raw && connections.get(raw);
+      if (connection?.state === 'handshake') {
+        connection.state = 'ended';
+        onHandshake('failed', '');
+      }
       socket.destroy();
     });
   }
@@ -142,60 +149,62 @@ export function createTermination(parts: TerminationParts): Termination {
 
   /** What follows is read and dropped, for a moment: a reset in place of the end would take the answer with it. */
   function end(socket: Socket, bytes: Buffer | string): void {
-    stopPeeking(socket);
-    const waiting = pending.get(socket);
-    if (waiting !== undefined) waiting.since = -handshakeMs + performance.now() + LOOK_EVERY_MS;
-    ended.add(socket);
+    const connection = connections.get(socket);
+    if (connection !== undefined) {
+      connection.state = 'ended';
+      connection.since = -handshakeMs + performance.now() + LOOK_EVERY_MS;
+    }
+    socket.off('data', peek);
     socket.resume();
     socket.end(bytes);
-  }
-
-  const ended = new WeakSet<Socket>();
-
-  function stopPeeking(socket: Socket): void {
-    socket.off('readable', peek);
-    socket.off('end', onEnd);
   }
 
   /** One timer for all: a client that sends a byte now and then is no less slow. */
   function look(): void {
     const now = performance.now();
-    for (const [socket, { since }] of pending) {
-      if (now - since < handshakeMs) continue;
-      pending.delete(socket);
+    let left = MOST_CUT_OFF;
+    for (const [socket, { state, since }] of connections) {
+      if (state === 'secure' || now - since < handshakeMs) continue;
+      if (left === 0) {
+        setImmediate(look);
+        return;
+      }
+      left -= 1;
+      connections.delete(socket);
       socket.destroy();
-      if (ended.has(socket)) continue;
+      if (state === 'ended') continue;
       onLimit('handshakeTime');
       onHandshake('timeout', '');
     }
   }
 
   function forget(this: Socket): void {
-    pending.delete(this);
+    connections.delete(this);
   }
 
   return {
     accept(socket, onSecure) {
-      pending.set(socket, { since: performance.now(), onSecure, peeked: undefined, domain: undefined });
+      const since = performance.now();
+      connections.set(socket, { state: 'handshake', since, onSecure, peeked: undefined, domain: undefined });
+      // As in https.Server: TLS has no half of a connection that stays open, and HTTP/2 would wait for its end for ever.
+      socket.allowHalfOpen = false;
       socket.on('error', ignore);
       socket.on('close', forget);
-      socket.on('end', onEnd);
-      socket.on('readable', peek);
+      socket.on('data', peek);
     },
     useTicketKey: (key) => servers.useTicketKey(key),
     stop() {
       clearInterval(looking);
-      for (const socket of pending.keys()) socket.destroy();
+      for (const [socket, { state }] of connections) if (state !== 'secure') socket.destroy();
+    },
+    closeAll() {
+      for (const socket of connections.keys()) socket.destroy();
     },
   };
 }
 
 /** A connection that breaks is closed, and that is heard. */
 function ignore(): void {}
-
-function onEnd(this: Socket): void {
-  this.destroy();
-}
 
 /** `_parent` is not documented. Where there is none, no connection over TLS is served, and tests say so. */
 function rawOf(socket: TLSSocket): Socket | undefined {

@@ -23,6 +23,13 @@ export interface TlsServers {
   useTicketKey(key: TicketKey): void;
 }
 
+interface Made extends DomainServer {
+  /** What it was made for, or found to be right for. */
+  tls: ServedDomain['tls'];
+  version: number;
+  wasUsed: boolean;
+}
+
 /** Some 35 KB each; one that is not among them is made anew in less time than its handshake takes. */
 const MOST_SERVERS = 2_000;
 /** Forward secrecy and authenticated encryption alone: what Mozilla's guidelines call intermediate. */
@@ -41,20 +48,18 @@ const CIPHERS = [
 const OPTIONS = crypto.SSL_OP_NO_RENEGOTIATION;
 
 export function createTlsServers(
-  certificates: Pick<Certificates, 'get'>,
+  certificates: Pick<Certificates, 'get' | 'version'>,
   {
     ticketKey,
-    handshakeMs,
     onMade,
   }: {
     ticketKey: TicketKey;
-    handshakeMs: number;
     /** Before it takes its first connection. */
     onMade: (server: Server) => void;
   },
 ): TlsServers {
-  /** By domain, the one used last at the end. */
-  const made = new Map<string, DomainServer & { minVersion: string }>();
+  /** By domain, in the order in which they were made, or looked at last to make room. */
+  const made = new Map<string, Made>();
   let ticketKeys = Buffer.from(ticketKey, 'base64');
 
   function make(uid: string, own: readonly Certificate[], minVersion: '1.2' | '1.3'): DomainServer {
@@ -67,7 +72,8 @@ export function createTlsServers(
       ciphers: CIPHERS,
       secureOptions: OPTIONS,
       ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: handshakeMs,
+      // None: who hands the connections over looks after their time, and a timer for each has its price.
+      handshakeTimeout: -1,
       ticketKeys,
       sessionTimeout: TICKET_KEY_LIFETIME_S,
       // A session of one domain is none of another one's. OpenSSL takes 32 characters at most.
@@ -77,22 +83,35 @@ export function createTlsServers(
     return { uid, server, certificates: own };
   }
 
+  /** What was used since the last look stays (CLOCK). */
+  function makeRoom(): void {
+    for (const [uid, server] of made) {
+      if (made.size <= MOST_SERVERS) return;
+      made.delete(uid);
+      if (server.wasUsed) made.set(uid, { ...server, wasUsed: false });
+    }
+  }
+
   return {
     of({ uid, tls }) {
       if (tls === undefined) return undefined;
+      const { version } = certificates;
+      const known = made.get(uid);
+      if (known?.tls === tls && known.version === version) {
+        known.wasUsed = true;
+        return known;
+      }
       const own = tls.certificates.flatMap(({ secret }) => certificates.get(secret) ?? []);
       if (own.length === 0) return undefined;
-      const known = made.get(uid);
-      made.delete(uid);
       const isSame =
         known !== undefined &&
-        known.minVersion === tls.minVersion &&
+        known.tls?.minVersion === tls.minVersion &&
         known.certificates.length === own.length &&
         own.every((certificate, index) => certificate === known.certificates[index]);
-      const current = isSame ? known : { ...make(uid, own, tls.minVersion), minVersion: tls.minVersion };
+      const server = isSame ? known : make(uid, own, tls.minVersion);
+      const current = { ...server, tls, version, wasUsed: true };
       made.set(uid, current);
-      const [oldest] = made.keys();
-      if (made.size > MOST_SERVERS && oldest !== undefined) made.delete(oldest);
+      makeRoom();
       return current;
     },
     useTicketKey(key) {

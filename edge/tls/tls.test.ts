@@ -1,5 +1,7 @@
 /** HTTPS from outside: which certificate, which version, who is refused, and that the answers are those of plain HTTP. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect as connectPlain } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -146,7 +148,22 @@ describe('a handshake', () => {
     expect(await handshakes('timeout')).toBe(2);
     expect(await edge.metric('limited_total', '{limit="handshakeTime"}')).toBe(2);
   });
+
+  test('that does not come is cut off, however many there are', async () => {
+    await start({ settings: { limits: { headerTimeout: '200ms' } } });
+    await Promise.all(Array.from({ length: 600 }, () => cutOff('\x16')));
+    await eventually(async () => expect(await handshakes('timeout')).toBe(600));
+  });
 });
+
+/** By a reset, too, where what is written comes when it is over. */
+function cutOff(bytes: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connectPlain(edge.tlsPort, '127.0.0.1', () => socket.write(bytes, 'latin1'));
+    socket.on('error', () => {}).on('close', () => resolve());
+    socket.resume();
+  });
+}
 
 describe('a certificate that is replaced', () => {
   test('is shown from the next handshake on, and connections that are open go on', async () => {
@@ -313,6 +330,40 @@ test('with several workers: one ticket key, and a certificate that is in force i
   expect(new Set(serials.map(({ serial }) => serial)).size).toBe(1);
   expect(await edge.metric('tls_handshakes_total', '{result="resumed",version="TLSv1.3"}')).toBe(16);
 });
+
+test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'several workers learn of the next ticket key one after the other, which ends no handshake of %s',
+  async (maxVersion) => {
+    process.env.WEIR_LOG_LEVEL = 'silent';
+    const settings = { edge: { workers: 2 } };
+    await start({ settings });
+    await edge.stop();
+    // Half a minute before its end: workers have no time to hear of each tick of twelve hours.
+    const file = join(edge.state, 'ticket-key.json');
+    const kept = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(file, JSON.stringify({ ...kept, made: edge.clock.now() - 12 * 3_600_000 + 30_000 }));
+    await start({ settings, state: edge.state, clock: edge.clock });
+    const askAll = (session: Buffer | undefined) =>
+      Promise.all(Array.from({ length: 16 }, () => ask({ maxVersion, session })));
+    const { session: previous } = await ask({ maxVersion });
+    expect((await askAll(previous)).every(({ resumed }) => resumed)).toBe(true);
+    edge.clock.advance(60_000);
+    let asked = 0;
+    await eventually(async () => {
+      const replies = await askAll(previous);
+      asked += replies.length;
+      expect(replies.every(({ status }) => status === 200)).toBe(true);
+      // A worker that has not heard of it yet resumes.
+      expect(replies.some(({ resumed }) => resumed)).toBe(false);
+    });
+    const { session: next } = await ask({ maxVersion });
+    expect((await askAll(next)).every(({ resumed, status }) => resumed && status === 200)).toBe(true);
+    const [full, resumed] = [await handshakes('full', maxVersion), await handshakes('resumed', maxVersion)];
+    expect(full).toBeGreaterThanOrEqual(1 + 16 + 1);
+    expect(full + resumed).toBe(1 + 16 + asked + 1 + 16);
+    expect(await handshakes('failed')).toBe(0);
+  },
+);
 
 test('stops while a connection is open, and one is shaking hands', async () => {
   await start();

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../../lib/clock.ts';
 import { createLog } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { runUntilStopped } from '../../lib/run-until-stopped.ts';
 import { Fills } from '../cache/fill.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
@@ -199,7 +200,7 @@ function start(): Promise<EdgeWorker> {
       answer(message).then(
         (value) => tell({ type: 'answer', number, value }),
         (error: unknown) => {
-          const text = error instanceof Error ? error.message : String(error);
+          const text = messageOf(error);
           tell({ type: 'failed', number, message: text });
           if (message.type === 'start') reject(error);
         },

@@ -1,0 +1,172 @@
+/**
+ * One slice of an object for one request: as it is stored, or as it is being fetched, once for all who wait for it.
+ *
+ *     stored? ── fresh ──────────────────────────────> its object
+ *        │  └── stale, and still to be used ─────────> its object, and one fetch asks about it
+ *        └── else ──> the fetch that runs, or a new one ──> its outcome
+ */
+import type { Clock } from '../../lib/clock.ts';
+import type { ByteSource } from '../cache/byte-source.ts';
+import type { Fill, Fills, Outcome } from '../cache/fill.ts';
+import { type CacheKey, sliceKey } from '../cache/key.ts';
+import { joinIdOf, selectVariant, suits, whyForward } from '../cache/select.ts';
+import { asSlice, NotSliced, rangeOf } from '../cache/slice.ts';
+import { mayUseOnError, mayUseWhileRevalidating } from '../cache/stale.ts';
+import type { Store } from '../cache/store.ts';
+import type { StoredObject } from '../cache/stored-object.ts';
+import type { Exchange } from '../exchange.ts';
+import type { OriginResponse } from '../origin/origin.ts';
+import { type FillSources, fillRequest } from './fill-request.ts';
+import type { Forward } from './serving.ts';
+
+/** One that is there, or is coming; who has it must open it or close it. */
+export interface Slice {
+  slice: number;
+  object: StoredObject;
+  forward: Forward | undefined;
+  reader: ByteSource | undefined;
+  /** It is used while the origin is asked about it. */
+  isStale?: boolean;
+}
+
+export interface SliceTakingParts extends FillSources {
+  store: Store;
+  fills: Fills;
+  clock: Clock;
+}
+
+export interface SliceTaking {
+  /** Nothing where there are no slices. `whole`: the key of the object that it is of. */
+  take: (exchange: Exchange, whole: CacheKey, slice: number) => Promise<Slice | undefined>;
+  /** Has it fetched, where it is not there and fresh. */
+  ahead: (exchange: Exchange, whole: CacheKey, slice: number) => void;
+}
+
+/** What is known of a slice before anything is asked. */
+interface Found {
+  variants: readonly StoredObject[];
+  stored: StoredObject | undefined;
+  /** Why it cannot answer at once. */
+  fwd: Forward['fwd'] | undefined;
+}
+
+interface Started {
+  fill: Fill;
+  joined: boolean;
+}
+
+/** How often one is asked for that went away while it was being opened. */
+export const TRIES = 3;
+
+export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
+  const { store, fills, clock } = parts;
+
+  return {
+    async take(exchange, whole, slice) {
+      const key = sliceKey(whole, slice);
+      for (let tries = 0; tries < TRIES; tries++) {
+        const found = find(exchange, key);
+        const there = takeStored(exchange, found, key, slice);
+        if (there !== undefined) return there;
+        if (exchange.request.method === 'HEAD') return undefined;
+        const started = start(exchange, found, key, slice);
+        const taken = takeOutcome(exchange, await started.fill.outcome, found, started);
+        if (taken !== 'again') return taken && { slice, ...taken };
+      }
+      return undefined;
+    },
+
+    ahead(exchange, whole, slice) {
+      const key = sliceKey(whole, slice);
+      const found = find(exchange, key);
+      if (found.stored === undefined || found.fwd !== undefined)
+        inBackground(start(exchange, found, key, slice));
+    },
+  };
+
+  function find(exchange: Exchange, key: CacheKey): Found {
+    const variants = store.lookup(key);
+    const stored = selectVariant(variants, exchange);
+    const fwd = whyForward(
+      exchange,
+      variants,
+      stored,
+      (each) => store.purges.mustRevalidate(each),
+      clock.now(),
+    );
+    return { variants, stored, fwd };
+  }
+
+  function takeStored(exchange: Exchange, found: Found, key: CacheKey, slice: number): Slice | undefined {
+    const { stored, fwd } = found;
+    if (stored === undefined) return undefined;
+    const there = { slice, object: stored, forward: undefined, reader: undefined };
+    if (fwd === undefined) return there;
+    if (fwd !== 'stale' || !may(mayUseWhileRevalidating, exchange, stored)) return undefined;
+    inBackground(start(exchange, found, key, slice));
+    return { ...there, isStale: true };
+  }
+
+  /** Joins the fetch that runs. */
+  function start(exchange: Exchange, { variants, stored }: Found, key: CacheKey, slice: number): Started {
+    const joinId = joinIdOf(key.id, variants, exchange);
+    const running = fills.find(joinId);
+    if (running !== undefined) return { fill: running, joined: true };
+    const usableOnError = stored !== undefined && may(mayUseOnError, exchange, stored);
+    const wanted = { key, joinId, joinable: true, stale: stored, usableOnError, admitted: true };
+    const read = (response: OriginResponse) => readSlice(response, slice);
+    const fill = fills.start(fillRequest(parts, exchange, { ...wanted, asks: rangeOf(slice), read }));
+    return { fill, joined: false };
+  }
+
+  function takeOutcome(
+    exchange: Exchange,
+    outcome: Outcome,
+    { stored, fwd = 'uri-miss' }: Found,
+    { joined }: Started,
+  ): Omit<Slice, 'slice'> | undefined | 'again' {
+    switch (outcome.kind) {
+      case 'failed':
+        if (outcome.failure.cause instanceof NotSliced) return undefined;
+        if (stored === undefined || !may(mayUseOnError, exchange, stored)) throw outcome.failure;
+        return { object: stored, forward: { fwd: 'stale', detail: outcome.failure.code }, reader: undefined };
+      case 'unshareable':
+        if (!joined) outcome.response.body.abandon();
+        return undefined;
+      case 'confirmed':
+        return { object: outcome.object, forward: { fwd, fwdStatus: 304 }, reader: undefined };
+      case 'filling': {
+        if (!suits(outcome.object, exchange)) return undefined;
+        const reader = outcome.body.reader(0);
+        const forward = { fwd, ...(joined ? { collapsed: true } : { stored: true }) };
+        // All of it came already: it is in the store now.
+        return reader === undefined ? 'again' : { object: outcome.object, forward, reader };
+      }
+    }
+  }
+
+  function may(use: typeof mayUseOnError, { terms, rule }: Exchange, stored: StoredObject): boolean {
+    return !store.purges.mustRevalidate(stored) && use(terms, stored, rule.rule, clock.now());
+  }
+}
+
+/** What it brings is stored; a failure was counted where it happened. */
+function inBackground({ fill, joined }: Started): void {
+  if (joined) return;
+  fill.outcome.then(
+    (outcome) => {
+      if (outcome.kind === 'unshareable') outcome.response.body.abandon();
+    },
+    () => {},
+  );
+}
+
+function readSlice(response: OriginResponse, slice: number): OriginResponse {
+  if (response.status === 304) return response;
+  try {
+    return asSlice(response, slice);
+  } catch (error) {
+    response.body.abandon();
+    throw error;
+  }
+}
