@@ -53,6 +53,8 @@ export interface AgentOptions<R extends Role> {
   onTable?: (table: NodeTable) => void;
   /** Secrets never touch the disk: after a restart there are none until the operator was reached. */
   secretsInMemory?: boolean;
+  /** How long a secret that the operator takes away may still be needed by what is served; not at all by default. */
+  secretsLingerMs?: () => number;
   /** All secrets that it is to hold, by name: those on disk at first, then whenever they are others. Must not throw. */
   onSecrets?: (values: ReadonlyMap<string, string>) => void;
   /** Applies a command durably, once per uid, and says what it did. */

@@ -1,28 +1,25 @@
 /** The agent put together: files, credential, stream, reports. See agent.ts for the picture. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InvalidPlan } from '../contract/plans/invalid-plan.ts';
-import { EMPTY_TABLE, mergeTables, type NodeTable } from '../contract/plans/node-table.ts';
-import { applyDelta, type PlanDelta, Unmatched } from '../contract/plans/plan-delta.ts';
-import { compareRevisions, formatRevision, NO_REVISION, type Revision } from '../contract/plans/revision.ts';
+import type { NodeTable } from '../contract/plans/node-table.ts';
+import { NO_REVISION } from '../contract/plans/revision.ts';
 import { AGENT_FILES } from '../contract/state-folder.ts';
 import {
   type Command,
   HEARTBEAT_MS,
-  MAX_NAMED,
-  PLAN_OF_ROLE,
   type Report,
   type Role,
   type StreamMessage,
 } from '../contract/stream/messages.ts';
 import { backoff } from '../lib/backoff.ts';
-import { latest } from '../lib/latest.ts';
-import { type Agent, type AgentOptions, LocalFault, type PlanOf } from './agent.ts';
-import { checkPlan } from './check-plan.ts';
+import { messageOf } from '../lib/message-of.ts';
+import type { Agent, AgentOptions, PlanOf } from './agent.ts';
 import { CredentialKeeper } from './credential/keeper.ts';
 import { Refused } from './credential/request.ts';
 import { type HeldFiles, heldFiles } from './held-files.ts';
+import { HeldPlan } from './held-plan.ts';
 import { HeldSecrets } from './held-secrets.ts';
+import { HeldTable } from './held-table.ts';
 import { type Reporter, reporter } from './reporter.ts';
 import { openStream } from './stream.ts';
 import { Whereabouts } from './whereabouts.ts';
@@ -43,27 +40,30 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   readonly #keeper: CredentialKeeper;
   readonly #reports: Reporter;
   readonly #ending = new AbortController();
-  readonly #plans = latest((offer: PlanOffer) => this.#takePlan(offer));
-  readonly #tables = latest<void>(() => this.#takeTable());
-  /** Of the newest table that came; what is not in force yet of it lies in `#pending`. */
-  #offered: NodeTable['version'] = EMPTY_TABLE.version;
-  #pending: NodeTable = EMPTY_TABLE;
+  readonly #plan: HeldPlan<R>;
+  readonly #table: HeldTable;
   #commands: Promise<void> = Promise.resolve();
   #aside: Promise<unknown> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
-  #held: PlanOf[R] | undefined;
-  #table: NodeTable = EMPTY_TABLE;
   #connected = false;
-  readonly #merge: (held: PlanOf[R], newer: PlanOf[R]) => PlanOf[R];
   /** Ends the stream that is open. */
   #hangUp = () => {};
 
   constructor(options: AgentOptions<R>) {
     const { role, node, folder, merge = takeNewer, log } = options;
     this.#options = options;
-    this.#merge = merge;
     this.#files = heldFiles({ role, folder, merge, log });
     this.#secrets = new HeldSecrets(options);
+    this.#table = new HeldTable({ files: this.#files, onTable: options.onTable ?? (() => {}), log });
+    this.#plan = new HeldPlan({
+      role,
+      files: this.#files,
+      merge,
+      prepare: options.prepare,
+      secretsTaken: () => this.#secrets.idle(),
+      report: (report) => this.report(report),
+      log,
+    });
     this.#operator = new Whereabouts(options.operator);
     this.#keeper = new CredentialKeeper({
       ...options,
@@ -81,21 +81,8 @@ class StreamingAgent<R extends Role> implements Agent<R> {
 
   async load(): Promise<void> {
     await this.#secrets.load();
-    this.#table = await this.#files.readTable();
-    this.#options.onTable?.(this.#table);
-    const stored = await this.#files.readPlan();
-    if (!stored) return;
-    try {
-      const commit = await this.#options.prepare(stored);
-      this.#held = stored;
-      await commit();
-      this.#options.log.info({ revision: formatRevision(stored.revision) }, 'plan from disk in force');
-    } catch (error) {
-      this.#options.log.error(
-        { err: error },
-        'the plan on disk can not be put in force; waiting for the operator',
-      );
-    }
+    await this.#table.load();
+    await this.#plan.load();
   }
 
   connect(): void {
@@ -119,11 +106,11 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   }
 
   held(): PlanOf[R] | undefined {
-    return this.#held;
+    return this.#plan.held;
   }
 
   table(): NodeTable {
-    return this.#table;
+    return this.#table.held;
   }
 
   connected(): boolean {
@@ -135,9 +122,9 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     await this.#loop;
     await this.#keeper.stop();
     await Promise.all([
-      this.#plans.idle(),
-      this.#tables.idle(),
-      this.#secrets.idle(),
+      this.#plan.idle(),
+      this.#table.idle(),
+      this.#secrets.stop(),
       this.#commands,
       this.#aside,
     ]);
@@ -147,6 +134,7 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   async #follow(): Promise<void> {
     const { log } = this.#options;
     const wait = backoff(RECONNECT_BASE_MS, RECONNECT_CAP_MS);
+    const waitForNext = backoff(RECONNECT_BASE_MS, RECONNECT_BASE_MS);
     while (!this.#ending.signal.aborted) {
       try {
         await this.#connectOnce(() => wait.reset());
@@ -158,8 +146,9 @@ class StreamingAgent<R extends Role> implements Agent<R> {
         log.warn({ operator, reason: messageOf(error) }, 'no stream to the operator; serving what is held');
       }
       this.#connected = false;
-      this.#operator.lost();
-      await sleep(wait.next(), undefined, { signal: this.#ending.signal }).catch(() => {});
+      // Of three replicas one is dead and one leads: to wait long after each of them is to look for the leader for long.
+      const pause = this.#operator.lost() ? wait.next() : waitForNext.next();
+      await sleep(pause, undefined, { signal: this.#ending.signal }).catch(() => {});
     }
   }
 
@@ -167,8 +156,8 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     const { role, node, silenceMs = 3 * HEARTBEAT_MS, log } = this.#options;
     // What waited goes first, so that the operator does not send a command again whose ack lay here.
     await this.#reports.flush();
-    const { revision: held = NO_REVISION, digest = '', run = '' } = this.#held ?? {};
-    const seen = Math.max(held.epoch, this.#table.version.epoch);
+    const { revision: held = NO_REVISION, digest = '', run = '' } = this.#plan.held ?? {};
+    const seen = Math.max(held.epoch, this.#table.held.version.epoch);
     const dispatcher = await this.#keeper.line();
     const line = new AbortController();
     this.#hangUp = () => line.abort();
@@ -202,16 +191,16 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   #receive(message: StreamMessage): void {
     switch (message.type) {
       case 'plan':
-        this.#plans.offer({ published: message.published });
+        this.#plan.offer({ published: message.published });
         break;
       case 'delta':
-        this.#plans.offer({ delta: message.delta });
+        this.#plan.offer({ delta: message.delta });
         break;
       case 'table':
-        this.#offerTable(message.table);
+        this.#table.offer(message.table);
         break;
       case 'rows':
-        this.#offerRows(message.base, message.table);
+        this.#table.offerRows(message.base, message.table);
         break;
       case 'secrets':
         this.#secrets.offer(message, () => this.#hangUp());
@@ -231,95 +220,6 @@ class StreamingAgent<R extends Role> implements Agent<R> {
     }
   }
 
-  async #takePlan(offer: PlanOffer): Promise<void> {
-    const revision = 'delta' in offer ? offer.delta.revision : revisionOf(offer.published);
-    // Those that came before it may be its certificates.
-    await this.#secrets.idle();
-    try {
-      await this.#putInForce(offer);
-      this.report({ type: 'ack', revision: this.#held?.revision ?? NO_REVISION });
-    } catch (error) {
-      this.#refuse(revision, error);
-    }
-  }
-
-  #refuse(revision: Revision, error: unknown): void {
-    const { log } = this.#options;
-    if (error instanceof Unmatched) {
-      log.warn({ err: error, revision }, 'a delta does not fit what is held; asking for the whole plan');
-      this.report({ type: 'unmatched', revision });
-      return;
-    }
-    const fault = isLocal(error) ? 'Local' : 'Invalid';
-    log.error({ err: error, revision, fault }, 'plan refused; keeping the one held');
-    const resources = error instanceof InvalidPlan ? error.resources.slice(0, MAX_NAMED) : [];
-    this.report({
-      type: 'nack',
-      revision,
-      fault,
-      message: messageOf(error).slice(0, 4_096),
-      ...(resources.length > 0 && { resources }),
-    });
-  }
-
-  /** Verify, prepare, write and fsync, commit. Throws before anything changed, or not at all. */
-  async #putInForce(offer: PlanOffer): Promise<void> {
-    const { prepare, log } = this.#options;
-    const held = this.#held;
-    const newer = this.#read(offer);
-    if (held && compareRevisions(newer.revision, held.revision) < 0) {
-      const [offered, kept] = [newer.revision, held.revision].map(formatRevision);
-      throw new LocalFault(`revision ${offered} is lower than ${kept}, which is held`);
-    }
-    const merged = held ? this.#merge(held, newer) : newer;
-    // Equal content only gets its new revision written down: nothing is prepared or swapped.
-    const commit = held?.digest === newer.digest ? () => {} : await prepare(merged);
-    const step = held && 'delta' in offer ? { from: held.revision, delta: offer.delta } : undefined;
-    await this.#files.writePlan(merged, step).catch(toLocalFault);
-    this.#held = merged;
-    await commit();
-    log.info(
-      { revision: formatRevision(merged.revision), digest: merged.digest.slice(0, 12) },
-      'plan in force',
-    );
-  }
-
-  #read(offer: PlanOffer): PlanOf[R] {
-    const { role } = this.#options;
-    if ('published' in offer) return checkPlan(role, offer.published);
-    if (!this.#held) throw new Unmatched('a delta came, and no plan is held');
-    return applyDelta(this.#held, offer.delta, PLAN_OF_ROLE[role].shape.plan);
-  }
-
-  #offerRows(base: Revision, newer: NodeTable): void {
-    const isOld = compareRevisions(newer.version, this.#offered) < 0;
-    if (!isOld && compareRevisions(base, this.#offered) !== 0)
-      throw new Error(`rows after table ${formatRevision(base)}, which never came`);
-    this.#offerTable(newer);
-  }
-
-  /** Rows that wait for the disk are merged with those that come meanwhile: none is passed over. */
-  #offerTable(newer: NodeTable): void {
-    if (compareRevisions(newer.version, this.#offered) < 0) return;
-    this.#offered = newer.version;
-    this.#pending = mergeTables(this.#pending, newer);
-    this.#tables.offer();
-  }
-
-  async #takeTable(): Promise<void> {
-    const newer = this.#pending;
-    this.#pending = EMPTY_TABLE;
-    if (compareRevisions(newer.version, this.#table.version) < 0) return;
-    const merged = mergeTables(this.#table, newer);
-    try {
-      await this.#files.writeTable(merged, newer);
-    } catch (error) {
-      this.#options.log.error({ err: error }, 'node table is not written; it is in force until a restart');
-    }
-    this.#table = merged;
-    this.#options.onTable?.(merged);
-  }
-
   async #run(command: Command): Promise<void> {
     const { onCommand, log } = this.#options;
     if (!onCommand) return;
@@ -332,23 +232,4 @@ class StreamingAgent<R extends Role> implements Agent<R> {
   }
 }
 
-/** What came over the stream: a plan whole, or what leads to it from the one held. */
-type PlanOffer = { published: unknown } | { delta: PlanDelta };
-
 const takeNewer = <P>(_held: P, newer: P): P => newer;
-
-/** As far as it can be read: a plan that breaks the schema is nacked by its revision all the same. */
-function revisionOf(published: unknown): Revision {
-  const revision = (published as { revision?: Partial<Revision> } | null)?.revision;
-  return { epoch: Number(revision?.epoch) || 0, seq: Number(revision?.seq) || 0 };
-}
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
-
-/** A full disk or no memory is this machine's fault wherever it shows. */
-const isLocal = (error: unknown) =>
-  error instanceof LocalFault || (error instanceof Error && 'syscall' in error && 'code' in error);
-
-function toLocalFault(error: unknown): never {
-  throw new LocalFault(messageOf(error), { cause: error });
-}

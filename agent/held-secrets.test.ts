@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AgentSecret, secretDigest, secretSetDigest } from '../contract/stream/agent-secret.ts';
 import type { SecretsMessage } from '../contract/stream/messages.ts';
+import { FakeClock } from '../lib/clock.ts';
 import { countingLog } from '../lib/testing/counting-log.ts';
 import { HeldSecrets } from './held-secrets.ts';
 
@@ -24,19 +25,24 @@ const all = (...set: AgentSecret[]): SecretsMessage => ({
   digest: secretSetDigest(set),
 });
 
-async function start(options: { secretsInMemory?: boolean } = {}) {
+async function start(options: { secretsInMemory?: boolean; secretsLingerMs?: () => number } = {}) {
+  const clock = new FakeClock();
   const { log, lines } = countingLog();
   const seen: Record<string, string>[] = [];
   let mismatches = 0;
   const onSecrets = (values: ReadonlyMap<string, string>) => void seen.push(Object.fromEntries(values));
-  const held = new HeldSecrets({ folder, log, onSecrets, ...options });
+  const held = new HeldSecrets({ folder, log, onSecrets, clock, ...options });
   await held.load();
   const tell = async (message: SecretsMessage) => {
     held.offer(message, () => mismatches++);
     await held.idle();
   };
   const take = (...secrets: AgentSecret[]) => tell(all(...secrets));
-  return { seen, take, tell, lines, digest: () => held.digest(), mismatches: () => mismatches };
+  const later = async (ms: number) => {
+    clock.advance(ms);
+    await held.idle();
+  };
+  return { seen, take, tell, later, lines, digest: () => held.digest(), mismatches: () => mismatches };
 }
 
 test('are in force, of mode 0600, and loaded by the next start before anything is asked of the network', async () => {
@@ -107,4 +113,42 @@ test('in memory alone: nothing on disk, and what lay there from before is gone',
   await take(secret('b', '2'));
   expect(seen).toEqual([{ b: '2' }]);
   await expect(readdir(join(folder, 'secrets'))).rejects.toThrow('ENOENT');
+});
+
+test('one that goes is in force for as long as it may be needed, over a restart too, and is told to nobody', async () => {
+  const [a, b, c] = [secret('a', '1'), secret('b', '2'), secret('c', '3')];
+  const secretsLingerMs = () => 60_000;
+  const first = await start({ secretsLingerMs });
+  await first.take(a, b);
+  await first.take(b);
+  expect(first.seen.at(-1)).toEqual({ a: '1', b: '2' });
+  expect(await first.digest()).toBe(secretSetDigest([b]));
+
+  // An operator that has just begun knows of none that went.
+  const again = await start({ secretsLingerMs });
+  expect(again.seen.at(-1)).toEqual({ a: '1', b: '2' });
+  await again.later(30_000);
+  await again.take(b);
+  await again.later(30_000);
+  await again.take(b, c);
+  expect(again.seen.at(-1)).toEqual({ a: '1', b: '2', c: '3' });
+  await again.take(c);
+  await again.later(29_999);
+  expect(Object.keys(again.seen.at(-1) ?? {}).sort()).toEqual(['a', 'b', 'c']);
+  await again.later(1);
+  expect(again.seen.at(-1)).toEqual({ b: '2', c: '3' });
+  expect((await readdir(join(folder, 'secrets'))).sort()).toEqual(['b', 'c']);
+  await again.later(30_000);
+  expect(again.seen.at(-1)).toEqual({ c: '3' });
+});
+
+test('one that comes back while it goes is held as it came', async () => {
+  const { seen, take, later, digest } = await start({ secretsLingerMs: () => 60_000 });
+  await take(secret('a', '1'));
+  await take();
+  await take(secret('a', '2'));
+  expect(seen).toEqual([{ a: '1' }, { a: '2' }]);
+  expect(await digest()).toBe(secretSetDigest([secret('a', '2')]));
+  await later(60_000);
+  expect(seen).toHaveLength(2);
 });

@@ -1,6 +1,7 @@
 /**
  * The secrets that an agent holds: files of mode 0600 in its own folder, so that it starts with no operator, or in memory
- * alone. What comes down the stream says which are new and which go.
+ * alone. What comes down the stream says which are new and which go. One that goes stays for as long as what is served may
+ * need it: only who serves knows that, an operator that has just begun does not.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,14 +9,24 @@ import { AGENT_FILES } from '../contract/state-folder.ts';
 import { type AgentSecret, secretDigest, secretSetDigest } from '../contract/stream/agent-secret.ts';
 import type { SecretsMessage } from '../contract/stream/messages.ts';
 import { isMissing, readFileIfThere, removeFile, writeFileAtomic } from '../lib/atomic-file.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 
 interface HeldSecretsOptions {
   /** The agent's own. */
   folder: string;
   secretsInMemory?: boolean;
+  secretsLingerMs?: () => number;
   onSecrets?: (values: ReadonlyMap<string, string>) => void;
+  clock?: Clock;
   log: Log;
+}
+
+/** One that goes. */
+interface Leaving {
+  value: string;
+  /** Milliseconds since the epoch. */
+  until: number;
 }
 
 /** What came of one change so far. */
@@ -32,15 +43,30 @@ export class HeldSecrets {
   readonly #inMemory: boolean;
   readonly #log: Log;
   readonly #onSecrets: (values: Values) => void;
+  readonly #lingerMs: () => number;
+  readonly #clock: Clock;
   #taking: Promise<void> = Promise.resolve();
   #change: Change | undefined;
+  /** As the operator has it. */
   #held: Values = new Map();
   /** Of each, as it is held. */
   #digests: ReadonlyMap<string, string> = new Map();
+  /** Those that go, beside them. */
+  #leaving: ReadonlyMap<string, Leaving> = new Map();
+  #cancelTimer = () => {};
 
-  constructor({ folder, secretsInMemory = false, onSecrets = () => {}, log }: HeldSecretsOptions) {
+  constructor({
+    folder,
+    secretsInMemory = false,
+    secretsLingerMs = () => 0,
+    onSecrets = () => {},
+    clock = systemClock,
+    log,
+  }: HeldSecretsOptions) {
     this.#folder = join(folder, AGENT_FILES.secrets);
     this.#inMemory = secretsInMemory;
+    this.#lingerMs = secretsLingerMs;
+    this.#clock = clock;
     this.#log = log;
     this.#onSecrets = onSecrets;
   }
@@ -79,6 +105,12 @@ export class HeldSecrets {
     return this.#taking;
   }
 
+  /** What goes stays where it lies; the next start begins with it. */
+  async stop(): Promise<void> {
+    this.#cancelTimer();
+    await this.#taking;
+  }
+
   async #take({ base, set, gone }: Change, digest: string, mismatch: () => void): Promise<void> {
     const digests = new Map(base === undefined ? [] : this.#digests);
     for (const name of gone) digests.delete(name);
@@ -88,22 +120,51 @@ export class HeldSecrets {
       this.#log.error({ names }, 'secrets differ from their digests; keeping those held');
       return mismatch();
     }
-    const before = this.#held;
-    const values = new Map(base === undefined ? [] : before);
+    const values = new Map(base === undefined ? [] : this.#held);
     for (const [name, { value }] of set) values.set(name, value);
     for (const name of gone) values.delete(name);
-    const changed = [...values].filter(([name, value]) => before.get(name) !== value);
-    if (changed.length === 0 && values.size === before.size) return;
+    const before = this.#all();
+    const until = this.#clock.now() + this.#lingerMs();
+    const leaving = new Map([...this.#leaving].filter(([name]) => !values.has(name)));
+    for (const [name, value] of this.#held) if (!values.has(name)) leaving.set(name, { value, until });
+    this.#held = values;
+    this.#digests = digests;
+    this.#leaving = leaving;
+    await this.#putInForce(before);
+  }
+
+  /** What is held and what goes, apart from what is gone by now. */
+  async #putInForce(before: Values): Promise<void> {
+    const now = this.#clock.now();
+    this.#leaving = new Map([...this.#leaving].filter(([, { until }]) => until > now));
+    this.#awaitNext(now);
+    const all = this.#all();
+    const changed = [...all].filter(([name, value]) => before.get(name) !== value);
+    if (changed.length === 0 && all.size === before.size) return;
     try {
-      if (!this.#inMemory) await this.#write(before, values);
+      if (!this.#inMemory) await this.#write(before, all);
     } catch (error) {
       this.#log.error({ err: error }, 'secrets are not written; they are in force until a restart');
     }
-    this.#held = values;
-    this.#digests = digests;
-    this.#onSecrets(values);
+    this.#onSecrets(all);
     const names = changed.map(([name]) => name).slice(0, NAMES_SHOWN);
-    this.#log.info({ names, changed: changed.length, held: values.size }, 'secrets in force');
+    const counts = { changed: changed.length, held: this.#held.size, leaving: this.#leaving.size };
+    this.#log.info({ names, ...counts }, 'secrets in force');
+  }
+
+  #all(): Values {
+    if (this.#leaving.size === 0) return this.#held;
+    return new Map([...[...this.#leaving].map(([name, { value }]) => [name, value] as const), ...this.#held]);
+  }
+
+  #awaitNext(now: number): void {
+    this.#cancelTimer();
+    const next = Math.min(...[...this.#leaving.values()].map(({ until }) => until));
+    if (this.#leaving.size === 0) return;
+    // Node's timers hold 2^31 ms at most; a longer wait is taken up again when that has passed.
+    this.#cancelTimer = this.#clock.after(Math.min(next - now, 2 ** 31 - 1), () => {
+      this.#taking = this.#taking.then(() => this.#putInForce(this.#all()));
+    });
   }
 
   #hold(values: Values): void {

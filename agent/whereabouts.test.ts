@@ -61,3 +61,13 @@ test('after ten draws it is said what may be wrong, and the next attempt asks th
   leader = await replica((_, response) => response.end('the leader'));
   expect(await ask(whereabouts)).toBe('the leader');
 });
+
+test('whoever is lost has the others asked, each once, before it is said that all had their turn', () => {
+  const addresses = ['http://a', 'http://b', 'http://c'];
+  const whereabouts = new Whereabouts(addresses.join(','));
+  for (const round of ['first', 'second']) {
+    const asked = [whereabouts.current()];
+    while (!whereabouts.lost()) asked.push(whereabouts.current());
+    expect(asked.sort(), round).toEqual(addresses);
+  }
+});

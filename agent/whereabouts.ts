@@ -36,6 +36,7 @@ export class Whereabouts {
   readonly #configured: readonly string[];
   /** The one whose turn it is. A random one begins, so that agents spread over replicas. */
   #turn: number;
+  readonly #first: number;
   #leader: string | undefined;
   /** Leaders that were said to be there, and until when they are not tried again. */
   readonly #unreachable = new Map<string, number>();
@@ -43,17 +44,19 @@ export class Whereabouts {
   /** URLs without a path, separated by commas. */
   constructor(operators: string) {
     this.#configured = operators.split(',').map((url) => url.trim());
-    this.#turn = Math.floor(Math.random() * this.#configured.length);
+    this.#first = Math.floor(Math.random() * this.#configured.length);
+    this.#turn = this.#first;
   }
 
   current(): string {
     return this.#leader ?? this.#configured[this.#turn % this.#configured.length] ?? '';
   }
 
-  /** The stream ended, or nobody answers: another may. */
-  lost(): void {
+  /** The stream ended, or nobody answers: another may. Returns whether all have had their turn. */
+  lost(): boolean {
     this.#leader = undefined;
     this.#turn += 1;
+    return (this.#turn - this.#first) % this.#configured.length === 0;
   }
 
   /** A request to the operator; where a replica answers with the leader's address, to that one and from now on. */

@@ -17,7 +17,7 @@ import type { Statuses } from './status/record.ts';
 import { type Pass, statuses } from './status/statuses.ts';
 import { domainManifest, jobManifest, loadedFrom, nodeManifest, SETTINGS } from './testing/manifests.ts';
 
-const SEED = 5;
+const SEED = Number(process.env.WEIR_TEST_SEED ?? 5);
 const NOW = Date.parse('2026-11-22T04:00:00Z');
 
 const domains = fc.constantFrom('a', 'b', 'c', 'd', 'e');
@@ -194,6 +194,6 @@ test(`what is made of an edit is what is made from scratch (seed ${SEED})`, () =
       const loop = new Loop();
       for (const next of steps) loop.take(next);
     }),
-    { seed: SEED, numRuns: 60 },
+    { seed: SEED, numRuns: Number(process.env.WEIR_TEST_RUNS ?? 60) },
   );
 });

@@ -13,6 +13,7 @@ import { readFileIfThere } from '../../lib/atomic-file.ts';
 import { backoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { type BootstrapOptions, bootstrap, canBootstrap } from './bootstrap.ts';
 import { type Credential, digestOf, isExpired, renewAt } from './credential.ts';
 import { credentialFiles, readCredential, writeCredential } from './credential-files.ts';
@@ -206,5 +207,3 @@ export class CredentialKeeper {
     this.#line = undefined;
   }
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

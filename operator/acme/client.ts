@@ -16,6 +16,8 @@ import {
 
 const CONNECT_WITHIN_MS = 10_000;
 const ANSWER_WITHIN_MS = 30_000;
+/** Of a whole exchange: an answer that comes byte by byte would have the order wait for as long as it likes. */
+const EXCHANGE_WITHIN_MS = 60_000;
 /** A chain, or a list of problems: no server has more to say. */
 const MAX_ANSWER_BYTES = 2 ** 20;
 /** A nonce may have been used up by the time that it comes (RFC 8555 6.5). */
@@ -65,6 +67,7 @@ interface ClientOptions {
   caBundle: string | undefined;
   key: AccountKey;
   now: () => number;
+  exchangeWithinMs?: number;
 }
 
 export class AcmeClient {
@@ -221,6 +224,7 @@ export class AcmeClient {
       body: body ?? null,
       headersTimeout: ANSWER_WITHIN_MS,
       bodyTimeout: ANSWER_WITHIN_MS,
+      signal: AbortSignal.timeout(this.#options.exchangeWithinMs ?? EXCHANGE_WITHIN_MS),
     });
     const { statusCode, headers } = response;
     const text = await readText(response.body);

@@ -6,8 +6,8 @@
 import type { Certificate } from '../../contract/kinds/kinds.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Pair } from '../certificates/pair.ts';
-import { messageOf } from './failures.ts';
 
 /** One that somebody deleted comes back after this time. */
 const ANEW_MS = 3_600_000;

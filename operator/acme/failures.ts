@@ -1,4 +1,5 @@
 /** What an order failed by, and what becomes of it: the reason for people, and at which pace it is tried again. Pure. */
+
 import { AcmeProblem } from './client.ts';
 import type { Pace, Paces } from './renewal.ts';
 
@@ -35,5 +36,3 @@ export function classify(error: unknown, { preparation, line, refusal }: Paces):
 /** `unauthorized` as conditions have it. */
 const reasonOf = (type: string) =>
   /^[a-zA-Z]+$/.test(type) ? `${type[0]?.toUpperCase()}${type.slice(1)}` : 'ServerRefused';
-
-export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -2,8 +2,9 @@
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { AcmeSpec } from '../../contract/kinds/certificate.ts';
 import type { CdnDomain, Certificate } from '../../contract/kinds/kinds.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { caaObjection, type Dns } from './dns.ts';
-import { messageOf, Obstacle } from './failures.ts';
+import { Obstacle } from './failures.ts';
 import { acmeTarget, challengeName, isOurs, isServedBy, mayHaveOurs } from './places.ts';
 
 export interface Preparation {

@@ -2,8 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Pair } from '../certificates/pair.ts';
-import { messageOf } from './failures.ts';
 
 export interface Window {
   start: number;

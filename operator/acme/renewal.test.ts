@@ -39,6 +39,13 @@ test('within the window that the server suggests, also where that has passed: a 
   const at = renewalTime(pair('01'), window);
   expect([at >= window.start, at <= window.end]).toEqual([true, true]);
   expect(renewalTime(pair('01'), { start: 2, end: 1 })).toBe(renewalTime(pair('01')));
+  expect(renewalTime(pair('01'), { start: Number.NaN, end: Number.NaN })).toBe(renewalTime(pair('01')));
+});
+
+test('never so late that it could run out, whatever window the server suggests', () => {
+  const year9999 = Date.parse('9999-01-01T00:00:00Z');
+  for (const start of [0, 80 * DAY, 90 * DAY, year9999 - DAY])
+    expect(renewalTime(pair('01'), { start, end: year9999 })).toBe(81 * DAY);
 });
 
 test('what fails is tried ever later, up to a bound, and never before the server allows', () => {
@@ -47,6 +54,7 @@ test('what fails is tried ever later, up to a bound, and never before the server
   expect([at(0), at(1), at(2)]).toEqual([10_000, 20_000, 40_000]);
   expect(at(1_000)).toBe(line.capMs);
   expect(retryInMs(line, 0, 0, 7_200_000)).toBe(7_200_000);
+  expect(retryInMs(line, 0, 0, 365 * DAY)).toBe(7 * DAY);
   expect(retryInMs(line, 0, 0)).toBeLessThan(retryInMs(line, 0, 0.99));
 });
 

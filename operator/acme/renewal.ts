@@ -10,11 +10,15 @@ function shareOf(serialNumber: string): number {
 /** A twentieth of its life, so that what was ordered together is not renewed together. */
 const JITTER = 1 / 20;
 
+/** Of its life: a server that suggests a later time, or one in the year 9999, does not have it run out. */
+const LATEST = 9 / 10;
+
 /** Two thirds of its life, and a little; or within the window that its server suggests (RFC 9773 4.2). */
 export function renewalTime(pair: Pair, window?: { start: number; end: number }): number {
   const share = shareOf(pair.serialNumber);
-  if (window && window.end > window.start) return window.start + share * (window.end - window.start);
   const life = pair.notAfter - pair.notBefore;
+  if (window && window.end > window.start)
+    return Math.min(window.start + share * (window.end - window.start), pair.notBefore + life * LATEST);
   return pair.notBefore + life * (2 / 3 + share * JITTER);
 }
 
@@ -32,6 +36,9 @@ export const PACES = {
 } satisfies Record<string, Pace>;
 export type Paces = Record<keyof typeof PACES, Pace>;
 
+/** No limit of a known server lasts longer; one that asks for a year would let certificates run out. */
+const MOST_RETRY_AFTER_MS = 7 * 86_400_000;
+
 /** `random`: 0 <= n < 1. The server's own word counts where it asks for more. */
 export function retryInMs(
   { baseMs, capMs }: Pace,
@@ -40,5 +47,5 @@ export function retryInMs(
   retryAfterMs = 0,
 ): number {
   const grown = Math.min(capMs, baseMs * 2 ** Math.min(failures, 20));
-  return Math.max(retryAfterMs, grown * (0.75 + random / 2));
+  return Math.max(Math.min(retryAfterMs, MOST_RETRY_AFTER_MS), grown * (0.75 + random / 2));
 }

@@ -25,7 +25,9 @@ export async function waitFor<T>(
     const seen = await look();
     if ('found' in seen) return seen.found;
     if (clock.now() > until) throw late(seen.missing);
-    await pause(clock, signal, Math.min(seen.retryAfterMs ?? POLL_MS, PATIENCE_MS));
+    // A server that says 0 is not to be asked in a loop.
+    const againInMs = Math.max(POLL_MS, seen.retryAfterMs ?? POLL_MS);
+    await pause(clock, signal, Math.min(againInMs, PATIENCE_MS));
   }
 }
 

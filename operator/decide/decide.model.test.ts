@@ -19,7 +19,7 @@ const DEADLINE_SECONDS = 100;
 
 interface Agent {
   connected: boolean;
-  /** The leader went away while it was connected, and it has not connected to the next one yet. */
+  /** The leader went away while it was connected, a moment ago. */
   presumed: boolean;
   /** Commands that arrived and are not applied yet. */
   inbox: string[];
@@ -63,7 +63,7 @@ class World {
   connect(name: string): void {
     const agent = this.agent(name);
     const missed = agent.presumed ? [] : this.#unfinished().filter((uid) => !agent.applied.has(uid));
-    Object.assign(agent, { connected: true, presumed: false, inbox: [] });
+    Object.assign(agent, { connected: true, inbox: [] });
     for (const uid of missed) agent.owed.add(uid);
     if (agent.stale) agent.owed.add('stale');
     this.#carry(this.leader.connect(name));
@@ -79,7 +79,7 @@ class World {
   }
 
   disconnect(name: string): void {
-    Object.assign(this.agent(name), { connected: false, presumed: false });
+    Object.assign(this.agent(name), { connected: false });
     this.#carry(this.leader.disconnect(name));
   }
 
@@ -134,7 +134,7 @@ class World {
         Object.assign(agent, { presumed: agent.connected || agent.presumed, connected: false, inbox: [] });
       }
       this.leader = new Leader(restoredStatuses(this.written, 'test'), this.leader.now + 1_000);
-      this.presumedUntil = this.leader.now + 15_000;
+      this.presumedUntil = this.leader.now + 30_000;
       this.snapshot();
     });
   }

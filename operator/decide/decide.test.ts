@@ -17,6 +17,15 @@ function successor(nodes: Record<string, EdgeNodeStatus>, jobs: Record<string, P
   return new Leader({ nodes: new Map(Object.entries(nodes)), jobs: new Map(Object.entries(jobs)) });
 }
 
+/** A leader whose predecessor left node a connected, with a purge that it has not acked as far as this one knows. */
+function moved(): Leader {
+  const since = { reason: 'Connected', message: '', lastTransitionTime: '2026-11-22T00:00:00Z' };
+  const leader = successor({ a: { acked, conditions: [{ type: 'Connected', status: 'True', ...since }] } });
+  leader.snapshot(['a']);
+  leader.snapshot(['a'], ['all']);
+  return leader;
+}
+
 const ADMITTED = { admitted: true, reason: 'Admitted' };
 const CATCHING_UP = { admitted: false, reason: 'CatchingUp' };
 const acked = { epoch: 1, seq: 1 };
@@ -211,6 +220,33 @@ describe('a node that (re)connects with unfinished purges', () => {
     expect(leader.row('a')).toMatchObject(ADMITTED);
   });
 
+  test.each([
+    ['a stream that it gave up for another', () => {}],
+    ['a stream that ended', (leader: Leader) => leader.disconnect('a')],
+  ])(
+    'keeps its row when it was there and takes two attempts to find the new leader: %s',
+    (_what, between) => {
+      const leader = moved();
+      leader.connect('a');
+      between(leader);
+      leader.connect('a');
+      leader.tick(1);
+      // No row of it is told: dns-servers keep the one that they have.
+      expect(leader.row('a')).toBeUndefined();
+      leader.done('a', 'uid-all');
+      expect(leader.row('a')).toMatchObject(ADMITTED);
+    },
+  );
+
+  test('is out again when it comes back to a leader that had the time to be found', () => {
+    const leader = moved();
+    leader.connect('a');
+    leader.tick(30);
+    leader.disconnect('a');
+    leader.connect('a');
+    expect(leader.row('a')).toMatchObject(CATCHING_UP);
+  });
+
   test('is not let in by a restart of the operator: its row is left out until it connects', () => {
     const leader = successor({ a: { acked }, b: { acked } }, { 'uid-all': unfinished });
     leader.snapshot(
@@ -266,6 +302,18 @@ describe('a job that ends without a node’s ack', () => {
     leader.done('a', uid);
     expect(leader.row('a')).toMatchObject(ADMITTED);
     expect(leader.revalidation('a')).toBeUndefined();
+  });
+
+  test('while a node finds its way to a new leader makes it revalidate before it answers again', () => {
+    const leader = moved();
+    leader.connect('a');
+    leader.disconnect('a');
+    leader.snapshot(['a'], []);
+    expect(leader.row('a')).toBeUndefined();
+    const [uid = ''] = commandsTo('a', leader.connect('a'));
+    expect(leader.row('a')).toMatchObject(CATCHING_UP);
+    leader.done('a', uid);
+    expect(leader.row('a')).toMatchObject(ADMITTED);
   });
 
   test('makes it revalidate before it gets what is unfinished', () => {

@@ -46,7 +46,7 @@ function decideEvent(state: DecideState, event: DecideEvent, now: number): Decis
         : quiet(withDnsServer(state, event.node, { connected: true, acked: event.held }));
     case 'disconnect':
       return event.role === 'edge'
-        ? quiet(withNode(state, event.node, (node) => ({ ...node, connected: false, presumed: false })))
+        ? quiet(withNode(state, event.node, (node) => ({ ...node, connected: false })))
         : quiet(withDnsServer(state, event.node, { connected: false }));
     case 'report':
       return inTurn(

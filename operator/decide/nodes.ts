@@ -101,11 +101,15 @@ export function connectNode(
   { held, pending, wasThere }: { held: Revision; pending: readonly Command[]; wasThere: boolean },
 ): NodeState {
   const gates = gatesOf(pending);
-  const back = { ...node, connected: true, presumed: false, acked: held, retryAt: undefined };
+  const back = { ...node, connected: true, acked: held, retryAt: undefined };
   if (!wasThere) return { ...back, heard: true, gates };
   // One that missed a job which has ended is out, or was already.
   if (!node.heard) return { ...back, heard: gates.size === 0 || node.revalidation !== undefined, gates };
-  return { ...back, gates: new Set([...node.gates].filter((uid) => gates.has(uid))) };
+  // A job that ended while it found its way here is not one that it works on.
+  return {
+    ...back,
+    gates: new Set([...gates].filter((uid) => node.gates.has(uid) || uid === node.revalidation)),
+  };
 }
 
 /**

@@ -7,8 +7,11 @@ import { withHeld } from './parents-first.ts';
 import type { DecideState, Decision, Effect, JobState } from './state.ts';
 import { commandsFor, markMissed, markNodes, sendTo, withNode } from './steps.ts';
 
-/** Agents look for a lost operator at least every ten seconds. */
-const PRESUMED_MS = 15_000;
+/**
+ * Agents ask all replicas at least every ten seconds. One that died with the leader does not answer, one that does not hear
+ * the new leader yet may keep them waiting for five.
+ */
+const PRESUMED_MS = 30_000;
 
 /** Nodes and jobs follow the resources: new ones start, those that went away end. */
 export function snapshotTaken(state: DecideState, snapshot: Snapshot, now: number): Decision {

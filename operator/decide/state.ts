@@ -16,8 +16,9 @@ import { noQuarantine, type Quarantined, type QuarantineState } from './quaranti
 export interface NodeState {
   connected: boolean;
   /**
-   * An earlier leader left it connected, and it has had no time to find this one: it is the leader that went away, not
-   * the node. Until it connects or that time is over, nothing is said against it.
+   * An earlier leader left it connected, and agents have not had the time to find this one: it is the leader that went
+   * away, not the node. Until that time is over nothing is said against it, also where it takes several connections
+   * (replicas refuse those who come before they hear the new leader).
    */
   presumed: boolean;
   /** It has connected in this run, and whether it may answer is ours to say: not what an earlier leader left. */

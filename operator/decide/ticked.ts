@@ -34,7 +34,7 @@ function endForces(state: DecideState, now: number): DecideState {
   );
 }
 
-/** Who has not connected by now is not there. */
+/** Who is not connected by now is not there. */
 function endPresumptions(state: DecideState, now: number): DecideState {
   if (state.presumedUntil === undefined || now < state.presumedUntil) return state;
   const nodes = new Map([...state.nodes].map(([name, node]) => [name, { ...node, presumed: false }]));

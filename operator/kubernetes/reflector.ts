@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { hasStatus, type KubernetesApi } from './api.ts';
 import { type ApiObject, apiObject, listAll } from './objects.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
@@ -137,7 +138,7 @@ export class Reflector {
     const { log, resource } = this.#options;
     if (this.#stop.signal.aborted) return;
     if (hasStatus(error, 410) || error instanceof RelistError) this.#relist('Expired');
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#failure = error;
     if (reason === this.#failing) return;
     this.#failing = reason;

@@ -25,9 +25,9 @@ const names = (certificates: EdgeCertificates, node: string) => [
 ];
 
 const steps = {
-  edge: (certificates: EdgeCertificates) => certificates.plan(edge, 0),
-  routing: (certificates: EdgeCertificates) => certificates.routing(routing, 0),
-  values: (certificates: EdgeCertificates) => certificates.values(new Map([[secret.name, secret]]), 0),
+  edge: (certificates: EdgeCertificates) => certificates.plan(edge),
+  routing: (certificates: EdgeCertificates) => certificates.routing(routing),
+  values: (certificates: EdgeCertificates) => certificates.values(new Map([[secret.name, secret]])),
 };
 
 test.each([

@@ -1,12 +1,13 @@
 /** What one agent is sent: at most one plan that it has not judged, and of those that wait the newest only. */
 import { describe, expect, test } from 'vitest';
 import type { PublishedEdgePlan } from '../../contract/plans/published-plan.ts';
+import { secretDigest } from '../../contract/stream/agent-secret.ts';
 import { type ContractVersion, streamMessage } from '../../contract/stream/messages.ts';
 import { FakeClock } from '../../lib/clock.ts';
+import { LargeSends } from './large-sends.ts';
 import { PlanLines } from './plan-lines.ts';
-import { SecretLines } from './secret-lines.ts';
+import { SecretLines, secretSet } from './secret-lines.ts';
 import { Session } from './session.ts';
-import { WholePlans } from './whole-plans.ts';
 
 const at = (seq: number) => ({ epoch: 1, seq });
 const plan = (seq: number): PublishedEdgePlan => ({
@@ -16,21 +17,30 @@ const plan = (seq: number): PublishedEdgePlan => ({
   plan: { domains: [] },
 });
 
-function session(held: number, contract: ContractVersion = 1) {
+const SIZE = 2 ** 20;
+const certificates = (seq: number, size = SIZE) => {
+  const value = String(seq).padEnd(size, '.');
+  return secretSet([{ name: `certificate.${seq}`, digest: secretDigest(value), value }]);
+};
+
+function session(held: number, contract: ContractVersion = 1, largeSends = new LargeSends(new FakeClock())) {
   const sent: (number | string)[] = [];
-  const write = (line: string | Uint8Array) => {
+  const left: (() => void)[] = [];
+  const write = (line: string | Uint8Array, hasLeft?: () => void) => {
+    if (hasLeft) left.push(hasLeft);
     const message = streamMessage.parse(JSON.parse(Buffer.from(line).toString()));
     if (message.type === 'plan') sent.push((message.published as PublishedEdgePlan).revision.seq);
     if (message.type === 'delta') sent.push(`${message.delta.revision.seq} after ${message.delta.base[0]}`);
+    if (message.type === 'secrets') sent.push(message.set.map(({ name }) => name).join());
   };
   const agent = { held: at(held), digest: plan(held).digest, run: 'run-1', contract };
   const wire = { write, end: () => {} };
   const out = {
     plans: new PlanLines(),
     secrets: new SecretLines(),
-    wholePlans: new WholePlans(new FakeClock()),
+    largeSends,
   };
-  return { session: new Session({ role: 'edge', node: 'a' }, agent, out, wire), sent };
+  return { session: new Session({ role: 'edge', node: 'a' }, agent, out, wire), sent, left };
 }
 
 describe('a session', () => {
@@ -99,5 +109,64 @@ describe('a session', () => {
     agent.judged({ type: 'ack', revision: at(2) });
     agent.offer(plan(3));
     expect(sent).toEqual([1, '2 after 1', 2, '3 after 2']);
+  });
+});
+
+/** One that holds plan 1, so that the next ones are small. */
+function settled(turns: LargeSends) {
+  const made = session(0, 2, turns);
+  made.session.offer(plan(1));
+  made.left.splice(0)[0]?.();
+  made.session.judged({ type: 'ack', revision: at(1) });
+  made.sent.splice(0);
+  return made;
+}
+
+describe('many certificates', () => {
+  test('go to a few agents at a time, and each plan behind those that it may need', () => {
+    const turns = new LargeSends(new FakeClock(), 2 * SIZE);
+    const agents = [1, 2, 3, 4].map(() => settled(turns));
+    for (const { session: agent } of agents) {
+      agent.offerSecrets(certificates(1));
+      agent.offer(plan(2));
+    }
+    const both = ['certificate.1', '2 after 1'];
+    expect(agents.map(({ sent }) => sent)).toEqual([both, both, [], []]);
+    agents[1]?.left[0]?.();
+    expect(agents.map(({ sent }) => sent)).toEqual([both, both, both, []]);
+    // One that goes away makes room.
+    agents[0]?.session.closed();
+    expect(agents[3]?.sent).toEqual(both);
+  });
+
+  test('of those that wait the newest go out, with the newest plan; what is small waits for nobody', () => {
+    const turns = new LargeSends(new FakeClock(), 1);
+    const [before, { session: agent, sent }, other] = [settled(turns), settled(turns), settled(turns)];
+    before.session.offerSecrets(certificates(1));
+    for (const seq of [2, 3, 4]) {
+      agent.offerSecrets(certificates(seq));
+      agent.offer(plan(seq));
+    }
+    other.session.offerSecrets(certificates(5, 10_000));
+    other.session.offer(plan(5));
+    expect([sent, other.sent]).toEqual([[], ['certificate.5', '5 after 1']]);
+    before.left[0]?.();
+    expect(sent).toEqual(['certificate.4', '4 after 1']);
+  });
+
+  test('a plan that waits for its own turn does not bring a newer one before its certificates', () => {
+    const turns = new LargeSends(new FakeClock(), 1);
+    const before = settled(turns);
+    const { session: agent, sent, left } = session(0, 2, turns);
+    before.session.offerSecrets(certificates(1));
+    agent.offer(plan(1));
+    agent.offerSecrets(certificates(2));
+    agent.offer(plan(2));
+    before.left[0]?.();
+    expect(sent).toEqual([1]);
+    left[0]?.();
+    expect(sent).toEqual([1, 'certificate.2']);
+    agent.judged({ type: 'ack', revision: at(1) });
+    expect(sent).toEqual([1, 'certificate.2', '2 after 1']);
   });
 });

@@ -8,9 +8,9 @@ import { compareRevisions, type Revision } from '../../contract/plans/revision.t
 import type { ContractVersion, StreamMessage } from '../../contract/stream/messages.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
 import type { AgentIdentity, Verdict } from '../relay/relay.ts';
+import type { LargeSends } from './large-sends.ts';
 import type { HeldPlan, PlanLines } from './plan-lines.ts';
 import { NO_SECRETS, type SecretLines, type SecretSet } from './secret-lines.ts';
-import type { WholePlans } from './whole-plans.ts';
 
 /** What an agent says of itself when it connects. */
 export interface Introduction {
@@ -39,15 +39,19 @@ export interface ChangedRows {
 export interface Lines {
   plans: PlanLines;
   secrets: SecretLines;
-  wholePlans: WholePlans;
+  largeSends: LargeSends;
 }
+
+/** Of secrets: a change of some certificates, which goes out at once. */
+const SMALL_BYTES = 256 * 1_024;
 
 export class Session {
   readonly identity: AgentIdentity;
   readonly contract: ContractVersion;
   readonly #wire: SessionWire;
   readonly #lines: Lines;
-  #leaveQueue = () => {};
+  #leavePlanQueue = () => {};
+  #leaveSecretsQueue = () => {};
   #held: Revision;
   #run: string;
   #content: HeldPlan | undefined;
@@ -58,6 +62,8 @@ export class Session {
   /** What the agent holds of secrets once it has read all that was sent. */
   #secretsHeld: string;
   #secrets: SecretSet | undefined;
+  /** What waits for its turn; plans that may need it wait behind it. */
+  #secretsWaiting: SecretSet | undefined;
   /** Of the table that was sent last. */
   #table: Revision | undefined;
 
@@ -96,6 +102,10 @@ export class Session {
       if (compareRevisions(plan.revision, this.#unacked.revision) !== 0) this.#waiting = plan;
       return;
     }
+    if (this.#secretsWaiting) {
+      this.#waiting = plan;
+      return;
+    }
     this.#refused = undefined;
     this.#sendPlan(plan);
   }
@@ -108,11 +118,41 @@ export class Session {
     this.#table = table.version;
   }
 
-  /** One that speaks contract 1 reads them from a folder. */
+  /** One that speaks contract 1 reads them from a folder. Many at once wait for their turn; then the newest go out. */
   offerSecrets(set: SecretSet): void {
-    if (this.contract < 2 || set === this.#secrets) return;
-    const lines = this.#lines.secrets.linesFor(set, this.#secretsHeld, this.#secrets);
-    for (const line of lines) this.#wire.write(line);
+    if (this.contract < 2) return;
+    if (this.#secretsWaiting) {
+      this.#secretsWaiting = set;
+      return;
+    }
+    const size = this.#linesFor(set).reduce((sum, { length }) => sum + length, 0);
+    if (size <= SMALL_BYTES) {
+      this.#sendSecrets(set);
+      return;
+    }
+    this.#secretsWaiting = set;
+    this.#leaveSecretsQueue();
+    this.#leaveSecretsQueue = this.#lines.largeSends.enter(size, (sent) => {
+      const newest = this.#secretsWaiting ?? set;
+      this.#secretsWaiting = undefined;
+      this.#sendSecrets(newest, sent);
+      const plan = this.#waiting;
+      if (!plan || this.#unacked) return;
+      this.#waiting = undefined;
+      this.offer(plan);
+    });
+  }
+
+  #linesFor(set: SecretSet): readonly Buffer[] {
+    if (set === this.#secrets) return [];
+    return this.#lines.secrets.linesFor(set, this.#secretsHeld, this.#secrets);
+  }
+
+  #sendSecrets(set: SecretSet, sent = () => {}): void {
+    const lines = this.#linesFor(set);
+    for (const [index, line] of lines.entries())
+      this.#wire.write(line, index === lines.length - 1 ? sent : undefined);
+    if (lines.length === 0) sent();
     this.#secretsHeld = set.digest;
     this.#secrets = set;
   }
@@ -148,7 +188,8 @@ export class Session {
 
   /** The connection is gone. */
   closed(): void {
-    this.#leaveQueue();
+    this.#leavePlanQueue();
+    this.#leaveSecretsQueue();
   }
 
   #sendPlan(plan: PublishedPlan): void {
@@ -158,10 +199,11 @@ export class Session {
       this.#wire.write(line);
       return;
     }
-    this.#leaveQueue();
-    this.#leaveQueue = this.#lines.wholePlans.enter(line.length, (sent) => {
-      const newest = this.#waiting ?? plan;
-      this.#waiting = undefined;
+    this.#leavePlanQueue();
+    this.#leavePlanQueue = this.#lines.largeSends.enter(line.length, (sent) => {
+      // One that waits behind its secrets must not come before them.
+      const newest = this.#secretsWaiting ? plan : (this.#waiting ?? plan);
+      if (newest === this.#waiting) this.#waiting = undefined;
       this.#unacked = newest;
       this.#wire.write(this.#lineFor(newest).line, sent);
     });

@@ -26,11 +26,11 @@ import {
 import { changedRows } from './changed-rows.ts';
 import { EdgeCertificates } from './edge-certificates.ts';
 import type { SecretsByName } from './edge-secrets.ts';
+import { LargeSends } from './large-sends.ts';
 import { PlanLines } from './plan-lines.ts';
 import { Refusal } from './refusal.ts';
 import { SecretLines, type SecretSet, secretSet } from './secret-lines.ts';
 import { type ChangedRows, type Introduction, type Lines, Session, type SessionWire } from './session.ts';
-import { WholePlans } from './whole-plans.ts';
 
 /** An agent that no leader greets within this is sent away, to try again. */
 const GREET_WITHIN_MS = 5_000;
@@ -73,7 +73,7 @@ export class Sessions implements Downlink {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#out = { plans: new PlanLines(), secrets: new SecretLines(), wholePlans: new WholePlans(clock) };
+    this.#out = { plans: new PlanLines(), secrets: new SecretLines(), largeSends: new LargeSends(clock) };
   }
 
   /** From now on this is the way to the leader; it is told of every stream that is open. */
@@ -106,13 +106,19 @@ export class Sessions implements Downlink {
     const id = randomUUID();
     const { role, node } = caller;
     const session = new Session({ role, node }, { ...caller, ...speaks }, this.#out, wire);
-    const stopWaiting = this.#clock.after(GREET_WITHIN_MS, () =>
-      this.refuse(id, new Refusal(503, 'no leader answers')),
-    );
+    const stopWaiting = this.#clock.after(GREET_WITHIN_MS, () => this.#turnAway(id));
     this.#streams.set(id, { caller, wire, session, stage: 'ringing', stopWaiting });
     this.#newest.set(`${role}/${node}`, id);
     this.#uplink.connect({ ...caller, session: id, resumed: false });
     return id;
+  }
+
+  /** A leader that greets it at this moment must not take it for connected. */
+  #turnAway(id: string): void {
+    const stream = this.#streams.get(id);
+    if (!stream) return;
+    this.#uplink.disconnect(id, stream.session.identity);
+    this.refuse(id, new Refusal(503, 'no leader answers'));
   }
 
   /** The connection is gone, whoever ended it. */
@@ -135,7 +141,6 @@ export class Sessions implements Downlink {
       session.send({ type: 'heartbeat' });
       session.retry();
     }
-    if (this.#certificates.expire(this.#clock.now())) this.#offerCertificates();
   }
 
   /** Of this replica, not of the agents: the leader is not told that they went away. */
@@ -146,10 +151,9 @@ export class Sessions implements Downlink {
 
   plan(role: Role, plan: PublishedPlan): void {
     this.#plans.set(role, plan);
-    const now = this.#clock.now();
     // Which of the two it is, its role says.
-    if (role === 'edge') this.#certificates.plan(plan as PublishedEdgePlan, now);
-    else this.#certificates.routing(plan as PublishedRoutingPlan, now);
+    if (role === 'edge') this.#certificates.plan(plan as PublishedEdgePlan);
+    else this.#certificates.routing(plan as PublishedRoutingPlan);
     if (role === 'dns-server') this.#offerPlan(role, plan);
     this.#offerToEdges(role === 'edge');
   }
@@ -207,7 +211,7 @@ export class Sessions implements Downlink {
 
   /** Those in force, by name: each edge gets those of its domains. */
   certificates(values: SecretsByName): void {
-    this.#certificates.values(values, this.#clock.now());
+    this.#certificates.values(values);
     this.#offerToEdges(false);
   }
 

@@ -28,6 +28,7 @@ import { type AdminOptions, answerAdmin } from '../../lib/admin-server.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ListenAddress } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { ndjsonLine } from '../../lib/ndjson.ts';
 import type { AgentIdentity } from '../relay/relay.ts';
 import { TrustRefusal } from '../trust/refusal.ts';
@@ -267,7 +268,7 @@ export class StreamServer {
       ...location,
       ...(reason && { [REFUSAL_HEADER]: reason }),
     });
-    response.end(`${error instanceof Error ? error.message : String(error)}\n`);
+    response.end(`${messageOf(error)}\n`);
   }
 }
 

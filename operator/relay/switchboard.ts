@@ -7,6 +7,7 @@ import type { PublishedPlan } from '../../contract/plans/published-plan.ts';
 import type { Revision } from '../../contract/plans/revision.ts';
 import type { Command, Report, Role } from '../../contract/stream/messages.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { Refusal } from '../publish/refusal.ts';
 import {
   type AgentIdentity,
@@ -123,7 +124,7 @@ export class Switchboard {
   #refusalOf(error: unknown): Refusal {
     if (error instanceof Refusal) return error;
     this.#log.error({ err: error }, 'an agent can not be let in');
-    return new Refusal(503, error instanceof Error ? error.message : String(error));
+    return new Refusal(503, messageOf(error));
   }
 
   #report(agent: AgentIdentity, reports: Report[], judged: boolean): void {

@@ -3,7 +3,7 @@
  * domains at once. What waits is looked at anew each time, so that only its newest form is ever written. Pure.
  */
 import type { Condition } from '../../contract/kinds/conditions.ts';
-import { withEntry } from '../../lib/patched-map.ts';
+import { withEntries } from '../../lib/patched-map.ts';
 import { BEHIND } from './node-status.ts';
 import type { Statuses, StatusRecord } from './record.ts';
 import { statusOf } from './record.ts';
@@ -78,12 +78,13 @@ const isBehind = (condition: Condition | undefined) => condition?.reason === BEH
 
 /** The statuses of which some are not written yet: those are as they were before. */
 export function withoutDeferred(before: Statuses, after: Statuses, deferred: readonly string[]): Statuses {
-  let written = after;
+  const known = new Map<string, StatusRecord>();
   const unwritten = new Set<string>();
   for (const key of deferred) {
     const old = before.get(key);
-    if (old) written = withEntry(written, key, old);
+    if (old) known.set(key, old);
     else unwritten.add(key);
   }
+  const written = withEntries(after, known);
   return unwritten.size === 0 ? written : new Map([...written].filter(([key]) => !unwritten.has(key)));
 }

@@ -6,6 +6,7 @@ import type { Resource } from '../../contract/kinds/kinds.ts';
 import { compareRevisions, NO_REVISION, type Revision } from '../../contract/plans/revision.ts';
 import { isKind } from '../admit/snapshot.ts';
 import { judgeDomain } from '../certificates/holdings.ts';
+import type { NodeState } from '../decide/state.ts';
 import type { Around, Looked } from './around.ts';
 import { newsOfNode, revisionTold } from './node-status.ts';
 import type { StatusRecord } from './record.ts';
@@ -17,7 +18,7 @@ export interface Looks {
   revision?: Revision | undefined;
 }
 
-/** Of jobs and certificates there are few: those are made each time. */
+/** Of jobs that run and of certificates there are few: those are made each time. */
 export function looksAt({ key, form, acceptance, generation }: Looked, around: Around): Looks | undefined {
   const { admission, publication, cname, fleet, state, health, holdings, due, now } = around;
   const { resource } = form;
@@ -41,7 +42,9 @@ export function looksAt({ key, form, acceptance, generation }: Looked, around: A
       revision: revisionTold(node),
     };
   }
-  return undefined;
+  const job = isKind(resource, 'PurgeJob') ? state.jobs.get(uid) : undefined;
+  // Acked by all: nobody's coming or going is told of it any more.
+  return job?.outcome && job.missing === 0 ? { news: [...own, job] } : undefined;
 }
 
 /** A record of which nothing is old but the revision that it tells of. */
@@ -97,6 +100,11 @@ function once(
   return record;
 }
 
+/** Nothing is another since then but which revision the node has. */
+export function isNewerOnly(before: NodeState, now: NodeState, due: Revision | undefined): boolean {
+  return isSame(newsOfNode(before, due), newsOfNode(now, due));
+}
+
 const isSameLook = (before: Looks, now: Looks) =>
   isSame(before.news, now.news) && isSameRevision(before.revision, now.revision);
 
@@ -104,5 +112,5 @@ function isSame(before: readonly unknown[], now: readonly unknown[]): boolean {
   return before.length === now.length && now.every((value, at) => value === before[at]);
 }
 
-const isSameRevision = (before: Revision | undefined, now: Revision | undefined) =>
+export const isSameRevision = (before: Revision | undefined, now: Revision | undefined) =>
   before === now || (before !== undefined && now !== undefined && compareRevisions(before, now) === 0);

@@ -8,12 +8,13 @@
  *     each refused one that was never accepted ─> why (refused.ts)
  */
 import type { Problem } from '../../contract/problem.ts';
-import { changedEntries, goneKeys, withEntry } from '../../lib/patched-map.ts';
+import { changedEntries, goneKeys, withEntries } from '../../lib/patched-map.ts';
 import { type AcceptedResource, type Admission, isKind, resourceKey } from '../admit/snapshot.ts';
 import type { NodeState } from '../decide/state.ts';
 import { type Around, aroundOf, type Looked, type StatusInput } from './around.ts';
 import { content } from './content.ts';
-import { inTurns, looksAt, type Outdated, recordOf } from './looks.ts';
+import { inTurns, isNewerOnly, isSameRevision, looksAt, type Outdated, recordOf } from './looks.ts';
+import { revisionTold } from './node-status.ts';
 import { record, type Statuses, type StatusRecord } from './record.ts';
 import { refusedRecord } from './refused.ts';
 import { isSettled, settle } from './settled.ts';
@@ -44,9 +45,10 @@ export function statuses(input: StatusInput, earlier?: Pass): Told {
     const { key, form } = row;
     const old = before.get(key);
     const own = problems.get(key);
-    if (isCalm && old && !own && isAsSeen(row, old, around)) {
-      open.push(row);
-      if (row.seen?.outdated) outdated.push(row.seen.outdated);
+    const asSeen = isCalm && old && !own ? stillSeen(row, old, around) : undefined;
+    if (asSeen) {
+      open.push(asSeen);
+      if (asSeen.seen?.outdated) outdated.push(asSeen.seen.outdated);
     } else if (old && !own && isSettled(key, form, old, around)) {
       if (!goesOn) told.set(key, old);
     } else {
@@ -61,7 +63,7 @@ export function statuses(input: StatusInput, earlier?: Pass): Told {
     if (ref && !admission.accepted.resources.has(key)) told.set(key, refusedRecord(ref, own, input));
   }
   for (const { key, make } of inTurns(outdated, turns)) told.set(key, make());
-  const records = rows ? patched(withoutGone(before, earlier, admission), told) : told;
+  const records = rows ? withEntries(withoutGone(before, earlier, admission), told) : told;
   const pass = { admission, publication, health: around.health, due: around.due, open };
   return { records, waiting: outdated.length > turns, pass };
 }
@@ -127,16 +129,24 @@ function seenOf(
   return { node: state.nodes.get(resource.metadata.name), record, outdated };
 }
 
-/** Of a thousand nodes few say something between two looks. */
-function isAsSeen({ form: { resource }, seen }: OpenRow, old: StatusRecord, { state }: Around): boolean {
-  return seen?.record === old && seen.node === state.nodes.get(resource.metadata.name);
+/** Of a thousand nodes few say something between two looks, or all of them that they have a plan. Nothing for news. */
+function stillSeen(row: OpenRow, old: StatusRecord, around: Around): OpenRow | undefined {
+  const { key, form, seen } = row;
+  if (seen?.record !== old) return undefined;
+  const node = around.state.nodes.get(form.resource.metadata.name);
+  if (node === seen.node) return row;
+  if (!node || !seen.node || !isNewerOnly(seen.node, node, around.due)) return undefined;
+  const told = seen.outdated ? seen.outdated.told : revisionTold(seen.node);
+  const isTold = isSameRevision(told, revisionTold(node));
+  const make = () => tellNow(key, { form, own: undefined, old }, around);
+  return { key, form, seen: { node, record: old, outdated: isTold ? undefined : { key, told, make } } };
 }
 
-/** The very same where nothing changed. */
-function patched(before: Statuses, changes: Statuses): Statuses {
-  let after = before;
-  for (const [key, record] of changes) if (after.get(key) !== record) after = withEntry(after, key, record);
-  return after;
+/** Whosever turn it is. */
+function tellNow(key: string, row: Row, around: Around): StatusRecord {
+  const outdated: Outdated[] = [];
+  const record = tell(key, row, around, outdated);
+  return outdated[0]?.make() ?? record;
 }
 
 type Row = Pick<Looked, 'form' | 'old'> & { own: readonly Problem[] | undefined };

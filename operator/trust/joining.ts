@@ -14,6 +14,7 @@ import { type JoinTokenRecord, parseJoinToken } from '../../contract/trust/join-
 import type { Clock } from '../../lib/clock.ts';
 import { isLoopback } from '../../lib/listen-address.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { Refusal } from '../publish/refusal.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { readRequest } from './certificates.ts';
@@ -157,7 +158,7 @@ export class Joining {
 
 async function publicKeyOf(csr: string): Promise<webcrypto.CryptoKey> {
   return readRequest(csr).catch((error: unknown) => {
-    throw new TrustRefusal('BadRequest', error instanceof Error ? error.message : String(error));
+    throw new TrustRefusal('BadRequest', messageOf(error));
   });
 }
 

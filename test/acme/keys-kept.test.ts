@@ -3,11 +3,11 @@
  * for as PEM, as base64 and raw bytes of their DER, and as the number itself, in all files below the state folders, the
  * whole log down to `trace`, what the operator's API and the metrics tell, and what a dns-server holds.
  */
-import { createPrivateKey } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { testCa } from '../../operator/testing/certificates.ts';
+import { filesBelow, filesHolding, holds, needlesOf } from '../../operator/testing/key-search.ts';
 import { domainManifest, manifest } from '../../operator/testing/manifests.ts';
 import { type Installation, startInstallation, ZONE } from './installation.ts';
 import { type Pebble, startPebble } from './pebble.ts';
@@ -30,35 +30,10 @@ afterEach(async () => {
   await weir.stop();
 });
 
-/** What a key may look like where somebody let it slip. */
-function needlesOf(pem: string): Buffer[] {
-  const key = createPrivateKey(pem);
-  const der = key.export({ type: 'pkcs8', format: 'der' });
-  const { d = '' } = key.export({ format: 'jwk' });
-  const scalar = Buffer.from(d, 'base64url');
-  // Three lengths of what stands before it: base64 has its bytes in one of three forms.
-  const base64 = [0, 1, 2].map((before) =>
-    Buffer.concat([Buffer.alloc(before), scalar])
-      .toString('base64')
-      .slice(4, -4),
-  );
-  const lines = pem.split('\n').filter((line) => line.length > 40 && !line.startsWith('-----'));
-  const texts = [...lines.map((line) => line.trim()), ...base64, d, scalar.toString('hex')];
-  return [der, scalar, ...texts.map((text) => Buffer.from(text))];
-}
-
-const holds = (bytes: Buffer, needles: readonly Buffer[]) => needles.some((needle) => bytes.includes(needle));
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const rows = await readdir(folder, { withFileTypes: true, recursive: true });
-  return rows.filter((row) => row.isFile()).map((row) => join(row.parentPath, row.name));
-}
-
 /** Files with the key, by their path below the state folder, each with its mode. */
 async function whereIs(needles: readonly Buffer[], state: string): Promise<string[]> {
   const found: string[] = [];
-  for (const file of await filesBelow(state)) {
-    if (!holds(await readFile(file), needles)) continue;
+  for (const file of await filesHolding(needles, state)) {
     const { mode } = await stat(file);
     found.push(`${(mode & 0o777).toString(8)} ${relative(state, file).replace(/[^/]*$/, '')}`);
   }

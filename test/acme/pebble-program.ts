@@ -7,6 +7,7 @@ import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf } from '../../lib/message-of.ts';
 import { cached } from '../cluster/binaries.ts';
 
 const MODULE = 'github.com/letsencrypt/pebble/v2/cmd/pebble';
@@ -25,7 +26,7 @@ async function find(): Promise<PebbleProgram | undefined> {
   try {
     return { path: await cached(BUILT, build), knowsRenewalInformation: true };
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+    const reason = messageOf(error).split('\n')[0];
     const isThere = spawnSync('which', ['pebble']).status === 0;
     const instead = isThere
       ? 'the one that is installed is taken, and renewal information is not tested'

@@ -95,3 +95,9 @@ export function get(
     outgoing.end();
   });
 }
+
+/** For how many seconds a browser may keep the answer from now: the Age that it takes off is in `max-age` too. */
+export function keptByBrowsers({ headers }: Reply): number {
+  const [, maxAge] = /max-age=(\d+)/.exec(String(headers['cache-control'])) ?? [];
+  return Number(maxAge) - Number(headers.age ?? 0);
+}

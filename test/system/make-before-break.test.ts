@@ -1,23 +1,35 @@
-/** DNS never points at an edge before it is ready for a domain, and edges serve a domain on after it left. */
+/** DNS never points at an edge before it is ready for a domain, and edges serve a domain on after it left, over HTTPS too. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readHeldTable } from '../../agent/held-files.ts';
+import { secureExchange } from '../../edge/testing/tls-exchange.ts';
 import { silentLog } from '../../lib/log.ts';
 import { eventually } from '../../lib/testing/eventually.ts';
+import { type TestPair, testCa } from '../../operator/testing/certificates.ts';
 import { addresses, CLIENTS, CNAME, dig, get } from './client.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
-import { cdnDomain, prepareSystem, type System } from './programs.ts';
+import { cdnDomain, prepareSystem, type System, tlsSecret } from './programs.ts';
 
 const VIDEO = { kind: 'CdnDomain', namespace: 'demo', name: 'video' } as const;
 let system: System;
 let origin: CountingOrigin;
+let secret: TestPair;
 
 beforeAll(async () => {
   origin = await startCountingOrigin();
   system = await prepareSystem();
-  await system.write('domain.yaml', [cdnDomain('video', 'video.example.com', origin.port)]);
+  const ca = await testCa();
+  secret = await ca.issue({
+    names: ['video.example.com'],
+    notAfter: new Date(Date.now() + 86_400_000).toISOString(),
+  });
+  const tls = { secretRef: { name: 'video-tls' } };
+  await system.write('domain.yaml', [
+    cdnDomain('video', 'video.example.com', origin.port, { tls }),
+    tlsSecret('video-tls', secret),
+  ]);
   system.startOperator();
   system.startDns();
 }, 60_000);
@@ -72,3 +84,27 @@ test('a deleted domain leaves DNS at once, and edges serve it on for its linger'
   expect(reply.status).toBe(200);
   expect(String(reply.headers['cache-status'])).toMatch(/la-1; hit/);
 }, 60_000);
+
+const overHttps = () =>
+  secureExchange(system.ports.https, {
+    host: '127.0.3.1',
+    servername: 'video.example.com',
+    // Whose it is, is not what is looked at.
+    rejectUnauthorized: false,
+  });
+
+test('its certificate stays with it, also past an operator that never knew of either', async () => {
+  expect(await overHttps()).toMatchObject({ status: 200, keyType: 'EC' });
+  await system.programs.get('operator')?.stop('SIGKILL');
+  const edge = system.programs.get('la-1');
+  const before = connections(edge?.log);
+  system.startOperator();
+  await eventually(() => expect(connections(edge?.log)).toBe(before + 1));
+  // What it is told of its secrets comes before the plan.
+  await eventually(() =>
+    expect(edge?.log.split('connected to the operator').at(-1)).toContain('plan in force'),
+  );
+  expect(await overHttps()).toMatchObject({ status: 200, keyType: 'EC' });
+}, 60_000);
+
+const connections = (log = '') => log.split('connected to the operator').length - 1;

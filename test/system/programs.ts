@@ -67,7 +67,7 @@ export class Program {
 export interface System {
   folder: string;
   state: ReturnType<typeof stateFolder>;
-  ports: { operator: number; dns: number; dnsAdmin: number; http: number; edgeAdmin: number };
+  ports: { operator: number; dns: number; dnsAdmin: number; http: number; https: number; edgeAdmin: number };
   programs: Map<string, Program>;
   startOperator(): void;
   startDns(): void;
@@ -95,6 +95,7 @@ export async function prepareSystem(options: SystemOptions = {}): Promise<System
     dns: await freePort(),
     dnsAdmin: await freePort(),
     http: await freePort(),
+    https: await freePort(),
     edgeAdmin: await freePort(),
   };
   const programs = new Map<string, Program>();
@@ -136,6 +137,7 @@ export async function prepareSystem(options: SystemOptions = {}): Promise<System
         ...agent(state.edge(name)),
         node: name,
         listen: `${address}:${ports.http}`,
+        'listen-tls': `${address}:${ports.https}`,
         admin: `${address}:${ports.edgeAdmin}`,
       });
     },
@@ -237,5 +239,15 @@ export function purgeJob(name: string, target: Record<string, unknown>) {
     kind: 'PurgeJob',
     metadata: { name, namespace: 'demo' },
     spec: { domainRef: { name: 'video' }, ...target },
+  };
+}
+
+export function tlsSecret(name: string, stringData: object) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name, namespace: 'demo' },
+    stringData,
   };
 }

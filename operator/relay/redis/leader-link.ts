@@ -9,6 +9,7 @@ import type { Command, Role } from '../../../contract/stream/messages.ts';
 import { canonicalDigest } from '../../../lib/canonical-json.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Log } from '../../../lib/log.ts';
+import { messageOf } from '../../../lib/message-of.ts';
 import type { Refusal } from '../../publish/refusal.ts';
 import type { ToldPolicy } from '../../trust/policy.ts';
 import type { AgentIdentity, Downlink, Uplink, Verdict } from '../relay.ts';
@@ -215,7 +216,7 @@ export class LeaderLink implements Downlink {
       log.info({ epoch: reign.epoch }, 'this replica leads the others through Redis');
     } catch (error) {
       if (!this.#complained) log.warn({ err: error }, 'Redis can not be told who leads; trying again');
-      this.#complain(error instanceof Error ? error.message : String(error));
+      this.#complain(messageOf(error));
     } finally {
       this.#claiming = false;
     }

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
 import { type Latest, latest } from '../../../lib/latest.ts';
 import type { Log } from '../../../lib/log.ts';
+import { messageOf } from '../../../lib/message-of.ts';
 import type { Loaded, Source, SourceDocument } from '../source.ts';
 import { folderSecrets, isSecret } from './folder-secrets.ts';
 import { parseDocuments } from './parse-documents.ts';
@@ -76,7 +77,7 @@ class FolderSource implements Source {
       this.#watch.follow(foldersOf(folder, { jobs, samples }, files));
       this.#judge(files);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (reason !== this.#failing)
         log.error({ folder, err: error }, 'the folder can not be read; what it gave stays');
       this.#failing = reason;

@@ -1,5 +1,6 @@
 /** YAML text to documents that know their lines. A document that does not parse leaves the others of its file alone. */
 import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
+import { messageOf } from '../../../lib/message-of.ts';
 import type { SourceDocument } from '../source.ts';
 import type { ManifestFile } from './read-folder.ts';
 
@@ -32,7 +33,7 @@ function contentOf(document: Document): Pick<SourceDocument, 'value' | 'syntaxEr
     // An alias bomb shows itself here rather than on parsing.
     return {
       value: undefined,
-      syntaxError: { line: 1, message: error instanceof Error ? error.message : String(error) },
+      syntaxError: { line: 1, message: messageOf(error) },
     };
   }
 }

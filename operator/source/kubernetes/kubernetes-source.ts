@@ -125,10 +125,7 @@ class ReflectedSource implements KubernetesSource {
       }
     }
     this.#documents = documents;
-    if (!this.#secrets.follow(this.#secretsNamed())) {
-      this.#gather();
-      return;
-    }
+    if (!this.#secrets.follow(this.#secretsNamed())) return;
     this.#onLoaded({
       at: new Date(clock.now()).toISOString(),
       config: config.document(),

@@ -24,7 +24,9 @@ interface NamedSecretsOptions {
 
 interface Watched {
   reflector: Reflector;
-  since: number;
+  /** Not there in time: nobody waits for it any longer. */
+  isLate: boolean;
+  stopWaiting: () => void;
 }
 
 const secret = apiObject.extend({ data: z.record(z.string(), z.string()).default({}) });
@@ -39,20 +41,21 @@ export class NamedSecrets {
     this.#onChange = onChange;
   }
 
-  /** From now on these, `namespace/name`. False while some of them are about to be read for the first time. */
+  /**
+   * From now on these, `namespace/name`. False while some of them are about to be read for the first time: `onChange`
+   * comes when one of them is read, can't be read, or is late.
+   */
   follow(wanted: ReadonlySet<string>): boolean {
-    for (const [key, { reflector }] of this.#watched) {
+    for (const [key, { reflector, stopWaiting }] of this.#watched) {
       if (wanted.has(key)) continue;
       this.#watched.delete(key);
+      stopWaiting();
       void reflector.stop();
     }
     for (const key of wanted) if (!this.#watched.has(key)) this.#begin(key);
-    const now = this.#options.clock.now();
     return [...this.#watched.values()].every(
-      ({ reflector, since }) =>
-        reflector.objects() !== undefined ||
-        reflector.failure() !== undefined ||
-        now - since >= FIRST_READ_MS,
+      ({ reflector, isLate }) =>
+        isLate || reflector.objects() !== undefined || reflector.failure() !== undefined,
     );
   }
 
@@ -72,7 +75,9 @@ export class NamedSecrets {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#watched.values()].map(({ reflector }) => reflector.stop()));
+    const watched = [...this.#watched.values()];
+    for (const { stopWaiting } of watched) stopWaiting();
+    await Promise.all(watched.map(({ reflector }) => reflector.stop()));
   }
 
   #begin(key: string): void {
@@ -87,7 +92,12 @@ export class NamedSecrets {
       metrics: { ...metrics, followAge: () => {} },
       onFailing: this.#onChange,
     });
-    this.#watched.set(key, { reflector, since: clock.now() });
+    const stopWaiting = clock.after(FIRST_READ_MS, () => {
+      watched.isLate = true;
+      if (reflector.objects() === undefined) this.#onChange();
+    });
+    const watched: Watched = { reflector, isLate: false, stopWaiting };
+    this.#watched.set(key, watched);
     reflector.start(this.#onChange);
   }
 }

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../lib/clock.ts';
-import { WholePlans } from './whole-plans.ts';
+import { LargeSends } from './large-sends.ts';
 
 const MEGABYTE = 2 ** 20;
 
 function fleet() {
   const clock = new FakeClock();
-  const plans = new WholePlans(clock, 10 * MEGABYTE);
+  const plans = new LargeSends(clock, 10 * MEGABYTE);
   const sending = new Map<number, () => void>();
   const order: number[] = [];
   const join = (agent: number) =>
@@ -44,7 +44,7 @@ test('one that does not read holds nobody up for long', () => {
 });
 
 test('what is sent in the moment of the call keeps nothing', () => {
-  const plans = new WholePlans(new FakeClock(), 1);
+  const plans = new LargeSends(new FakeClock(), 1);
   let sent = 0;
   for (let agent = 0; agent < 10; agent++) {
     plans.enter(MEGABYTE, (done) => {

@@ -1,18 +1,19 @@
 /**
- * Whole plans on their way out, over all streams of this replica. A thousand agents that come at once with nothing held
- * would otherwise each have megabytes in their connection's buffers; here some are served, and the others wait.
+ * Whole plans and sets of certificates on their way out, over all streams of this replica. A thousand agents that come at
+ * once with nothing held would otherwise each have megabytes in their connection's buffers; here some are served, and the
+ * others wait.
  */
 import type { Clock } from '../../lib/clock.ts';
 
 /** In all connections' buffers together. */
 const MAX_BYTES = 64 * 2 ** 20;
-/** One that takes longer to read its plan does not hold up the others. */
+/** One that takes longer to read what it is sent does not hold up the others. */
 const PATIENCE_MS = 10_000;
 
-/** Calls `sent` when the plan has left the process. */
+/** Calls `sent` when it has left the process. */
 type Send = (sent: () => void) => void;
 
-export class WholePlans {
+export class LargeSends {
   readonly #clock: Clock;
   readonly #maxBytes: number;
   readonly #waiting = new Map<object, () => void>();
