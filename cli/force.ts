@@ -1,6 +1,7 @@
 /** `weir force NODE up|down|auto`: says what a node's health is, whatever probes see, and returns when that is durable. */
 import { Argument, type Command, Option } from 'commander';
 import type { ForceRequest } from '../contract/stream/operator-api.ts';
+import { messageOf } from '../lib/message-of.ts';
 import { durationArgument } from './duration-argument.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
 import { addStateOptions, openState, type StateOptions } from './installation/state-folder.ts';
@@ -41,7 +42,7 @@ async function force(node: string, said: keyof typeof STATES, options: ForceOpti
   const until = options.for === undefined ? undefined : Date.now() + options.for;
   const asked: ForceRequest = { node, state: STATES[said], ...(until !== undefined && { until }) };
   await operator.force(asked).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message || error.name : String(error);
+    const why = messageOf(error);
     throw new CommandError(EXIT.unreachable, `${node} is as it was: ${why}`);
   });
   printLines([textOf(asked)]);

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { request } from 'undici';
 import { EXPLAIN_PATH, type UrlExplanation } from '../../edge/explain-url.ts';
 import { formatListenAddress } from '../../lib/listen-address.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { textTable } from '../../lib/text-table.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import {
@@ -58,7 +59,7 @@ async function explainUrl(url: string, options: ExplainUrlOptions): Promise<void
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
   }).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new CommandError(EXIT.unreachable, `the edge does not answer on ${admin} (${why})`);
   });
   // Both ends are of one installation and one version: the type is the contract.

@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import type { KindDefinition, KindName } from '../../contract/kinds/kind.ts';
 import { KINDS } from '../../contract/kinds/kinds.ts';
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { type Accepted, NOTHING_ACCEPTED } from '../../operator/admit/snapshot.ts';
 import { ApiError, hasStatus, type KubernetesApi, kubernetesApi } from '../../operator/kubernetes/api.ts';
 import { loadCredentials } from '../../operator/kubernetes/credentials.ts';
@@ -34,7 +35,7 @@ import { commandLog } from './state-folder.ts';
 export async function kubernetesInstallation(options: InstallationOptions): Promise<Installation> {
   const { kubeconfig, context, allNamespaces, config } = options;
   const { credentials, namespace } = await loadCredentials(kubeconfig, context).catch((error: unknown) => {
-    throw new CommandError(EXIT.usage, error instanceof Error ? error.message : String(error));
+    throw new CommandError(EXIT.usage, messageOf(error));
   });
   const { server } = await credentials();
   const api = kubernetesApi(credentials, 'kubectl-weir');
@@ -155,7 +156,7 @@ class KubernetesInstallation implements Installation {
   #refuse(error: unknown): never {
     if (error instanceof CommandError) throw error;
     if (error instanceof ApiError) throw new CommandError(EXIT.failed, error.message);
-    const why = error instanceof Error ? error.message || error.name : String(error);
+    const why = messageOf(error);
     throw new CommandError(
       EXIT.unreachable,
       `the Kubernetes API at ${this.#options.server} does not answer: ${why}`,

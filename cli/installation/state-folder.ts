@@ -8,6 +8,7 @@ import { DEFAULT_STATE_FOLDER, type StateFolder, stateFolder } from '../../contr
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
 import { readFileIfThere } from '../../lib/atomic-file.ts';
 import { createLog } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { readYaml } from '../../lib/yaml-file.ts';
 import { acceptedFiles } from '../../operator/source/folder/accepted-files.ts';
 import { statusFiles } from '../../operator/status/status-files.ts';
@@ -57,7 +58,7 @@ export async function askOrRead<T>(
   try {
     return await ask(operator);
   } catch (error) {
-    const why = error instanceof Error ? error.message || error.name : String(error);
+    const why = messageOf(error);
     if (!told.has(state))
       process.stderr.write(`weir: the operator does not answer (${why}); reading ${state.root}\n`);
     told.add(state);

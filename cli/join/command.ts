@@ -17,6 +17,7 @@ import { parseJoinToken } from '../../contract/trust/join-token.ts';
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { codeFile } from '../../lib/code-files.ts';
 import { parseListenAddress } from '../../lib/listen-address.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { durationArgument } from '../duration-argument.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import { printLines, printValue } from '../print.ts';
@@ -169,7 +170,7 @@ async function ask(token: string, { operator, name }: JoinOptions): Promise<Join
   const identity = name === undefined ? {} : { node: name };
   return joinWith(token, { whereabouts: new Whereabouts(operator) }, identity).catch((error: unknown) => {
     const code = error instanceof Refused ? EXIT.failed : EXIT.unreachable;
-    throw new CommandError(code, error instanceof Error ? error.message || error.name : String(error));
+    throw new CommandError(code, messageOf(error));
   });
 }
 

@@ -5,6 +5,7 @@
 import { type Command, Option } from 'commander';
 import type { JoinTokenView, NewJoinToken } from '../../contract/stream/join.ts';
 import { role } from '../../contract/stream/messages.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { textTable } from '../../lib/text-table.ts';
 import { durationArgument } from '../duration-argument.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
@@ -98,7 +99,7 @@ async function revoke(id: string, state: StateOptions): Promise<void> {
 /** An operator that says no is told apart from one that is not there. */
 async function answered<T>(answer: Promise<T>): Promise<T> {
   return answer.catch((error: unknown) => {
-    const why = error instanceof Error ? error.message || error.name : String(error);
+    const why = messageOf(error);
     throw new CommandError(error instanceof OperatorRefused ? EXIT.failed : EXIT.unreachable, why);
   });
 }

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '../../lib/backoff.ts';
 import { codeFile } from '../../lib/code-files.ts';
 import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Program } from './programs.ts';
 
 /** No jitter: nothing on one machine comes back in a herd. */
@@ -99,7 +100,7 @@ export class Child {
       const [code, signal] = await once(child, 'exit');
       return signal === null ? `exit code ${code}` : `signal ${signal}`;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     } finally {
       clearTimeout(this.#killTimer);
       this.#process = undefined;

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { comparePlans } from '../../dns-server/compare-plans.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { acceptedFiles } from '../../operator/source/folder/accepted-files.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import { oneView } from '../explain/view.ts';
@@ -94,6 +95,6 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new CommandError(EXIT.usage, `${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CommandError(EXIT.usage, `${path}: ${messageOf(error)}`);
   }
 }
