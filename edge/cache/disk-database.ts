@@ -85,6 +85,8 @@ function prepare(db: DatabaseSync): void {
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
   // KiB. Ids are random: with SQLite's 2 MB each write of a large index would read pages from the disk first.
   db.exec('PRAGMA cache_size = -32768');
+  // What a statement may have to go back on is kept in memory: else it goes to a file in /var/tmp, page by page.
+  db.exec('PRAGMA temp_store = MEMORY');
   // Tags go with their object.
   db.exec('PRAGMA foreign_keys = ON');
 }

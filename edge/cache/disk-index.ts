@@ -35,7 +35,12 @@ export function openDiskIndex(folder: string, log: Log, use: IndexUse = 'alone')
       'SELECT * FROM objects WHERE domain = ? AND path = ? AND query = ? AND slice = ? AND mode = ?',
     ),
     ofPath: db.prepare('SELECT * FROM objects WHERE domain = ? AND path = ?'),
-    put: db.prepare('INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    // Not OR REPLACE: SQLite would first copy each page that it touches, to go back on it: twelve writes for a row.
+    add: db.prepare('INSERT OR IGNORE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    change: db.prepare(
+      'UPDATE objects SET generation = ?, size = ?, used = ?, head = ?, checksums = ?, stale_at = ? WHERE id = ?',
+    ),
+    untag: db.prepare('DELETE FROM tags WHERE id = ?'),
     tag: db.prepare('INSERT OR IGNORE INTO tags VALUES (?, ?, ?)'),
     touch: db.prepare('UPDATE objects SET used = ? WHERE id = ?'),
     drop: db.prepare('DELETE FROM objects WHERE id = ? RETURNING id, domain, size'),
@@ -91,9 +96,12 @@ export function openDiskIndex(folder: string, log: Log, use: IndexUse = 'alone')
       const { id, key, generation, size, checksums, staleAt = null, ...head } = object;
       const { domain, path, query, mode, slice = WHOLE } = key;
       const sums = new Uint8Array(Uint32Array.from(checksums).buffer);
-      const text = JSON.stringify(head);
-      const place = [id, domain, path, query, mode] as const;
-      statements.put.run(...place, generation, size, now, text, sums, staleAt, slice);
+      const values = [generation, size, now, JSON.stringify(head), sums, staleAt] as const;
+      const { changes } = statements.add.run(id, domain, path, query, mode, ...values, slice);
+      if (changes === 0) {
+        statements.change.run(...values, id);
+        statements.untag.run(id);
+      }
       for (const tag of object.tags) statements.tag.run(domain, tag, id);
     },
     touch: (ids: Iterable<string>, now: number) =>
