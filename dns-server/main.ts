@@ -10,6 +10,7 @@
  * It starts and answers with no operator: what it answers from lies in its state folder. It listens once what was on
  * disk is in force and the first round of probes has ended.
  */
+import './listen/compiler.ts';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { createAgent } from '../agent/create-agent.ts';
