@@ -115,8 +115,13 @@ export class Store {
   lookup(key: CacheKey): readonly StoredObject[] {
     const hot = this.#memory.get(key.id);
     if (hot !== undefined) return hot.variants;
-    const variants = this.purges.leftOf(this.#disk.find(key)).sort((a, b) => b.responseTime - a.responseTime);
+    const found = this.purges.leftOf(this.#disk.find(key)).sort(newestFirst);
+    const variants = found.filter(
+      (one, at) => found.findIndex(({ selection }) => sameSelection(selection, one.selection)) === at,
+    );
     if (variants.length > 0) this.#memory.set(key.id, variants);
+    // Workers that missed at once have each stored it: while both were there, no hit on it would be a ready one.
+    for (const { id } of found) if (!variants.some((kept) => kept.id === id)) this.#dropStored(id);
     return variants;
   }
 
@@ -287,6 +292,11 @@ export class Store {
     this.#smallWrites.flush();
     return this.#disk.close();
   }
+}
+
+/** All workers put them in one order, also those of one moment: each leaves the same one. */
+function newestFirst(a: StoredObject, b: StoredObject): number {
+  return b.responseTime - a.responseTime || (a.id < b.id ? 1 : -1);
 }
 
 function isMissing(error: unknown): boolean {

@@ -69,6 +69,25 @@ test('both serve, from one folder; what one fetched is soon a hit in the other',
   expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(100);
 });
 
+test('what each of them fetched at the same moment is one object soon', async () => {
+  const open: ServerResponse[] = [];
+  origin.answer((_request, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=86400' });
+    response.write('body');
+    open.push(response);
+  });
+  const before = everywhere('/at-once');
+  await eventually(() => expect(open.length).toBe(2));
+  for (const response of open) response.end();
+  await before;
+  await eventually(async () => {
+    const replies = await everywhere('/at-once');
+    expect(replies.every(({ headers }) => /; hit/.test(String(headers['cache-status'])))).toBe(true);
+    expect(await edge.metric('stored_objects', '{tier="disk"}')).toBe(1);
+  });
+  expect(origin.count('/at-once')).toBe(2);
+});
+
 test.each([
   ['a URL', { by: 'urls', urls: ['http://video.example.com/a'] }],
   ['a tag', { by: 'tags', tags: ['all'] }],
