@@ -1,5 +1,5 @@
 /** What is measured, and what it should come to. */
-import { gdnsd, knot, onlinesign, pdns } from './peers.ts';
+import { gdnsd, gdnsdTwoThreads, knot, onlinesign, pdns } from './peers.ts';
 import { bare, type Server } from './server.ts';
 import { weir } from './weir.ts';
 
@@ -24,7 +24,11 @@ const peers = [gdnsd, knot, pdns];
 const usual = { domains: 1_000, ecs: true, signed: false, cookies: false, transport: 'udp' } as const;
 
 export const CASES: Case[] = [
-  { ...usual, name: 'ecs', servers: [...peers, batches, twoWorkers, dgram, bareBatches, bareDgram] },
+  {
+    ...usual,
+    name: 'ecs',
+    servers: [...peers, gdnsdTwoThreads, batches, twoWorkers, dgram, bareBatches, bareDgram],
+  },
   { ...usual, name: 'plain', ecs: false, servers: [...peers, batches, dgram] },
   { ...usual, name: 'cookies', cookies: true, servers: [gdnsd, knot, batches, twoWorkers, dgram] },
   { ...usual, name: 'many', domains: 100_000, servers: [gdnsd, batches, dgram] },
@@ -50,6 +54,7 @@ export const TARGETS: Target[] = [
   { what: '  the floor of dgram', of: 'ecs, bare dgram', over: 'ecs, gdnsd', atMost: Number.NaN },
   { what: '  the floor of batches', of: 'ecs, bare batches', over: 'ecs, gdnsd', atMost: Number.NaN },
   { what: 'two workers / one', of: 'ecs, weir two workers', over: 'ecs, weir batches', atMost: 1.15 },
+  { what: '  the same, gdnsd', of: 'ecs, gdnsd two threads', over: 'ecs, gdnsd', atMost: Number.NaN },
   { what: 'cookies, batches / gdnsd', of: 'cookies, weir batches', over: 'cookies, gdnsd', atMost: 1 },
   {
     what: 'cookies / none, batches',

@@ -8,27 +8,33 @@ import { addressesOf, NS, networksOf, REGIONS, TTL, ZONE } from './world.ts';
 const zoneHead = `@ ${TTL} SOA ${NS}. hostmaster.${ZONE}. 1 3600 600 1209600 60\n@ ${TTL} NS ns1\nns1 ${TTL} A 127.0.0.1\n`;
 const relative = (name: string) => name.slice(0, -ZONE.length - 1);
 
-export const gdnsd: Server = {
-  name: 'gdnsd',
-  async prepare(folder, port, { names }) {
-    for (const part of ['zones', 'run', 'state', 'geoip']) await mkdir(join(folder, part));
-    const networks = REGIONS.flatMap((region, index) =>
-      networksOf(index).map((net) => `${net} => [${region}]`),
-    );
-    const sites = REGIONS.map((region, index) => `${region} => [${addressesOf(index).join(', ')}]`);
-    await writeFile(
-      join(folder, 'config'),
-      `options => { listen => 127.0.0.1:${port}, run_dir => ${join(folder, 'run')}, state_dir => ${join(folder, 'state')}, ` +
-        'udp_threads => 1, tcp_threads => 1, max_edns_response => 1232 }\n' +
-        'service_types => { fixed => { plugin => static, state => up } }\n' +
-        `plugins => { static => { up => 127.0.0.1 }, geoip => { maps => { m => { datacenters => [${REGIONS.join(', ')}], nets => { ${networks.join(', ')} } } }, ` +
-        `resources => { edges => { map => m, service_types => fixed, dcmap => { ${sites.join(', ')} } } } } }\n`,
-    );
-    const records = names.map((name) => `${relative(name)} ${TTL} DYNA geoip!edges\n`);
-    await writeFile(join(folder, 'zones', ZONE), zoneHead + records.join(''));
-    return ['gdnsd', '-c', folder, 'start'];
-  },
-};
+export const gdnsd = gdnsdWith('gdnsd', 1);
+/** Each with a socket, as Weir's workers: what a second one costs a C server on these cores. */
+export const gdnsdTwoThreads = gdnsdWith('gdnsd two threads', 2);
+
+function gdnsdWith(name: string, threads: number): Server {
+  return {
+    name,
+    async prepare(folder, port, { names }) {
+      for (const part of ['zones', 'run', 'state', 'geoip']) await mkdir(join(folder, part));
+      const networks = REGIONS.flatMap((region, index) =>
+        networksOf(index).map((net) => `${net} => [${region}]`),
+      );
+      const sites = REGIONS.map((region, index) => `${region} => [${addressesOf(index).join(', ')}]`);
+      await writeFile(
+        join(folder, 'config'),
+        `options => { listen => 127.0.0.1:${port}, run_dir => ${join(folder, 'run')}, state_dir => ${join(folder, 'state')}, ` +
+          `udp_threads => ${threads}, tcp_threads => 1, max_edns_response => 1232 }\n` +
+          'service_types => { fixed => { plugin => static, state => up } }\n' +
+          `plugins => { static => { up => 127.0.0.1 }, geoip => { maps => { m => { datacenters => [${REGIONS.join(', ')}], nets => { ${networks.join(', ')} } } }, ` +
+          `resources => { edges => { map => m, service_types => fixed, dcmap => { ${sites.join(', ')} } } } } }\n`,
+      );
+      const records = names.map((name) => `${relative(name)} ${TTL} DYNA geoip!edges\n`);
+      await writeFile(join(folder, 'zones', ZONE), zoneHead + records.join(''));
+      return ['gdnsd', '-c', folder, 'start'];
+    },
+  };
+}
 
 export const knot: Server = {
   name: 'knot',
