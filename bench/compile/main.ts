@@ -17,7 +17,7 @@ import {
 import { NO_HOLDINGS } from '../../operator/certificates/holdings.ts';
 import { compile } from '../../operator/compile/compile.ts';
 import { decide } from '../../operator/decide/decide.ts';
-import { initialState } from '../../operator/decide/state.ts';
+import { type DecideEvent, initialState } from '../../operator/decide/state.ts';
 import { PlanLines } from '../../operator/publish/plan-lines.ts';
 import { publish, startPublication } from '../../operator/publish/publication.ts';
 import { toDocument } from '../../operator/source/kubernetes/to-document.ts';
@@ -120,12 +120,8 @@ function look(): void {
 /** Every node connects and acks the plan. */
 function ackAll(): number {
   const held = publication.edge?.revision ?? { epoch: 0, seq: 0 };
-  const start = performance.now();
-  for (let index = 0; index < (nodes ?? 0); index++) {
-    const report = { type: 'ack', revision: held } as const;
-    state = decide(state, { type: 'report', role: 'edge', node: `edge-${index}`, report }, now).state;
-  }
-  const took = performance.now() - start;
+  const report = { type: 'ack', revision: held } as const;
+  const took = ofEach((node) => ({ type: 'report', role: 'edge', node, report }));
   const server = { role: 'dns-server', node: 'dns-1' } as const;
   const revision = publication.routing?.revision ?? held;
   state = decide(state, { type: 'report', ...server, report: { type: 'ack', revision } }, now).state;
@@ -136,11 +132,17 @@ const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 const total = (stages: Stages) => [...stages.values()].reduce((sum, ms) => sum + ms, 0);
 
-const whole = pass();
-for (let index = 0; index < (nodes ?? 0); index++) {
-  const held = { epoch: 0, seq: 0 };
-  state = decide(state, { type: 'connect', role: 'edge', node: `edge-${index}`, held }, now).state;
+/** Milliseconds until this is decided of every node. */
+function ofEach(event: (node: string) => DecideEvent): number {
+  const start = performance.now();
+  for (let index = 0; index < (nodes ?? 0); index++) state = decide(state, event(`edge-${index}`), now).state;
+  return performance.now() - start;
 }
+
+const whole = pass();
+const connectAll = () =>
+  ofEach((node) => ({ type: 'connect', role: 'edge', node, held: { epoch: 0, seq: 0 } }));
+connectAll();
 const nothing = { epoch: 0, seq: 0 };
 state = decide(state, { type: 'connect', role: 'dns-server', node: 'dns-1', held: nothing }, now).state;
 ackAll();
@@ -172,5 +174,7 @@ print(`${'stage'.padEnd(16)}${'whole'.padStart(10)}${'one edit'.padStart(12)}${'
 for (const [name, ms] of whole) row(name, ms, median(edits.map((stages) => stages.get(name) ?? 0)));
 row('all', total(whole), median(edits.map(total)));
 print(`${nodes} acks decided: ${median(acks).toFixed(1)} ms`);
+const cutOff = ofEach((node) => ({ type: 'disconnect', role: 'edge', node }));
+print(`cut off at once: ${cutOff.toFixed(1)} ms; connected again: ${connectAll().toFixed(1)} ms`);
 print(`status after that: ${median(looks).toFixed(1)} ms`);
 print(`memory: ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MB resident`);

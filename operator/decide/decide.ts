@@ -16,8 +16,7 @@ import { freshVotes } from './votes.ts';
 
 export function decide(state: DecideState, event: DecideEvent, now: number): Decision {
   const decision = release(decideEvent(state, event, now), now);
-  // A thousand nodes report at once, and each table goes through all of them: it follows with `gathered`.
-  if (event.type === 'report') return decision;
+  if (isOneOfMany(event)) return decision;
   const votes = freshVotes(decision.state.dnsServers, now);
   const { voters } = votes;
   const nodes = followHealth(decision.state.nodes, votes, now);
@@ -30,6 +29,14 @@ export function decide(state: DecideState, event: DecideEvent, now: number): Dec
     state: { ...next, rows, voters },
     effects: [...decision.effects, { type: 'table', rows, voters }],
   };
+}
+
+/**
+ * A thousand nodes report at once, or lose their streams at once, and each table goes through all of them. After reports
+ * it follows with `gathered`; that a node is cut off is in no row.
+ */
+function isOneOfMany(event: DecideEvent): boolean {
+  return event.type === 'report' || (event.type === 'disconnect' && event.role === 'edge');
 }
 
 function decideEvent(state: DecideState, event: DecideEvent, now: number): Decision {
