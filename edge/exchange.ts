@@ -6,7 +6,7 @@ import type { FieldOf } from './cache/vary.ts';
 import { field, fromRaw, type Headers } from './headers.ts';
 import { OF_THE_CACHE, originHeaders } from './origin/request-headers.ts';
 import type { CompiledRule } from './plan/rule.ts';
-import type { ServedDomain } from './plan/served-plan.ts';
+import { originHost, type ServedDomain } from './plan/served-plan.ts';
 import type { Target } from './request/target.ts';
 import type { SecureConnection } from './tls/secure-connection.ts';
 
@@ -51,7 +51,7 @@ export function openExchange(
   edgeId: string,
   found: { request: ClientRequest; target: Target; domain: ServedDomain; rule: CompiledRule },
 ): Exchange {
-  const { request, target } = found;
+  const { request, target, domain } = found;
   let headers: Headers | undefined;
   const forOrigin = () => {
     const { rawHeaders, clientAddress, httpVersion = '1.1', scheme } = request;
@@ -68,7 +68,8 @@ export function openExchange(
     ...found,
     terms: requestTerms(request.headers),
     originHeaders: forOrigin,
-    selecting: (name) => field(forOrigin(), name),
+    // Host stands apart from the rest (origin/origin.ts), and an origin may well vary on it: a key holds no alias.
+    selecting: (name) => (name === 'host' ? originHost(domain, target.host) : field(forOrigin(), name)),
   };
 }
 

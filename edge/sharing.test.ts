@@ -1,7 +1,7 @@
 /** What one client's answer may be to another one (RFC 9111 3, 3.5, 5.2.2), over sockets: leaks are looked for here. */
 import { describe, expect, test } from 'vitest';
 import { scriptedCdn } from './testing/scripted-cdn.ts';
-import { KEEP } from './testing/test-edge.ts';
+import { domainOf, KEEP } from './testing/test-edge.ts';
 
 const cdn = scriptedCdn();
 
@@ -133,6 +133,32 @@ describe('a 304 that takes back what was for all:', () => {
     expect(await cdn.get('/a')).toMatchObject({ status: 200, text: 'answer 1' });
     expect((await cdn.get('/a')).headers['cache-status']).toMatch(/; hit/);
     expect(cdn.origin.requests).toHaveLength(2);
+  });
+});
+
+describe('aliases of a domain, where the answer varies on Host (RFC 9111 4.1):', () => {
+  const [one, other] = ['video.example.com', 'v2.example.com'];
+  const getBoth = () => Promise.all([one, other].map((host) => cdn.edge.get('/a', { host })));
+
+  test.each([
+    ['each gets its own', undefined, [one, other], 2],
+    [
+      'they share one where the origin is asked by one name',
+      'origin.internal',
+      Array(2).fill('origin.internal'),
+      1,
+    ],
+  ])('%s', async (_name, hostHeader, texts, fetched) => {
+    const named = { name: 'main', url: cdn.origin.url, ...(hostHeader && { hostHeader }) };
+    await cdn.edge.publish([domainOf(cdn.origin.url, { origin: named })]);
+    cdn.origin.answer(({ headers }, response) =>
+      response.writeHead(200, { 'cache-control': 'max-age=60', vary: 'Host' }).end(headers.host),
+    );
+    // Once together, as one may wait for the other's fetch, and once from the cache.
+    for (let turn = 0; turn < 2; turn++) {
+      expect((await getBoth()).map(({ text }) => text)).toEqual(texts);
+      expect(cdn.origin.requests).toHaveLength(fetched);
+    }
   });
 });
 

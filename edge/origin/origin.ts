@@ -4,7 +4,7 @@ import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../../lib/clock.ts';
 import { endToEnd, type Headers } from '../headers.ts';
 import type { EdgeMetrics } from '../metrics.ts';
-import type { ServedDomain } from '../plan/served-plan.ts';
+import { originHost, type ServedDomain } from '../plan/served-plan.ts';
 import { ask, type RawHeaders } from './asking.ts';
 import { connector } from './connector.ts';
 import { isBrokenConnection, OriginFailure, UnknownCoding } from './failure.ts';
@@ -74,7 +74,7 @@ export function createOrigin(clock: Clock, metrics: EdgeMetrics, timeouts = DEFA
         path: `${domain.origin.pathPrefix}${path}${query}`,
         // undici's type lists the methods of RFC 9110; it sends any token.
         method: method as Dispatcher.HttpMethod,
-        headers: ['host', domain.origin.hostHeader ?? host, ...headers.flat()],
+        headers: ['host', originHost(domain, host), ...headers.flat()],
         body: body ?? null,
       },
       signal,

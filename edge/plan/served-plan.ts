@@ -24,6 +24,11 @@ export interface ServedDomain {
   tls: EdgeTls | undefined;
 }
 
+/** The Host that its origin is asked with, for a client that asked for `host`. */
+export function originHost({ origin }: Pick<ServedDomain, 'origin'>, host: string): string {
+  return origin.hostHeader ?? host;
+}
+
 export interface ServedPlan {
   revision: Revision;
   byHost: ReadonlyMap<string, ServedDomain>;
