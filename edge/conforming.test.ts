@@ -264,6 +264,13 @@ describe('an answer that breaks off (RFC 9111 3.3, 3.4):', () => {
       response.write(whole.subarray(0, 500_000), () => setTimeout(() => response.destroy(), 50));
     });
 
+  /** Nothing but the range says how long it is. */
+  const inChunks = (more: number) => (first: number, response: ServerResponse) => {
+    const range = `bytes ${first}-${whole.length - 1}/${whole.length}`;
+    response.writeHead(206, { etag: '"a"', 'content-range': range, 'transfer-encoding': 'chunked' });
+    return response.end(Buffer.concat([whole, whole]).subarray(first, whole.length + more));
+  };
+
   test('is gone on with where the origin has the very same, for all who wait, and stored', async () => {
     breaksOff('"a"', (first, response) => {
       response.writeHead(206, {
@@ -295,6 +302,8 @@ describe('an answer that breaks off (RFC 9111 3.3, 3.4):', () => {
           .writeHead(206, { etag: '"a"', 'content-range': `bytes 0-9/${whole.length}` })
           .end(whole.subarray(0, 10)),
     ],
+    ['it has a byte less than its range', '"a"', inChunks(-1)],
+    ['it has a byte more than its range', '"a"', inChunks(1)],
     [
       'its validator is weak',
       'W/"a"',

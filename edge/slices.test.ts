@@ -233,6 +233,29 @@ test.each([
   expect((await get('/a')).body.equals(bodyOf('/a'))).toBe(true);
 });
 
+/** The first slice with more bytes, or fewer, than its Content-Range tells. */
+function longer(url: string, response: ServerResponse, more: number, framing?: Record<string, string>) {
+  const body = bodyOf(url).subarray(0, SLICE_BYTES + more);
+  const range = `bytes 0-${SLICE_BYTES - 1}/${SIZE}`;
+  const length = { 'content-length': String(body.length) };
+  const headers = { 'cache-control': 'max-age=3600', etag: `"v${version}"`, 'content-range': range };
+  response.writeHead(206, { ...headers, ...(framing ?? length) }).end(body);
+}
+
+test.each([-1, 1])(
+  'a slice in chunks with %d bytes beside its range breaks the transfer, and is not stored',
+  async (more) => {
+    origin.answer(({ url = '' }, response) =>
+      longer(url, response, more, { 'transfer-encoding': 'chunked' }),
+    );
+    await expect(get('/a')).rejects.toThrow();
+    origin.answer(({ url = '', headers }, response) => ranged(url, headers.range, response));
+    const reply = await get('/a');
+    expect(reply.body.equals(bodyOf('/a'))).toBe(true);
+    expect(asked().filter((range) => range === sliceRange(0))).toHaveLength(2);
+  },
+);
+
 describe('where there are no slices, the whole is fetched as ever:', () => {
   test.each([
     ['an origin without ranges', (url: string, response: ServerResponse) => ranged(url, undefined, response)],
@@ -240,6 +263,11 @@ describe('where there are no slices, the whole is fetched as ever:', () => {
       'a weak ETag',
       (url: string, response: ServerResponse, range: string | undefined) =>
         ranged(url, range, response, 'W/"v1"'),
+    ],
+    [
+      'a length that is not that of the range',
+      (url: string, response: ServerResponse, range: string | undefined) =>
+        range === undefined ? ranged(url, range, response) : longer(url, response, 1),
     ],
   ])('%s', async (_name, answer) => {
     origin.answer(({ url = '', headers }, response) => answer(url, response, headers.range));

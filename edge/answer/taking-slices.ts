@@ -15,6 +15,7 @@ import { mayUseOnError, mayUseWhileRevalidating } from '../cache/stale.ts';
 import type { Store } from '../cache/store.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
+import { field } from '../headers.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import { type FillSources, fillRequest } from './fill-request.ts';
 import type { Forward } from './serving.ts';
@@ -164,7 +165,9 @@ function inBackground({ fill, joined }: Started): void {
 function readSlice(response: OriginResponse, slice: number): OriginResponse {
   if (response.status === 304) return response;
   try {
-    return asSlice(response, slice);
+    const read = asSlice(response, slice);
+    read.body.holdTo(Number(field(read.headers, 'content-length')));
+    return read;
   } catch (error) {
     response.body.abandon();
     throw error;

@@ -4,7 +4,7 @@ import { OriginFailure } from '../origin/failure.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import type { FillRequest } from './fill.ts';
 import type { FillBody, FilledBody } from './fill-body.ts';
-import { continues, furtherRange } from './resume.ts';
+import { furtherRange, lengthOfRest } from './resume.ts';
 
 type Asker = Pick<FillRequest, 'fetch' | 'onBytes'>;
 
@@ -66,7 +66,11 @@ export async function further(
   if (range === undefined) return undefined;
   try {
     const rest = await fetch(range, signal);
-    if (continues(rest, response, received)) return rest.body;
+    const bytes = lengthOfRest(rest, response, received);
+    if (bytes !== undefined) {
+      rest.body.holdTo(bytes);
+      return rest.body;
+    }
     rest.body.abandon();
   } catch (error) {
     log.warn({ err: error }, 'the rest of an answer could not be had');

@@ -19,18 +19,19 @@ export function furtherRange({ status, headers }: Answered, received: number): H
   ];
 }
 
-export function continues(rest: Answered, first: Answered, received: number): boolean {
+/** How many bytes it must have, where it is what lies behind the first `received`. */
+export function lengthOfRest(rest: Answered, first: Answered, received: number): number | undefined {
   const [, from, to, total] =
     /^bytes (\d+)-(\d+)\/(\d+)$/.exec(field(rest.headers, 'content-range') ?? '') ?? [];
   const length = field(first.headers, 'content-length');
-  return (
+  const is =
     rest.status === 206 &&
     strongTag(rest.headers) === strongTag(first.headers) &&
     field(rest.headers, 'content-encoding') === field(first.headers, 'content-encoding') &&
     Number(from) === received &&
     Number(to) + 1 === Number(total) &&
-    (length === undefined || length === total)
-  );
+    (length === undefined || length === total);
+  return is ? Number(total) - received : undefined;
 }
 
 function strongTag(headers: Headers): string | undefined {

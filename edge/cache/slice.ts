@@ -49,10 +49,19 @@ export function asSlice<T extends Answered>(answer: T, slice: number): T & { tot
     throw new NotSliced(`${field(headers, 'content-range')} for the slice at ${begin}`);
   }
   if (field(headers, 'etag')?.startsWith('"') !== true) throw new NotSliced('no strong ETag');
-  return { ...answer, status: 200, headers: without(headers, OF_THE_SLICE), total };
+  const length = String(last - first + 1);
+  if ((field(headers, 'content-length') ?? length) !== length) {
+    throw new NotSliced(`Content-Length ${field(headers, 'content-length')} for ${length} bytes`);
+  }
+  return {
+    ...answer,
+    status: 200,
+    headers: [...without(headers, OF_THE_SLICE), ['content-length', length]],
+    total,
+  };
 }
 
-const OF_THE_SLICE = new Set(['content-range']);
+const OF_THE_SLICE = new Set(['content-range', 'content-length']);
 
 /** Are both of one representation? */
 export function belongTogether(

@@ -28,13 +28,38 @@ export class OriginBody {
   #isEnded = false;
   #failure: Error | undefined;
   #reader: Reader | undefined;
+  /** Bytes that are still to be read, where that is known. */
+  #left: number | undefined;
 
   constructor(control: BodyControl) {
     this.#control = control;
   }
 
+  /**
+   * What it is by its Content-Range, told before it is read. undici holds a body against Content-Length alone, and one in
+   * chunks has none: with a byte more or less than its range, what is put behind it would stand at the wrong place.
+   */
+  holdTo(bytes: number): void {
+    this.#left = bytes;
+  }
+
   /** A piece, in order; nothing at the end. Throws where the origin breaks off before the end it announced. */
   read(): Promise<Buffer | undefined> {
+    return this.#left === undefined ? this.#next() : this.#counted(this.#left);
+  }
+
+  async #counted(before: number): Promise<Buffer | undefined> {
+    const chunk = await this.#next();
+    const left = before - (chunk?.length ?? 0);
+    this.#left = left;
+    if (left >= 0 && (chunk !== undefined || left === 0)) return chunk;
+    this.abandon();
+    throw new Error(
+      left < 0 ? 'the body is longer than its range' : `the body lacks ${left} bytes of its range`,
+    );
+  }
+
+  #next(): Promise<Buffer | undefined> {
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
       this.#waitingBytes -= chunk.length;
