@@ -174,6 +174,15 @@ describe('HEAD (RFC 9111 4.3.5):', () => {
     expect((await cdn.get('/a')).text).not.toBe(fresh.text);
   });
 
+  test.each([301, 404])('what was a %d is none any more, and is not made fresh', async (status) => {
+    cdn.says({ 'cache-control': 'max-age=10', location: '/b' }, status);
+    expect((await cdn.get('/was')).status).toBe(status);
+    cdn.edge.clock.advance(11_000);
+    cdn.says({ 'cache-control': 'max-age=60' });
+    expect((await head('/was')).status).toBe(200);
+    expect(await cdn.get('/was')).toMatchObject({ status: 200, text: 'answer 4' });
+  });
+
   test('one whose client is named, or that ran across a purge, changes nothing', async () => {
     headSays({ 'cache-control': 'max-age=60', etag: '"a"' });
     await cdn.edge.get('/a', { method: 'HEAD', headers: { authorization: 'x' } });

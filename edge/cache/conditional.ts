@@ -50,11 +50,15 @@ export function confirms(notModified: Headers, stored: Headers): boolean {
   return told === undefined || held === undefined || opaque(told) === opaque(held);
 }
 
-/** Does the 200 to a HEAD tell of the stored bytes? Validators and length that it has must fit (RFC 9111 4.3.5). */
+/**
+ * Does the 200 to a HEAD tell of the stored bytes? Validators and length that it has must fit (RFC 9111 4.3.5), and what a
+ * GET would be answered with is no error or redirect any more.
+ */
 export function headConfirms(
   head: Headers,
-  { headers: stored, size }: { headers: Headers; size: number },
+  { status, headers: stored, size }: { status: number; headers: Headers; size: number },
 ): boolean {
+  if (status !== 200) return false;
   const fits = (name: string) => {
     const told = field(head, name);
     return told === undefined || told === field(stored, name);
