@@ -127,6 +127,17 @@ describe('instead of an error:', () => {
     expect((await cdn.edge.get('/a')).text).toBe('answer 3');
   });
 
+  test('for a HEAD as for a GET', async () => {
+    says('max-age=10, stale-if-error=60', { 'x-own': '1' });
+    await cdn.edge.get('/a');
+    cdn.edge.clock.advance(15_000);
+    fails(503);
+    const reply = await cdn.edge.get('/a', { method: 'HEAD' });
+    expect(reply).toMatchObject({ status: 200, headers: { 'x-own': '1' } });
+    expect(status(reply)).toMatch(/^zz-1; fwd=stale; fwd-status=503; ttl=-/);
+    expect(cdn.origin.requests.map(({ method }) => method)).toEqual(['GET', 'HEAD']);
+  });
+
   test('no connection', async () => {
     await rule({ staleIfError: 60 });
     says('max-age=10');

@@ -4,10 +4,12 @@
  */
 import type { Clock } from '../../lib/clock.ts';
 import { headConfirms } from '../cache/conditional.ts';
+import { FAILURES } from '../cache/stale.ts';
 import type { Store } from '../cache/store.ts';
 import { confirmedBy, isStillForAll } from '../cache/stored-head.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
+import { ErrorAnswer, OriginFailure } from '../origin/failure.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import type { Answer } from './answer.ts';
 import type { Wanted } from './fetching.ts';
@@ -24,9 +26,14 @@ export function createAskHead(parts: {
 }): AskHead {
   const { store, serving, passing, clock } = parts;
 
-  return async function askHead(exchange, { stale, fwd }) {
+  return async function askHead(exchange, { stale, fwd, usableOnError }) {
     const { generation } = store.purges;
     const response = await passing.ask(exchange);
+    // Something stale is better, as it is for a GET (RFC 5861 4, RFC 9110 9.3.2).
+    if (usableOnError && FAILURES.has(response.status)) {
+      await response.body.dump();
+      throw new OriginFailure(new ErrorAnswer(response.status));
+    }
     // One that was purged or marked meanwhile must not come back.
     const known = generation === store.purges.generation ? stale : undefined;
     const speaks = response.status === 200 && known !== undefined && isForAll(exchange);
