@@ -155,6 +155,7 @@ export class Fills {
       (admitted || fill.joined > 0 ? undefined : firstOfMany(response));
     if (reason !== undefined) {
       this.#unjoin(fill, request.joinId);
+      this.#dropRefuted(request, response);
       return tell({ kind: 'unshareable', response, reason });
     }
     await this.#fill(fill, { ...request, admitted }, response, tell, abort);
@@ -189,6 +190,17 @@ export class Fills {
     if (!isStillForAll(response, object, ttl)) return undefined;
     if (!fill.detached) this.#store.refresh(object);
     return object;
+  }
+
+  /**
+   * What was asked about does not hold any more when the origin answers with something else (RFC 9111 4.3.3): else it would
+   * be used for as long as something stale may be, and the origin be asked each time. What one client was answered with is
+   * no news for the others, a failure none of what is stored.
+   */
+  #dropRefuted({ stale, ttl, terms }: FillRequest, { status }: OriginResponse): void {
+    const isForOne = terms.authorized || terms.directives.has('no-store');
+    if (stale === undefined || isForOne || status >= 500 || NO_NEWS.has(status)) return;
+    if (freshLeftMs(stale, ttl, this.#clock.now()) <= 0) this.#store.drop(stale);
   }
 
   #tooLarge({ key }: FillRequest, response: OriginResponse): string | undefined {
@@ -259,6 +271,9 @@ export class Fills {
     };
   }
 }
+
+/** Of what is to be had there such an answer says nothing: a part, no other one, and three times "not now". */
+const NO_NEWS: ReadonlySet<number> = new Set([206, 304, 408, 425, 429]);
 
 /** In Cache-Status: it is not stored before it is asked for again. */
 export const FIRST_REQUEST = 'first-request';
