@@ -119,6 +119,37 @@ test('variants by Vary, each stored below one key', async () => {
   expect(cdn.origin.requests).toHaveLength(2);
 });
 
+describe('an answer that varies on less than the one before:', () => {
+  test('of several that fit the most recent one is used (RFC 9111 4)', async () => {
+    cdn.says({ 'cache-control': 'max-age=60', vary: 'x-plan' });
+    await cdn.get('/a', { 'x-plan': 'gold' });
+    cdn.edge.clock.advance(5_000);
+    cdn.says({ 'cache-control': 'max-age=60' });
+    await cdn.get('/a', { 'x-plan': 'silver' });
+    const reply = await cdn.get('/a', { 'x-plan': 'gold' });
+    expect(reply.text).toBe('answer 2');
+    expect(reply.headers['cache-status']).toMatch(/hit/);
+  });
+
+  test.each([
+    ['no field', { vary: 'x-plan' }, {}],
+    ['another field', { vary: 'x-plan' }, { vary: 'x-other' }],
+    ['no coding', { 'content-encoding': 'gzip' }, {}],
+  ])('%s: it takes the place of what was asked about', async (_name, before, after) => {
+    const headers = { 'x-plan': 'gold', 'accept-encoding': 'gzip' };
+    cdn.says({ 'cache-control': 'max-age=10', ...before });
+    await cdn.get('/a', headers);
+    cdn.edge.clock.advance(11_000);
+    cdn.says({ 'cache-control': 'max-age=60', ...after });
+    expect((await cdn.get('/a', headers)).text).toBe('answer 2');
+    await eventually(async () =>
+      expect((await cdn.get('/a', headers)).headers['cache-status']).toMatch(/hit/),
+    );
+    expect(cdn.origin.requests).toHaveLength(2);
+    await eventually(async () => expect(await cdn.edge.metric('stored_objects', '{tier="disk"}')).toBe(1));
+  });
+});
+
 test('variants of a key are bounded', async () => {
   cdn.origin.answer((_request, response) => {
     response.setHeader('vary', 'x-any');

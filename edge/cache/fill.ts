@@ -192,6 +192,13 @@ export class Fills {
     return object;
   }
 
+  /** Where the new answer varies on something else, the old one would stay beside it, and be asked about again and again. */
+  #dropReplaced({ key, stale }: FillRequest): void {
+    if (stale === undefined) return;
+    const isThere = this.#store.lookup(key).some(({ id }) => id === stale.id);
+    if (isThere) this.#store.drop(stale);
+  }
+
   /**
    * What was asked about does not hold any more when the origin answers with something else (RFC 9111 4.3.3): else it would
    * be used for as long as something stale may be, and the origin be asked each time. What one client was answered with is
@@ -242,6 +249,7 @@ export class Fills {
     else {
       const whole = { ...object, size: filled.size, checksums: filled.checksums };
       this.#store.put(whole, filled.kept, request.admitted || fill.joined > 0);
+      this.#dropReplaced(request);
     }
     // What is stored is found in the store from here on.
     this.#unjoin(fill, request.joinId);

@@ -1,17 +1,18 @@
 /** Which stored variant fits a request, and whether it may answer at once. Pure. */
 import type { Exchange } from '../exchange.ts';
+import { field } from '../headers.ts';
 import { isUsable } from './freshness.ts';
 import type { StoredObject } from './stored-object.ts';
 import { fits } from './vary.ts';
 
-/** The newest variant that was fetched for a request like this one (RFC 9111 4.1). */
+/** The most recent variant that was fetched for a request like this one (RFC 9111 4, 4.1). */
 export function selectVariant(
   variants: readonly StoredObject[],
   exchange: Exchange,
 ): StoredObject | undefined {
   const suitable = variants.filter((variant) => suits(variant, exchange));
-  // One that was made for requests like this one, an encoded one say, before one that fits all.
-  return suitable.find(({ selection }) => selection.length > 0) ?? suitable[0];
+  // But an encoded one before a plain one that fits all: who takes the coding would rather have it.
+  return suitable.find(({ headers }) => field(headers, 'content-encoding') !== undefined) ?? suitable[0];
 }
 
 export function suits({ selection }: StoredObject, { selecting }: Exchange): boolean {
