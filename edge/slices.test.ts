@@ -196,6 +196,25 @@ describe('stale-while-revalidate, slice by slice (RFC 5861 3):', () => {
   });
 });
 
+test.each([500, 503])(
+  'stale-if-error, slice by slice: not %d, but what is stored (RFC 5861 4)',
+  async (code) => {
+    await edge.publish([
+      domainOf(origin.url, { rules: rules.map((rule) => ({ ...rule, staleIfError: 600 })) }),
+    ]);
+    await get('/a');
+    await eventually(async () => expect(await onDisk()).toBe(4));
+    edge.clock.advance(3_700_000);
+    origin.requests.length = 0;
+    origin.answer((_request, response) => response.writeHead(code).end('sorry'));
+    const reply = await get('/a', 'bytes=0-9');
+    expect(reply.status).toBe(206);
+    expect(reply.headers['cache-status']).toMatch(new RegExp(`^zz-1; fwd=stale; fwd-status=${code}; ttl=-`));
+    expect((await get('/a')).body.equals(bodyOf('/a'))).toBe(true);
+    expect(asked()).not.toContain('whole');
+  },
+);
+
 test('slices of two versions are never put together: the transfer breaks, the next one is of the new version', async () => {
   await get('/a', 'bytes=0-9');
   await eventually(async () => expect(await onDisk()).toBe(1));

@@ -11,11 +11,12 @@ import type { Fill, Fills, Outcome } from '../cache/fill.ts';
 import { type CacheKey, sliceKey } from '../cache/key.ts';
 import { joinIdOf, selectVariant, suits, whyForward } from '../cache/select.ts';
 import { asSlice, NotSliced, rangeOf } from '../cache/slice.ts';
-import { mayUseOnError, mayUseWhileRevalidating } from '../cache/stale.ts';
+import { FAILURES, mayUseOnError, mayUseWhileRevalidating } from '../cache/stale.ts';
 import type { Store } from '../cache/store.ts';
 import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
 import { field } from '../headers.ts';
+import type { OriginFailure } from '../origin/failure.ts';
 import type { OriginResponse } from '../origin/origin.ts';
 import { type FillSources, fillRequest } from './fill-request.ts';
 import type { Forward } from './serving.ts';
@@ -115,7 +116,9 @@ export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
     if (running !== undefined) return { fill: running, joined: true };
     const usableOnError = stored !== undefined && may(mayUseOnError, exchange, stored);
     const wanted = { key, joinId, joinable: true, stale: stored, usableOnError, admitted: true };
-    const read = (response: OriginResponse) => readSlice(response, slice);
+    // Where something stale is better than a failure, the fill is to know one when it sees it (RFC 5861 4).
+    const read = (response: OriginResponse) =>
+      usableOnError && FAILURES.has(response.status) ? response : readSlice(response, slice);
     const fill = fills.start(fillRequest(parts, exchange, { ...wanted, asks: rangeOf(slice), read }));
     return { fill, joined: false };
   }
@@ -130,7 +133,7 @@ export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
       case 'failed':
         if (outcome.failure.cause instanceof NotSliced) return undefined;
         if (stored === undefined || !may(mayUseOnError, exchange, stored)) throw outcome.failure;
-        return { object: stored, forward: { fwd: 'stale', detail: outcome.failure.code }, reader: undefined };
+        return { object: stored, forward: failed(outcome.failure), reader: undefined };
       case 'unshareable':
         if (!joined) outcome.response.body.abandon();
         return undefined;
@@ -150,6 +153,12 @@ export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
     return !store.purges.mustRevalidate(stored) && use(terms, stored, rule.rule, clock.now());
   }
 }
+
+const failed = ({ answered, code }: OriginFailure): Forward => ({
+  fwd: 'stale',
+  fwdStatus: answered,
+  detail: code,
+});
 
 /** What it brings is stored; a failure was counted where it happened. */
 function inBackground({ fill, joined }: Started): void {
