@@ -126,6 +126,19 @@ test('conditions are about the object: 304, and the whole where If-Range does no
   expect((await get('/a', 'bytes=0-9', { 'if-range': '"v0"' })).status).toBe(200);
 });
 
+test('a prefetch fetches the slices that are not there, and a second one none', async () => {
+  await get('/a', 'bytes=0-9');
+  await eventually(async () => expect(await onDisk()).toBe(1));
+  for (const objects of [1, 0]) {
+    const urls = ['http://video.example.com/a'];
+    const command = { type: 'prefetch', domain: 'uid-video', concurrency: 2, perSecond: 1_000 } as const;
+    expect(await edge.command({ ...command, uid: `prefetch-${objects}`, urls })).toMatchObject({ objects });
+    expect(asked()).toEqual([0, 1, 2, 3].map(sliceRange));
+    await eventually(async () => expect(await onDisk()).toBe(4));
+  }
+  expect((await get('/a', `bytes=${SIZE - 9}-`)).headers['cache-status']).toMatch(/; hit/);
+});
+
 test('slices are kept over a restart', async () => {
   await get('/a', 'bytes=1048576-2097151');
   await eventually(async () => expect(await onDisk()).toBe(1));

@@ -11,7 +11,7 @@ import { FIRST_REQUEST } from '../cache/fill.ts';
 import type { HitForMiss } from '../cache/hit-for-miss.ts';
 import type { CacheKey } from '../cache/key.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
-import { belongTogether, firstSlice } from '../cache/slice.ts';
+import { belongTogether, firstSlice, SLICE_BYTES } from '../cache/slice.ts';
 import { CorruptBody, type StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Answer } from './answer.ts';
@@ -34,7 +34,7 @@ export type Slicing = (exchange: Exchange, key: CacheKey) => Promise<Answer | un
 
 export function createSlicing(parts: SlicingParts): Slicing {
   const { store, serving, passing, unsliced, invalidate } = parts;
-  const { take, ahead } = createSliceTaking(parts);
+  const { take, isThere, ahead } = createSliceTaking(parts);
 
   return async function sliced(exchange, key) {
     if (!concerns(exchange) || unsliced.has(key.id)) return undefined;
@@ -66,11 +66,20 @@ export function createSlicing(parts: SlicingParts): Slicing {
         begun = undefined;
         return slicedSource(slices, { total, last, begun: first });
       });
-      return lead.isStale ? { ...answer, result: 'stale' } : answer;
+      if (lead.isStale) return { ...answer, result: 'stale' };
+      // Who prefetches reads no hit: it is one only where all of it is there.
+      const isHit = !exchange.request.prefetch || areAllThere(exchange, key, total);
+      return isHit ? answer : { ...answer, result: 'miss' };
     } finally {
       // An answer without a body.
       if (begun !== undefined && !Buffer.isBuffer(begun)) await begun.close();
     }
+  }
+
+  function areAllThere(exchange: Exchange, key: CacheKey, total: number): boolean {
+    for (let slice = 0; slice * SLICE_BYTES < total; slice++)
+      if (!isThere(exchange, key, slice)) return false;
+    return true;
   }
 
   async function bodyOf(exchange: Exchange, key: CacheKey, lead: Slice): Promise<SliceBody> {

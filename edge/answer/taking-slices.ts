@@ -40,6 +40,8 @@ export interface SliceTakingParts extends FillSources {
 export interface SliceTaking {
   /** Nothing where there are no slices. `whole`: the key of the object that it is of. */
   take: (exchange: Exchange, whole: CacheKey, slice: number) => Promise<Slice | undefined>;
+  /** It is there and fresh. */
+  isThere: (exchange: Exchange, whole: CacheKey, slice: number) => boolean;
   /** Has it fetched, where it is not there and fresh. */
   ahead: (exchange: Exchange, whole: CacheKey, slice: number) => void;
 }
@@ -78,11 +80,12 @@ export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
       return undefined;
     },
 
+    isThere: (exchange, whole, slice) => isFresh(find(exchange, sliceKey(whole, slice))),
+
     ahead(exchange, whole, slice) {
       const key = sliceKey(whole, slice);
       const found = find(exchange, key);
-      if (found.stored === undefined || found.fwd !== undefined)
-        inBackground(start(exchange, found, key, slice));
+      if (!isFresh(found)) inBackground(start(exchange, found, key, slice));
     },
   };
 
@@ -159,6 +162,8 @@ const failed = ({ answered, code }: OriginFailure): Forward => ({
   fwdStatus: answered,
   detail: code,
 });
+
+const isFresh = ({ stored, fwd }: Found): boolean => stored !== undefined && fwd === undefined;
 
 /** What it brings is stored; a failure was counted where it happened. */
 function inBackground({ fill, joined }: Started): void {
