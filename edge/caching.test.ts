@@ -391,3 +391,19 @@ test('what goes to the origin, and what does not', async () => {
   for (const name of ['forwarded', 'x-original-url', 'x-mine', 'range'])
     expect(seen?.headers).not.toHaveProperty(name);
 });
+
+test('what an origin would read as a field of ours, or of the cache, does not go to it either', async () => {
+  cdn.says({});
+  const written = [
+    'x_forwarded_host',
+    'X-Forwarded_Proto',
+    'Accept_Encoding',
+    'If_None_Match',
+    'Transfer_Encoding',
+  ];
+  const headers = Object.fromEntries(written.map((name) => [name, 'evil']));
+  await cdn.get('/a', { ...headers, x_own: 'yes', 'x-http-method': 'DELETE' });
+  const seen = cdn.origin.requests[0]?.headers ?? {};
+  for (const name of [...written, 'x-http-method']) expect(seen).not.toHaveProperty(name.toLowerCase());
+  expect(seen).toMatchObject({ x_own: 'yes', 'x-forwarded-host': 'video.example.com' });
+});

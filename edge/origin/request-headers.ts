@@ -32,6 +32,7 @@ const NOT_FROM_CLIENTS = new Set([
   'x-forwarded-server',
   'x-forwarded-ssl',
   'x-host',
+  'x-http-method',
   'x-http-method-override',
   'x-method-override',
   'x-original-host',
@@ -70,7 +71,7 @@ export function originHeaders(
   const length = field(client, 'content-length');
   const hops = field(client, 'max-forwards');
   return [
-    ...endToEnd(client).filter(([name]) => !NOT_FROM_CLIENTS.has(name)),
+    ...endToEnd(client).filter(([name]) => mayBeFromClients(name)),
     ['accept-encoding', normalAcceptEncoding(field(client, 'accept-encoding'))],
     ['x-forwarded-for', clientAddress],
     ['x-forwarded-proto', scheme],
@@ -84,6 +85,16 @@ export function originHeaders(
       ? [['max-forwards', String(Number(hops) - 1)] as const]
       : []),
   ];
+}
+
+/**
+ * CGI, and PHP, WSGI and Rack after it, write `-` as `_` (RFC 3875 4.1.18): an origin takes X_Forwarded_Host for our
+ * X-Forwarded-Host, and If_None_Match for a condition of the cache.
+ */
+function mayBeFromClients(name: string): boolean {
+  if (!name.includes('_')) return !NOT_FROM_CLIENTS.has(name);
+  const readAs = name.replaceAll('_', '-');
+  return !NOT_FROM_CLIENTS.has(readAs) && !OF_THE_CACHE.has(readAs) && endToEnd([[readAs, '']]).length > 0;
 }
 
 /** Has this request been here before (RFC 8586)? Parameters behind a `;` do not matter. */
