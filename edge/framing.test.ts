@@ -142,6 +142,13 @@ test('OPTIONS that may go no further is the edge’s to answer; else it goes wit
   expect(origin.requests.at(-1)?.headers).toMatchObject({ 'max-forwards': '1' });
 });
 
+test('Max-Forwards: 0 does not hold a GET up, and does not go on as -1 (RFC 9110 7.6.2)', async () => {
+  const get = `GET /hops-of-get HTTP/1.1\r\n${HOST}Max-Forwards: 0\r\n${CLOSE}\r\n`;
+  expect(await exchange(get)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(origin.requests.at(-1)).toMatchObject({ url: '/hops-of-get' });
+  expect(origin.requests.at(-1)?.headers).not.toHaveProperty('max-forwards');
+});
+
 test('HTTP/1.0 with a Host is served', async () => {
   expect(await exchange(`GET /a HTTP/1.0\r\n${HOST}\r\n`)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*hello$/);
 });

@@ -80,8 +80,8 @@ export function originHeaders(
     ['via', via === undefined ? received : `${via}, ${received}`],
     ['cdn-loop', loop === undefined ? edgeId : `${loop}, ${edgeId}`],
     ...(length === undefined ? [] : [['content-length', length] as const]),
-    // RFC 9110 7.6.2.
-    ...(hops !== undefined && /^\d+$/.test(hops)
+    // RFC 9110 7.6.2. Of methods that may go further in spite of a 0 it says nothing.
+    ...(hops !== undefined && /^\d+$/.test(hops) && Number(hops) > 0
       ? [['max-forwards', String(Number(hops) - 1)] as const]
       : []),
   ];
