@@ -26,7 +26,7 @@ import { isLoop } from './origin/request-headers.ts';
 import type { Plans } from './plan/plans.ts';
 import { ruleFor } from './plan/rule.ts';
 import type { ServedDomain } from './plan/served-plan.ts';
-import { BadRequest, readTarget, type Target } from './request/target.ts';
+import { BadRequest, readTarget, requireHost, type Target } from './request/target.ts';
 import { firstAnswer, type Step } from './steps.ts';
 import { redirectToHttps, withTransportSecurity } from './tls/transport-security.ts';
 
@@ -56,12 +56,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       // Health checks, on any host.
       if (request.url === HEALTH_PATH) return health.answer();
 
+      // Who is asked, before anything is answered in its name.
+      const hosts = hostFields(request.rawHeaders);
+      requireHost(hosts, request.httpVersion);
+
       // What this edge does not do.
       const refusal = refuseUnsupported(request);
       if (refusal !== undefined) return refusal;
 
       // Host, path and query in one normal form.
-      const target = readTarget(request.url, hostFields(request.rawHeaders));
+      const target = readTarget(request.url, hosts);
 
       // A request that has been here before.
       if (isLoop(stringField(request.headers['cdn-loop']), teller.edgeId)) {

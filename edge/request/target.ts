@@ -14,14 +14,25 @@ export interface Target {
 
 export class BadRequest extends Error {}
 
+/**
+ * RFC 9112 3.2: more than one Host, an invalid one, or none in HTTP/1.1 is answered 400, whatever the request line says.
+ * Throws BadRequest, with a message for the client.
+ */
+export function requireHost(hosts: readonly string[], httpVersion = '1.1'): void {
+  if (onlyHost(hosts) === undefined && httpVersion !== '1.0') throw new BadRequest('no Host header');
+}
+
+function onlyHost([host, ...others]: readonly string[]): string | undefined {
+  if (others.length > 0) throw new BadRequest('more than one Host header');
+  if (host !== undefined) normalHost(host);
+  return host;
+}
+
 /** From the request line and the Host fields. Throws BadRequest, with a message for the client. */
 export function readTarget(url: string, hosts: readonly string[]): Target {
-  const [host, ...others] = hosts;
-  // RFC 9112 3.2: more than one Host, or an invalid one, is answered 400, whatever the request line says.
-  if (others.length > 0) throw new BadRequest('more than one Host header');
+  const host = onlyHost(hosts);
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url);
   if (absolute === null && host === undefined) throw new BadRequest('no Host header');
-  if (host !== undefined) normalHost(host);
   const authority = absolute?.[1] ?? host ?? '';
   return { host: normalHost(authority), ...splitUrl(absolute?.[2] ?? url) };
 }
