@@ -104,6 +104,16 @@ describe('400, and the connection is closed:', () => {
   });
 });
 
+test.each(['gzip, chunked', 'identity, chunked', ',chunked'])(
+  'content in codings that this edge does not undo is not passed on as if it were plain: %s, 501 (RFC 9112 6.1)',
+  async (coding) => {
+    const before = origin.requests.length;
+    const post = `POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: ${coding}\r\n\r\n3\r\nabc\r\n0\r\n\r\n`;
+    expect(await exchange(post)).toMatch(/^HTTP\/1\.1 501 Not Implemented\r\n[\s\S]*connection: close/);
+    expect(origin.requests).toHaveLength(before);
+  },
+);
+
 test('a header that is too large: 431', async () => {
   const bytes = `GET /a HTTP/1.1\r\n${HOST}X-Y: ${'y'.repeat(40_000)}\r\n\r\n`;
   expect(await exchange(bytes)).toMatch(/^HTTP\/1\.1 431 /);

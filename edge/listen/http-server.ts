@@ -41,9 +41,9 @@ export function createHttpServer(
   /** The answers of each connection that were not out when the last one began. */
   const underWay = new WeakMap<Duplex, ServerResponse[]>();
   const server = createServer(serverOptions(limits), (request, response) => {
-    // HTTP/1.0 knows no codings: who reads it by length sees another end of this message (RFC 9112 6.1).
-    if (request.httpVersion === '1.0' && request.headers['transfer-encoding'] !== undefined)
-      return void response.writeHead(400, { connection: 'close', 'content-length': 0 }).end();
+    const refusal = whyRefused(request);
+    if (refusal !== undefined)
+      return void response.writeHead(refusal, { connection: 'close', 'content-length': 0 }).end();
     const { socket } = request;
     const secure = secured.get(socket);
     // Until the last byte has left, which is later than its having been written.
@@ -162,6 +162,16 @@ function hitObserver(observer: Observer): Parameters<typeof installFastPath>[1][
 
 const fieldOf = ({ text }: PlainRequest, name: string) =>
   new RegExp(`\\r\\n${name}: (.*)`, 'i').exec(text)?.[1];
+
+/** For its framing, where node:http lets that pass. */
+function whyRefused({ httpVersion, headers: { 'transfer-encoding': coding } }: IncomingMessage) {
+  if (coding === undefined) return undefined;
+  // HTTP/1.0 knows no codings: who reads it by length sees another end of this message (RFC 9112 6.1).
+  // Without chunked at the end nobody knows where it ends (RFC 9112 6.3).
+  if (httpVersion === '1.0' || !/(?:^|[,\s])chunked$/i.test(coding)) return 400;
+  // In any other one the content would stay, and go to the origin without a word of it (RFC 9112 6.1, 7).
+  return coding.toLowerCase() === 'chunked' ? undefined : 501;
+}
 
 /** Bytes of its body are missing, and nothing of ours holds them up. */
 function isAwaited(request: IncomingMessage): boolean {
