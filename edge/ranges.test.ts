@@ -142,6 +142,19 @@ test('a 206 of the origin is not stored', async () => {
   expect((await edge.get('/a')).headers['cache-status']).toMatch(/detail=status/);
 });
 
+test('a Content-Range on a 200 is not told beside that of a part (RFC 9110 14.4)', async () => {
+  const text = '123456789'.repeat(100);
+  origin.answer((_request, response) =>
+    response.writeHead(200, { ...HEADERS, 'content-range': 'bytes 0-8/9' }).end(text),
+  );
+  await edge.get('/a');
+  const part = await edge.get('/a', { headers: { range: 'bytes=1-2' } });
+  expect(part).toMatchObject({ status: 206, text: '23', headers: { 'content-range': 'bytes 1-2/900' } });
+  const parts = await edge.get('/a', { headers: { range: 'bytes=1-2,400-401' } });
+  expect(parts.headers['content-type']).toMatch(/^multipart\/byteranges/);
+  expect(parts.headers).not.toHaveProperty('content-range');
+});
+
 test('a range of what is not for all is asked of the origin as it is', async () => {
   origin.answer((request, response) => {
     const partial = request.headers.range === 'bytes=0-3';

@@ -13,7 +13,7 @@ import {
   resolveRanges,
 } from '../cache/range.ts';
 import type { ClientRequest } from '../exchange.ts';
-import { field, type Headers } from '../headers.ts';
+import { field, type Headers, without } from '../headers.ts';
 import { type AnswerBody, NO_BODY } from './answer.ts';
 import { type Multipart, multipart, multipartBytes, multipartSource } from './multipart.ts';
 
@@ -75,13 +75,17 @@ export function shapeFor(
   return {
     status: 206,
     headers: [
-      ...headers,
+      ...without(headers, OF_A_PART),
       ['content-range', `bytes ${first}-${last}/${length}`],
       ['content-length', String(last - first + 1)],
     ],
     range,
   };
 }
+
+/** On a 200 it means nothing (RFC 9110 14.4), beside ours there would be two; of several parts each has its own. */
+const OF_A_PART = new Set(['content-range']);
+const OF_PARTS = new Set(['content-range', 'content-type']);
 
 /** Fields that describe a body, and mean nothing on a 304 or 416 (RFC 9110 15.4.5). */
 const OF_CONTENT = /^content-(?!location|security-policy)/;
@@ -131,7 +135,7 @@ function multipartShape(headers: Headers, parts: Multipart): Shape {
   return {
     status: 206,
     headers: [
-      ...headers.filter(([name]) => name !== 'content-type'),
+      ...without(headers, OF_PARTS),
       ['content-type', type],
       ['content-length', String(parts.length)],
     ],
