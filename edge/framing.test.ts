@@ -171,3 +171,13 @@ test('a request on a kept connection is answered after one with a body', async (
   const answers = await exchange(`${post}GET /a HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
   expect(answers.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
 });
+
+test.each(['GET', 'DELETE'])(
+  'the length that an origin gives a 204 goes no further: %s (RFC 9110 8.6)',
+  async (method) => {
+    origin.answer(({ socket }) => socket.end('HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'));
+    const answer = await exchange(`${method} /none HTTP/1.1\r\n${HOST}${CLOSE}\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 204 No Content\r\n/);
+    expect(answer).not.toMatch(/content-length/i);
+  },
+);

@@ -5,7 +5,7 @@
 import { parseCacheControl } from '../cache/cache-control.ts';
 import type { PurgeScope } from '../cache/purge-scope.ts';
 import type { Exchange } from '../exchange.ts';
-import { field } from '../headers.ts';
+import { field, without } from '../headers.ts';
 import type { Origin, OriginResponse } from '../origin/origin.ts';
 import { BadRequest, normalHost, splitUrl } from '../request/target.ts';
 import { type Answer, NO_BODY } from './answer.ts';
@@ -32,9 +32,11 @@ export function createPassing(parts: {
     const { domain, request } = exchange;
     const bodiless = request.method === 'HEAD' || status === 204 || status === 304;
     if (bodiless) void response.body.dump();
+    const told = browserHeaders(exchange, response);
     return {
       status,
-      headers: clientHeaders(browserHeaders(exchange, response), teller, note),
+      // A 204 has no length, whatever its origin says (RFC 9110 8.6).
+      headers: clientHeaders(status === 204 ? without(told, LENGTH) : told, teller, note),
       body: bodiless ? NO_BODY : { kind: 'stream', stream: response.body.stream() },
       domain: domain.label,
       result: note.hit ? 'hit' : note.fwd === 'bypass' || note.fwd === 'method' ? 'bypass' : 'miss',
@@ -69,6 +71,8 @@ export function createPassing(parts: {
     },
   };
 }
+
+const LENGTH = new Set(['content-length']);
 
 /** RFC 9110 9.2.1. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
