@@ -24,6 +24,27 @@ test('a timeline, and a template whose parts stand on several levels', () => {
   );
 });
 
+test('a run of a timeline that goes on: to the next one that says when it begins, then to the end', () => {
+  const runs = '<S t="4" d="2" r="-1"/><S t="10" d="4" r="-1"/>';
+  const template = `<SegmentTemplate timescale="2" presentationTimeOffset="4" media="$Time$.m4s"><SegmentTimeline>${runs}</SegmentTimeline></SegmentTemplate>`;
+  // 9.5 s in halves, from 4 on.
+  expect(mpd(set(`${template}<Representation id="1"/>`))).toEqual(
+    [4, 6, 8, 10, 14, 18, 22].map((time) => `/d/${time}.m4s`),
+  );
+});
+
+test('each Period as far as the next one, the last one to the end of the whole', () => {
+  const period = (attributes: string, name: string) =>
+    `<Period ${attributes}>${`<AdaptationSet><SegmentTemplate duration="2" media="${name}$Number$"/><Representation id="1"/></AdaptationSet>`}</Period>`;
+  const periods = [
+    period('start="PT0S"', 'a'),
+    period('start="PT3S" duration="PT1S"', 'b'),
+    // Begins where the one before ends.
+    period('', 'c'),
+  ];
+  expect(mpd(periods.join(''))).toEqual(['a1', 'a2', 'b1', 'c1', 'c2', 'c3'].map((name) => `/d/${name}`));
+});
+
 test('a list, base URLs, and a single file', () => {
   const list = '<SegmentList><Initialization sourceURL="i.mp4"/><SegmentURL media="1.m4s"/></SegmentList>';
   expect(

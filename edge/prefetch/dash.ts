@@ -13,17 +13,31 @@ export function dashUrls(manifest: string, at: string): string[] {
   if (mpd?.name !== 'MPD' || mpd.attributes.type === 'dynamic') return [];
   const whole = seconds(mpd.attributes.mediaPresentationDuration);
   const base = baseOf(mpd, at);
-  return childrenOf(mpd, 'Period').flatMap((period) =>
+  const periods = childrenOf(mpd, 'Period');
+  const durations = durationsOf(periods, whole);
+  return periods.flatMap((period, index) =>
     childrenOf(period, 'AdaptationSet').flatMap((set) =>
       childrenOf(set, 'Representation').flatMap((representation) =>
         segmentsOf(
           [period, set, representation],
           baseOf(representation, baseOf(set, baseOf(period, base))),
-          seconds(period.attributes.duration) ?? whole ?? 0,
+          durations[index] ?? 0,
         ),
       ),
     ),
   );
+}
+
+/** A Period ends where it says so, where the next one begins, or with the whole (5.3.2.1). In seconds. */
+function durationsOf(periods: readonly Element[], whole: number | undefined): number[] {
+  let end = 0;
+  return periods.map(({ attributes }, index) => {
+    const start = seconds(attributes.start) ?? end;
+    const next = seconds(periods[index + 1]?.attributes.start);
+    const duration = seconds(attributes.duration) ?? Math.max(0, (next ?? whole ?? start) - start);
+    end = start + duration;
+    return duration;
+  });
 }
 
 function segmentsOf(path: readonly Element[], base: string, duration: number): string[] {
@@ -56,7 +70,8 @@ function templateUris(
   const fill = (text: string, number: number, time: number) =>
     fillTemplate(text, { RepresentationID: id, Bandwidth: bandwidth, Number: number, Time: time });
   const timeline = templates.flatMap((template) => childrenOf(template, 'SegmentTimeline')).at(-1);
-  const times = timeline === undefined ? evenTimes(merged, duration) : timelineTimes(timeline);
+  const times =
+    timeline === undefined ? evenTimes(merged, duration) : timelineTimes(timeline, endOf(merged, duration));
   const first = Number(merged.startNumber ?? 1);
   return [
     ...(initialization === undefined ? [] : [fill(initialization, 0, 0)]),
@@ -70,14 +85,25 @@ function evenTimes({ duration = '0', timescale = '1' }: Element['attributes'], w
   return Array.from({ length: Math.min(count, MAX_SEGMENTS) || 0 }, (_, index) => index * each);
 }
 
-/** `<S t d r>`: r more of the same length follow. */
-function timelineTimes(timeline: Element): number[] {
+/** Of a Period, in the units of its template. */
+function endOf(
+  { timescale = '1', presentationTimeOffset = '0' }: Element['attributes'],
+  duration: number,
+): number {
+  return Number(presentationTimeOffset) + duration * Number(timescale);
+}
+
+/** `<S t d r>`: r more of the same length follow; below 0 as many as fit before the next one, or the end (5.3.9.6). */
+function timelineTimes(timeline: Element, end: number): number[] {
   const times: number[] = [];
+  const runs = childrenOf(timeline, 'S').map(({ attributes }) => attributes);
   let at = 0;
-  for (const { attributes } of childrenOf(timeline, 'S')) {
-    const length = Number(attributes.d ?? 0);
-    at = Number(attributes.t ?? at);
-    for (let left = Number(attributes.r ?? 0); left >= 0 && times.length < MAX_SEGMENTS; left--) {
+  for (const [index, { t, d = '0', r = '0' }] of runs.entries()) {
+    const length = Number(d);
+    at = Number(t ?? at);
+    const until = Number(runs[index + 1]?.t ?? end);
+    const count = Number(r) < 0 ? Math.ceil((until - at) / length) : Number(r) + 1;
+    for (let left = count; left > 0 && times.length < MAX_SEGMENTS; left--) {
       times.push(at);
       at += length;
     }
