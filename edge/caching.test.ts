@@ -76,6 +76,22 @@ test('a 304 that names another entity tag confirms nothing', async () => {
   expect((await cdn.edge.get('/a')).text).toBe('new');
 });
 
+test('without an entity tag, a 304 that names another date confirms nothing (RFC 9111 4.3.4)', async () => {
+  const [newer, older] = ['Mon, 02 Nov 2026 10:00:00 GMT', 'Sun, 01 Nov 2026 10:00:00 GMT'];
+  cdn.says({ 'cache-control': 'max-age=10', 'last-modified': newer });
+  await cdn.edge.get('/a');
+  cdn.edge.clock.advance(11_000);
+  // It has gone back to what it had before, which is not modified since then.
+  cdn.origin.answer(({ headers }, response) => {
+    const isOld = headers['if-modified-since'] === newer;
+    response.writeHead(isOld ? 304 : 200, { 'cache-control': 'max-age=10', 'last-modified': older });
+    response.end(isOld ? undefined : 'what it had before');
+  });
+  const reply = await cdn.edge.get('/a');
+  expect(reply).toMatchObject({ text: 'what it had before', headers: { 'last-modified': older } });
+  expect(cdn.origin.requests).toHaveLength(3);
+});
+
 describe('not stored:', () => {
   test.each([
     ['no-store', { 'cache-control': 'no-store, max-age=60' }],

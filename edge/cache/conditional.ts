@@ -43,11 +43,17 @@ export function validators(stored: Headers): Headers {
   ];
 }
 
-/** A 304 speaks of the stored answer unless it names another entity tag (RFC 9111 4.3.4). */
+/**
+ * A 304 speaks of the stored answer unless it names another entity tag, or, without one, another date (RFC 9111 4.3.4): an
+ * origin that went back to an older file answers 304 to the date of the newer one.
+ */
 export function confirms(notModified: Headers, stored: Headers): boolean {
-  const told = field(notModified, 'etag');
-  const held = field(stored, 'etag');
-  return told === undefined || held === undefined || opaque(told) === opaque(held);
+  const isSame = (name: string) => {
+    const told = field(notModified, name);
+    const held = field(stored, name);
+    return told === undefined || held === undefined || opaque(told) === opaque(held);
+  };
+  return isSame('etag') && (field(notModified, 'etag') !== undefined || isSame('last-modified'));
 }
 
 /**
