@@ -134,6 +134,25 @@ test('a range far behind what has come goes to the origin by itself, while the f
   await eventually(async () => expect(await edge.metric('stored_bytes', '{tier="disk"}')).toBe(length));
 });
 
+test('… and is waited for where the origin does not give it', async () => {
+  const whole = Buffer.from(Array.from({ length: 10 * 2 ** 20 }, (_, at) => at % 251));
+  const open = Promise.withResolvers<ServerResponse>();
+  origin.answer((request, response) => {
+    if (request.headers.range !== undefined) return response.destroy();
+    response.writeHead(200, { ...HEADERS, 'content-length': String(whole.length) });
+    response.write(whole.subarray(0, 1_000));
+    open.resolve(response);
+  });
+  const asked = edge.get('/a', { headers: { range: 'bytes=10000000-10000003' } });
+  // Tried a second time, as each request is that a connection took with it.
+  await eventually(() => expect(origin.requests).toHaveLength(3));
+  (await open.promise).end(whole.subarray(1_000));
+  const reply = await asked;
+  expect(reply.status).toBe(206);
+  expect(reply.body.equals(whole.subarray(10_000_000, 10_000_004))).toBe(true);
+  expect(reply.headers['cache-status']).toMatch(/^zz-1; fwd=uri-miss; ttl=\d+; stored$/);
+});
+
 test('a 206 of the origin is not stored', async () => {
   origin.answer((_request, response) =>
     response.writeHead(206, { ...HEADERS, 'content-range': 'bytes 0-3/9' }).end('part'),

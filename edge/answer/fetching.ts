@@ -11,6 +11,7 @@ import type { StoredObject } from '../cache/stored-object.ts';
 import type { Exchange } from '../exchange.ts';
 import type { OnLimit } from '../limits/limits.ts';
 import { abandon } from '../origin/abandon.ts';
+import { OriginFailure } from '../origin/failure.ts';
 import { type Answer, textAnswer } from './answer.ts';
 import { type FillSources, fillRequest } from './fill-request.ts';
 import type { Passing } from './passing.ts';
@@ -151,12 +152,20 @@ export function createFetching(parts: FetchingParts): Fetching {
     filling: Filling,
     forward: Forward,
   ): Promise<Answer | undefined> {
-    if (isFar(exchange, filling)) {
-      const answer = await passing.pass(exchange, { hit: false, fwd: 'partial', detail: 'far-range' });
-      if (answer.status === 206) return answer;
-      if (answer.body.kind === 'stream') abandon(answer.body.stream);
-    }
-    return await serving.filling(exchange, filling, forward);
+    const apart = isFar(exchange, filling) ? await farRange(exchange) : undefined;
+    return apart ?? (await serving.filling(exchange, filling, forward));
+  }
+
+  /** Nothing where the origin does not give it: all of it is on its way, so that it is a matter of waiting. */
+  async function farRange(exchange: Exchange): Promise<Answer | undefined> {
+    const note = { hit: false, fwd: 'partial', detail: 'far-range' } as const;
+    const answer = await passing.pass(exchange, note).catch((error: unknown) => {
+      if (!(error instanceof OriginFailure)) throw error;
+      return undefined;
+    });
+    if (answer === undefined || answer.status === 206) return answer;
+    if (answer.body.kind === 'stream') abandon(answer.body.stream);
+    return undefined;
   }
 }
 
