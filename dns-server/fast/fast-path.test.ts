@@ -10,8 +10,9 @@ import { geoRulesOf } from '../geo/geo-sources.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import { preparePlan } from '../plan/prepare.ts';
 import { type Asked, decode, lines, queryBytes } from '../testing/ask.ts';
-import { published, readyTable } from '../testing/routing-plan.ts';
+import { published, readyTable, testDomain } from '../testing/routing-plan.ts';
 import { TWIN_DATA, TWIN_PLAN, twins } from '../testing/twins.ts';
+import { rawRecords } from '../testing/verify-signatures.ts';
 import { FastPath } from './fast-path.ts';
 import { buildNameTable, findName, lower, numberOf } from './name-table.ts';
 import type { Slots } from './slot.ts';
@@ -287,6 +288,37 @@ describe('signed answers', () => {
     expect([isPrepared('b'), records('b'), isPrepared('b')]).toEqual([false, unsigned + 1, true]);
     fast.service.useSecrets({ zones: [], cookie: undefined });
     expect([isPrepared('d'), records('d'), isPrepared('d')]).toEqual([false, unsigned, false]);
+  });
+
+  test.each([
+    ['the target’s', true],
+    ['the hostname’s', false],
+  ])('go by the name’s zone: one that has its target and its hostname in two, %s signed', (_, first) => {
+    const [zone] = TWIN_PLAN.zones;
+    if (zone === undefined) throw new Error('a plan without a zone');
+    const { fast } = twins({
+      ...TWIN_PLAN,
+      zones: [
+        { ...zone, dnssec: first },
+        { ...zone, name: 'shop.example', dnssec: !first },
+      ],
+      domains: [testDomain({ hostnames: ['shop.example'] })],
+    });
+    const shop = { zone: 'shop.example', keys: [newZoneKey(0, true)] };
+    fast.service.useSecrets({ zones: [first ? keys : shop], cookie: undefined });
+    const types = (asked: string) =>
+      rawRecords(Buffer.from(fast.ask(queryBytes(asked, { edns: { flags: 0x8000 } }), '8.8.8.8'), 'hex')).map(
+        ({ type }) => type,
+      );
+    const [plain, signed] = [
+      [1, 41],
+      [1, 46, 41],
+    ];
+    // Each is asked once it could be prepared for the other.
+    for (let time = 0; time < 3; time++) {
+      expect(types('video.demo.cdn.example.net')).toEqual(first ? signed : plain);
+      expect(types('shop.example')).toEqual(first ? plain : signed);
+    }
   });
 });
 

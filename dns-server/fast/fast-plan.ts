@@ -30,7 +30,7 @@ function wholeFastPlan(plan: PreparedPlan, geo: CompiledGeo): FastPlan {
   for (const entry of plan.names.values()) {
     const domain = preparable(entry);
     if (domain === undefined) continue;
-    names.push({ key: entry.key, class: classes.add(domain) });
+    names.push({ key: entry.key, class: classes.add(domain, entry.zone) });
     domains.push(domain);
   }
   return fastPlan(plan, geo, { names: buildNameTable(names), domains, classes });
@@ -43,8 +43,9 @@ function changeFastPlan(plan: PreparedPlan, geo: CompiledGeo, before: FastPlan):
     return fastPlan(plan, geo, { names: before.tables.names, domains: before.domains, classes });
   if (plan.changed?.since !== before.mark || classes.isOvergrown()) return undefined;
   const fates = [...new Set(plan.changed.names)].map((key) => {
-    const domain = preparable(plan.names.get(key));
-    return { key, domain, class: domain && classes.add(domain) };
+    const entry = plan.names.get(key);
+    const domain = preparable(entry);
+    return { key, domain, class: domain && entry && classes.add(domain, entry.zone) };
   });
   const changed = changeNameTable(before.tables.names, before.domains.length, fates);
   if (changed === undefined) return undefined;

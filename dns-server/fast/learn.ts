@@ -57,7 +57,8 @@ export function learn(
     fast.slots.set(fast.key, BY_DOMAIN);
     return { key: fast.key, slot: BY_DOMAIN, signature: undefined };
   }
-  const slot = slotOf(answerDomain(view, geo, domain, fast.client(), query.family), query.family);
+  const answer = answerDomain(view, geo, domain, fast.client(), query.family);
+  const slot = slotOf(answer, query.family, ofClass.signed);
   if (slot === undefined) return undefined;
   fast.slots.set(fast.key, slot);
   sign(fast, slot, ordinary);
@@ -83,7 +84,7 @@ function check(fast: FastPath, slot: Slot, ordinary: Uint8Array) {
  * Nothing where the answer is a negative one, where a shift may divide the clients of one place, or where nodes share an
  * address: records of nodes stand one after the other here, and none may be there twice.
  */
-function slotOf(answer: DomainAnswer, family: Family): Slot | undefined {
+function slotOf(answer: DomainAnswer, family: Family, signed: boolean): Slot | undefined {
   const { domain, side, selection, addresses, ttl, length } = answer;
   if (side !== 'None' || addresses.length === 0) return undefined;
   const owned = selection.standings.flatMap((standing) => addressesOf(selection, [standing], family));
@@ -98,7 +99,7 @@ function slotOf(answer: DomainAnswer, family: Family): Slot | undefined {
     bounds: Uint32Array.from(bounds),
     scoped: length > 0,
     chain: chainOf(answer),
-    signatures: domain.zone.spec.dnssec ? newSignatures(standings.length) : undefined,
+    signatures: signed ? newSignatures(standings.length) : undefined,
     shapes: new Uint8Array(SHAPES),
   };
 }
