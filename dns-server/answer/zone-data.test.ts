@@ -277,6 +277,22 @@ describe('several zones', () => {
     expect(both.ask(`nope.child.${ZONE}`).authorities?.[0]?.name).toBe(`child.${ZONE}`);
   });
 
+  test('names between two, one in the other, exist: NODATA, and no wildcard is for them (RFC 8020, 4592)', () => {
+    const inner = { ...child, name: `inner.be.tween.${ZONE}`, records: [] };
+    const { ask: askNested } = answering(planWithRecords(['* TXT any'], [inner] as never));
+    const rcodes = [`be.tween.${ZONE}`, `tween.${ZONE}`, `x.be.tween.${ZONE}`].map((name) => {
+      const { rcode, answers, authorities } = askNested(name, { type: 'TXT' });
+      return [rcode, answers?.length, authorities?.[0]?.name];
+    });
+    expect(rcodes).toEqual([
+      ['NOERROR', 0, ZONE],
+      ['NOERROR', 0, ZONE],
+      ['NXDOMAIN', 0, ZONE],
+    ]);
+    expect(lines(askNested(`tweens.${ZONE}`, { type: 'TXT' }).answers)).toHaveLength(1);
+    expect(askNested(`inner.be.tween.${ZONE}`, { type: 'SOA' }).answers).toHaveLength(1);
+  });
+
   test('of two, one in the other, the outer one has the DS', () => {
     expect(both.ask(`child.${ZONE}`, { type: 'DS' }).answers).toHaveLength(1);
     expect(both.ask(`www.child.${ZONE}`, { type: 'DS' }).authorities?.[0]?.name).toBe(`child.${ZONE}`);

@@ -28,10 +28,7 @@ export function buildNames({ zones, domains, nodes, revision }: NameSources): Na
   for (const [key, zone] of zones) {
     names.set(key, emptyEntry(zone, key));
   }
-  for (const zone of zones.values()) {
-    const parent = zoneOf(zones, parentKey(zone.key) ?? '');
-    if (parent) zone.atParent = emptyEntry(parent, zone.key);
-  }
+  for (const zone of zones.values()) placeInParent(built, zones, zone);
   for (const zone of zones.values()) addZoneRecords(zone, revision, zones, at);
   for (const { spec, addresses } of nodes) {
     for (const zone of zones.values()) {
@@ -47,6 +44,16 @@ export function buildNames({ zones, domains, nodes, revision }: NameSources): Na
     for (const hostname of domain.spec.hostnames) addHostname(hostname, domain, at, contested);
   for (const entry of names.values()) findCuts(names, entry);
   return built;
+}
+
+/** A zone inside another of ours. The names between the two exist because of it (RFC 8020), as if it were a delegation. */
+function placeInParent(built: Names, zones: ReadonlyMap<string, PreparedZone>, zone: PreparedZone): void {
+  const above = parentKey(zone.key) ?? '';
+  const parent = zoneOf(zones, above);
+  if (parent === undefined) return;
+  zone.atParent = emptyEntry(parent, zone.key);
+  entryAt(built, zones, above);
+  countBelow(built.below, above);
 }
 
 /** SOA and NS at the apex, the name servers' own addresses, and the records that people wrote. */
@@ -133,10 +140,14 @@ export function entryAt(
   if (zone === undefined) return undefined;
   for (let name: string | undefined = key; name && !names.has(name); name = parentKey(name)) {
     names.set(name, emptyEntry(zone, name));
-    const parent = parentKey(name) ?? '';
-    below.set(parent, (below.get(parent) ?? 0) + 1);
+    countBelow(below, parentKey(name) ?? '');
   }
   return names.get(key);
+}
+
+/** One more name stands right below this one. */
+function countBelow(below: Names['below'], key: string): void {
+  below.set(key, (below.get(key) ?? 0) + 1);
 }
 
 /** The highest delegation at or above the name, and the highest DNAME above it: what lies below is not ours to answer. */

@@ -4,16 +4,19 @@ import type { RoutingDomain } from '../../contract/plans/routing-plan.ts';
 import { planWithRecords } from './answering.ts';
 import { testDomain, testPlan } from './routing-plan.ts';
 
+const { zones } = planWithRecords([
+  'www A 192.0.2.7',
+  'txt TXT here',
+  'sub NS ns.sub.cdn.example.net.',
+  'ns.sub A 192.0.2.54',
+  'old DNAME new.cdn.example.net.',
+  'deep.er.still TXT here',
+]);
+
 export const STEPS_PLAN = {
   ...testPlan(),
-  ...planWithRecords([
-    'www A 192.0.2.7',
-    'txt TXT here',
-    'sub NS ns.sub.cdn.example.net.',
-    'ns.sub A 192.0.2.54',
-    'old DNAME new.cdn.example.net.',
-    'deep.er.still TXT here',
-  ]),
+  // One inside the other: the names between them stay, whatever comes and goes there.
+  zones: zones.flatMap((zone) => [zone, { ...zone, name: `zone.x.a.${zone.name}`, records: [] }]),
 };
 
 const absolute = (name: string) => `${name}.cdn.example.net`;
