@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { dsData, dsText } from '../../contract/dns/dnskey.ts';
 import { newZoneKey, publicPart, type ZoneKeys } from '../../contract/dns/zone-keys.ts';
+import type { RoutingZone } from '../../contract/plans/routing-plan.ts';
 import { createView } from '../answer/view.ts';
 import { preparePlan } from '../plan/prepare.ts';
 import { answering, planWithRecords } from '../testing/answering.ts';
@@ -30,13 +31,16 @@ const RECORDS = [
   'mail MX 10 www',
 ];
 
+/** Unsigned; the zone around it has no records of it. */
+const INNER = { ...planWithRecords([]).zones[0], name: `inner.${ZONE}` } as RoutingZone;
+
 function signed(keys = KEYS) {
   const plan = planWithRecords(RECORDS);
   const onSign = vi.fn<() => void>();
   const signers = new Signers(onSign);
   signers.use([keys]);
   const zones = plan.zones.map((zone) => ({ ...zone, dnssec: true }));
-  const { send } = answering({ ...plan, zones }, { signers: signers.byZone });
+  const { send } = answering({ ...plan, zones: [...zones, INNER] }, { signers: signers.byZone });
   const dnskeys = keys.keys.map((key) => publicPart(key).dnskey);
   const ask = (name: string, type = 'A', { flags = 0x8000, now = TEST_NOW, source = '8.8.8.8' } = {}) => {
     const { bytes } = send(queryBytes(name, { type, edns: { flags } }), { transport: 'tcp', now, source });
@@ -142,6 +146,8 @@ describe('compact denial (RFC 9824)', () => {
     [ZONE, 'A', [2, 6, 46, 47, 48, 59, 60]],
     [`x.sub.${ZONE}`, 'A', [2, 46, 47]],
     [`sub.${ZONE}`, 'DS', [2, 46, 47]],
+    // Without NS it would be no delegation, and the zone bogus (RFC 6840 4.4).
+    [INNER.name, 'DS', [2, 46, 47]],
   ])('%s %s is denied with what else is there', (name, type, types) => {
     expect(nsecOf(name, type).types).toEqual(types);
   });

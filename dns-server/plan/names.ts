@@ -30,6 +30,7 @@ export function buildNames({ zones, domains, nodes, revision }: NameSources): Na
   }
   for (const zone of zones.values()) placeInParent(built, zones, zone);
   for (const zone of zones.values()) addZoneRecords(zone, revision, zones, at);
+  for (const zone of zones.values()) delegate(zone);
   for (const { spec, addresses } of nodes) {
     for (const zone of zones.values()) {
       const entry = at(keyOfName(`${spec.name}.node.${zone.spec.name}`));
@@ -79,6 +80,16 @@ function addZoneRecords(
     const entry = child?.atParent ?? at(key);
     if (entry?.zone === zone) addRecords(ownSets(entry), staticRecord(record, zone.spec.name));
   }
+}
+
+/**
+ * The zone above says who has this one, be it that nobody wrote it down there: without NS in its NSEC record the proof
+ * that there is no DS is none, and an unsigned zone in a signed one is bogus (RFC 6840 4.4).
+ */
+function delegate({ atParent, nameServers }: PreparedZone): void {
+  if (atParent === undefined || atParent.sets.has(TYPE.NS)) return;
+  const data = nameServers.map((server) => server.data);
+  addRecords(ownSets(atParent), { type: TYPE.NS, ttl: ZONE_TTL, data });
 }
 
 const ADDRESSES = [TYPE.A, TYPE.AAAA, TYPE.CNAME];

@@ -73,6 +73,15 @@ check a.b.nowhere.$zone MX 'negative response, fully validated'
 check nowhere-to.$zone A 'fully validated'
 check video.demo.$zone TXT 'negative response, fully validated'
 check sub.$zone DS 'negative response, fully validated'
+check plain.$zone DS 'negative response, fully validated'
+
+# Nobody signs there, and that is proven: an answer, and no doubt of it.
+if delv @$address -p $port -a "$work/anchor" +root=$zone www.plain.$zone A 2>&1 | grep -q '^www.*192.0.2.9'; then
+  printf 'ok    %-28s %-8s %s\n' www.plain.$zone A 'unsigned'
+else
+  printf 'FAIL  %-28s %-8s %s\n' www.plain.$zone A 'is bogus'
+  failed=1
+fi
 
 # A second opinion, by other code: DNSViz marks what is valid with [.], and what is not with [!], [-] or [?].
 if command -v dnsviz >/dev/null; then
