@@ -33,9 +33,9 @@ export function lookup(
   return wildcard?.zone === zone ? { kind: 'Entry', entry: wildcard } : MISSING;
 }
 
-function atEntry(entry: NameEntry, zone: PreparedZone, type: number): Found {
-  // Asked of the zone above, which has the DS (RFC 4035 3.1.4.1).
-  if (entry.zone !== zone && entry.zone.atParent) return { kind: 'Entry', entry: entry.zone.atParent };
+function atEntry(found: NameEntry, zone: PreparedZone, type: number): Found {
+  // Asked of the zone above, which has the DS (RFC 4035 3.1.4.1), unless somebody between the two has.
+  const entry = found.zone === zone ? found : (found.zone.atParent ?? found);
   if (entry.cut && !(type === TYPE.DS && entry.cut === entry)) return { kind: 'Referral', cut: entry.cut };
   return entry.dname ? { kind: 'Alias', dname: entry.dname } : { kind: 'Entry', entry };
 }

@@ -297,4 +297,15 @@ describe('several zones', () => {
     expect(both.ask(`child.${ZONE}`, { type: 'DS' }).answers).toHaveLength(1);
     expect(both.ask(`www.child.${ZONE}`, { type: 'DS' }).authorities?.[0]?.name).toBe(`child.${ZONE}`);
   });
+
+  test('… unless it lies below a delegation to others, who have it', () => {
+    const inner = { ...child, name: `inner.theirs.${ZONE}`, records: [] };
+    const { ask: askNested } = answering(planWithRecords(['theirs NS ns.example.org.'], [inner] as never));
+    expect(askNested(inner.name, { type: 'DS' })).toMatchObject({
+      flag_aa: false,
+      answers: [],
+      authorities: [{ type: 'NS', name: `theirs.${ZONE}` }],
+    });
+    expect(askNested(inner.name, { type: 'SOA' })).toMatchObject({ flag_aa: true, answers: [{}] });
+  });
 });

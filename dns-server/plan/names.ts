@@ -44,6 +44,7 @@ export function buildNames({ zones, domains, nodes, revision }: NameSources): Na
   for (const domain of domains)
     for (const hostname of domain.spec.hostnames) addHostname(hostname, domain, at, contested);
   for (const entry of names.values()) findCuts(names, entry);
+  for (const { atParent } of zones.values()) if (atParent) findCuts(names, atParent);
   return built;
 }
 
