@@ -49,10 +49,12 @@ function writeAddresses(asked: Asked, place: Place, needed: boolean): void {
   const { view, writer, zone } = asked;
   const entry = view.plan.names.get(place.key);
   if (entry === undefined || zoneOf(view.plan.zones, place.key) !== zone) return;
+  // What lies below a delegation is glue, the child's to sign (RFC 4035 2.2).
+  const signing = entry.cut ? { ...asked, signer: undefined } : asked;
   for (const type of [TYPE.A, TYPE.AAAA]) {
     const set = entry.sets.get(type);
     if (set === undefined) continue;
-    if (needed || writer.hasRoomFor(set.data)) writeRecords(asked, place, set, needed);
+    if (needed || writer.hasRoomFor(set.data)) writeRecords(signing, place, set, needed);
   }
 }
 

@@ -29,6 +29,7 @@ const RECORDS = [
   'old DNAME new.cdn.example.net.',
   'a.new A 192.0.2.70',
   'mail MX 10 www',
+  'mail-of-sub MX 10 ns.sub.cdn.example.net.',
 ];
 
 /** Unsigned; the zone around it has no records of it. */
@@ -80,6 +81,12 @@ describe('every set is signed by the zone’s key', () => {
       new Map([
         ['1 2', []],
         ['1 47', [TAG]],
+        ['2 1', []],
+      ]),
+    );
+    expect(ask(`mail-of-sub.${ZONE}`, 'MX').sets).toEqual(
+      new Map([
+        ['0 15', [TAG]],
         ['2 1', []],
       ]),
     );
