@@ -19,8 +19,12 @@ const NAME_AT = new Map<number, number>([
 export function writeHosts(asked: Asked, { type, data }: RecordSet, starts: readonly number[]): void {
   const skip = NAME_AT.get(type);
   if (skip === undefined) return;
+  // Of two services on one host its addresses stand once (RFC 2181 5).
+  const written = new Set<string>();
   for (const [index, start] of starts.entries()) {
     const key = Buffer.from(data[index] ?? []).toString('latin1', skip);
+    if (written.has(key)) continue;
+    written.add(key);
     writeAddresses(asked, { key, owner: start + skip }, false);
   }
 }

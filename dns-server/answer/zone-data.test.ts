@@ -62,6 +62,14 @@ describe('static records', () => {
     });
   });
 
+  test('that name one host twice come with its addresses once (RFC 2181 5)', () => {
+    const twice = answering(
+      planWithRecords(['_a._tcp SRV 1 2 80 www', '_a._tcp SRV 1 2 81 www', 'www A 192.0.2.7']),
+    );
+    const { answers, additionals } = twice.ask(`_a._tcp.${ZONE}`, { type: 'SRV' });
+    expect([answers?.length, lines(additionals)]).toEqual([2, ['A 192.0.2.7 300']]);
+  });
+
   test('at the zone itself stand beside SOA and NS', () => {
     expect(seen(ZONE, 'MX')).toMatchObject({
       answers: [
