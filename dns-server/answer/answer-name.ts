@@ -71,6 +71,7 @@ function follow(asked: Asked): DomainAnswer | undefined {
   const { query, view, zone, writer } = asked;
   let at: Place = { key: query.key, owner: QUESTION_NAME };
   const seen = new Set<string>();
+  const dnames = new Set<NameEntry>();
   while (seen.size <= MAX_ALIASES && !seen.has(at.key)) {
     seen.add(at.key);
     const found = lookup(view.plan, zone, at.key, query.type);
@@ -81,7 +82,9 @@ function follow(asked: Asked): DomainAnswer | undefined {
     if (found.kind === 'Entry' && !isAlias(found.entry, query.type))
       return answerEntry(asked, at, found.entry);
     const next =
-      found.kind === 'Alias' ? writeDname(asked, at, found.dname) : writeCname(asked, at, found.entry);
+      found.kind === 'Alias'
+        ? writeDname(asked, at, found.dname, dnames)
+        : writeCname(asked, at, found.entry);
     if (next === undefined || zoneOf(view.plan.zones, next.key) !== zone) return undefined;
     // The CNAME that a DNAME means is all that was asked for, as one that stands there would be.
     if (query.type === TYPE.CNAME) return undefined;
@@ -103,11 +106,18 @@ function writeCname(asked: Asked, at: Place, { sets }: NameEntry): Place | undef
 
 const MAX_NAME = 255;
 
-/** The DNAME, and the CNAME that it means for this name: unsigned, since anyone can make it (RFC 6672 3.1, 5.3.1). */
-function writeDname(asked: Asked, at: Place, { key, sets }: NameEntry): Place | undefined {
+/**
+ * The DNAME, and the CNAME that it means for this name: unsigned, since anyone can make it (RFC 6672 3.1, 5.3.1). One
+ * that the chain went through before is among `written` and not there twice (RFC 2181 5).
+ */
+function writeDname(asked: Asked, at: Place, entry: NameEntry, written: Set<NameEntry>): Place | undefined {
+  const { key, sets } = entry;
   const dname = sets.get(TYPE.DNAME);
   if (dname === undefined) return undefined;
-  if (writeSet(asked, SECTION.ANSWER, placeAbove(at, key), dname) === undefined) return undefined;
+  const isThere =
+    written.has(entry) || writeSet(asked, SECTION.ANSWER, placeAbove(at, key), dname) !== undefined;
+  if (!isThere) return undefined;
+  written.add(entry);
   const target = at.key.slice(0, at.key.length - key.length) + keyOf(dname.data[0]);
   if (target.length > MAX_NAME) {
     asked.writer.setRcode(RCODE.YXDOMAIN);

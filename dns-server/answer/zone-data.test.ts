@@ -225,6 +225,16 @@ describe('DNAME (RFC 6672)', () => {
       });
   });
 
+  test('that a chain comes by again is there once (RFC 2181 5)', () => {
+    expect(seen(`again.old.${ZONE}`).answers.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      `old.${ZONE} DNAME`,
+      `again.old.${ZONE} CNAME`,
+      `again.new.${ZONE} CNAME`,
+      `a.old.${ZONE} CNAME`,
+      `a.new.${ZONE} A`,
+    ]);
+  });
+
   test('to a name that would be too long is YXDOMAIN', () => {
     const label = 'x'.repeat(60);
     const long = answering(planWithRecords([`s DNAME ${label}.${label}.${label}.example.org.`]));

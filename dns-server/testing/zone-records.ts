@@ -34,6 +34,8 @@ export const RECORDS: readonly string[] = [
   'old TXT itself',
   'a.new A 192.0.2.70',
   'b.new CNAME www',
+  'again.new CNAME a.old.cdn.example.net.',
+  'into-again CNAME again.old.cdn.example.net.',
   'away DNAME example.org.',
   'in-ns NS www',
 ];
