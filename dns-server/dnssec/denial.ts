@@ -2,7 +2,8 @@
  * Proofs that something is not there: compact denial (RFC 9824). One NSEC at the very name that was asked for, reaching
  * to the next possible name, lists the types that are there; a name that does not exist has the type NXNAME alone.
  */
-import type { NameEntry, PreparedZone } from '../plan/prepared-plan.ts';
+import type { Family } from '../plan/prepared-address.ts';
+import type { NameEntry, PreparedDomain, PreparedZone } from '../plan/prepared-plan.ts';
 import type { RecordSet } from '../plan/record-sets.ts';
 import { negativeTtl } from '../plan/zone.ts';
 import { TYPE } from '../wire/constants.ts';
@@ -28,15 +29,20 @@ export function dsProof(cut: NameEntry, signer: ZoneSigner, zone: PreparedZone):
 function typesAt({ sets, domain, cut, apex }: NameEntry, signer: ZoneSigner): number[] {
   // Beside NS and DS all at a delegation is the child's (RFC 4035 2.3).
   if (cut) return [...sets.keys()].filter((type) => type === TYPE.NS || type === TYPE.DS);
-  const families = new Set(
-    domain?.set.nodes.flatMap(({ addresses }) => addresses.map(({ family }) => family)),
-  );
+  const families = familiesOf(domain);
   return [
     ...sets.keys(),
     ...(apex ? signer.sets.keys() : []),
     ...(families.has(4) ? [TYPE.A] : []),
     ...(families.has(6) ? [TYPE.AAAA] : []),
   ];
+}
+
+/** Those of its nodes, and of nodes that a timed shift brings: what some client is answered must not be denied to others. */
+function familiesOf(domain: PreparedDomain | undefined): ReadonlySet<Family> {
+  const sets = domain ? [domain.set, ...domain.shifts.map(({ set }) => set)] : [];
+  const nodes = new Set(sets.flatMap((set) => set.nodes));
+  return new Set([...nodes].flatMap(({ addresses }) => addresses.map(({ family }) => family)));
 }
 
 function nsec(key: string, types: readonly number[], ttl: number): RecordSet {

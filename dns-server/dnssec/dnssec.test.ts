@@ -1,13 +1,18 @@
 import { describe, expect, test, vi } from 'vitest';
 import { dsData, dsText } from '../../contract/dns/dnskey.ts';
 import { newZoneKey, publicPart, type ZoneKeys } from '../../contract/dns/zone-keys.ts';
-import type { RoutingZone } from '../../contract/plans/routing-plan.ts';
+import type {
+  CandidateSet,
+  RoutingNode,
+  RoutingPlan,
+  RoutingZone,
+} from '../../contract/plans/routing-plan.ts';
 import { createView } from '../answer/view.ts';
 import { preparePlan } from '../plan/prepare.ts';
 import { answering, planWithRecords } from '../testing/answering.ts';
 import { decode, optOf, queryBytes } from '../testing/ask.ts';
 import { TEST_NOW } from '../testing/responder.ts';
-import { published, readyTable } from '../testing/routing-plan.ts';
+import { published, readyTable, testDomain, testNode } from '../testing/routing-plan.ts';
 import { rawRecords, signedSets } from '../testing/verify-signatures.ts';
 import { wireOfName } from '../wire/name.ts';
 import { Signers } from './signers.ts';
@@ -35,8 +40,8 @@ const RECORDS = [
 /** Unsigned; the zone around it has no records of it. */
 const INNER = { ...planWithRecords([]).zones[0], name: `inner.${ZONE}` } as RoutingZone;
 
-function signed(keys = KEYS) {
-  const plan = planWithRecords(RECORDS);
+function signed(keys = KEYS, changes: Partial<RoutingPlan> = {}) {
+  const plan = { ...planWithRecords(RECORDS), ...changes };
   const onSign = vi.fn<() => void>();
   const signers = new Signers(onSign);
   signers.use([keys]);
@@ -120,8 +125,8 @@ describe('every set is signed by the zone’s key', () => {
 });
 
 describe('compact denial (RFC 9824)', () => {
-  const nsecOf = (name: string, type = 'A', options = {}) => {
-    const { bytes } = ask(name, type, options);
+  const nsecOf = (name: string, type = 'A', options = {}, asking = ask) => {
+    const { bytes } = asking(name, type, options);
     const record = rawRecords(bytes).find(({ type: number }) => number === 47);
     if (!record) throw new Error('no NSEC');
     const next = `\x01\x00${record.name}`;
@@ -157,6 +162,24 @@ describe('compact denial (RFC 9824)', () => {
     [INNER.name, 'DS', [2, 46, 47]],
   ])('%s %s is denied with what else is there', (name, type, types) => {
     expect(nsecOf(name, type).types).toEqual(types);
+  });
+
+  test('a family that a timed shift brings is not denied (RFC 8198)', () => {
+    const [a, b] = ['198.51.100.1', '2001:db8::b'].map((address, index) =>
+      testNode(`n-${index}`, 'us-west', { addresses: [address] }),
+    ) as [RoutingNode, RoutingNode];
+    const setOf = ({ name, region }: RoutingNode, id: string): CandidateSet => ({
+      id,
+      regions: [{ region, tiers: [{ by: 'Region', name: region, nodes: [name] }] }],
+    });
+    const shift = { set: 'other', start: 0, percent: 100, from: 0, until: 1 };
+    const shifted = signed(KEYS, {
+      nodes: [a, b],
+      candidateSets: [setOf(a, 'all'), setOf(b, 'other')],
+      domains: [testDomain({ shifts: [shift] })],
+    });
+    expect(shifted.ask(`video.demo.${ZONE}`, 'AAAA').packet.answers).toHaveLength(2);
+    expect(nsecOf(`video.demo.${ZONE}`, 'TXT', {}, shifted.ask).types).toEqual([1, 28, 46, 47]);
   });
 
   test('NXNAME itself cannot be asked for', () => {
