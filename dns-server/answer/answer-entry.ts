@@ -56,7 +56,8 @@ function answerAddresses(
   const answer = answerDomain(view, geo, domain, client.address, family);
   const { addresses, ttl, length } = answer;
   writer.setScope(scopeOf(client, length));
-  if (addresses.length === 0) writeNoData(asked, at, entry, ttl);
+  // The name may lie in another zone than the domain's target: its SOA tells for how long (RFC 2308 3).
+  if (addresses.length === 0) writeNoData(asked, at, entry, Math.min(ttl, negativeTtl(asked.zone)));
   else
     writeSet(asked, SECTION.ANSWER, at, addressSet(addresses, family, Math.max(ttl, domain.spec.ttl)), ttl);
   return answer;

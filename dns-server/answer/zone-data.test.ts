@@ -295,6 +295,17 @@ describe('several zones', () => {
     expect(both.ask(`nope.child.${ZONE}`).authorities?.[0]?.name).toBe(`child.${ZONE}`);
   });
 
+  test('a domain that has no address is denied at a hostname for as long as the SOA there says (RFC 2308 3)', () => {
+    const brief = { ...child, name: 'shop.example', negativeTtl: 7, records: [] };
+    const plan = planWithRecords([], [brief] as never);
+    const nodes = plan.nodes.map((node) => ({ ...node, addresses: ['198.51.100.1'] }));
+    const domains = [testDomain({ hostnames: [brief.name] })];
+    const { ask: askShop } = answering({ ...plan, nodes, domains });
+    const ttl = (name: string) =>
+      askShop(name, { type: 'AAAA' }).authorities?.map((soa) => 'ttl' in soa && soa.ttl);
+    expect([ttl(`video.demo.${ZONE}`), ttl(brief.name)]).toEqual([[60], [7]]);
+  });
+
   test('names between two, one in the other, exist: NODATA, and no wildcard is for them (RFC 8020, 4592)', () => {
     const inner = { ...child, name: `inner.be.tween.${ZONE}`, records: [] };
     const { ask: askNested } = answering(planWithRecords(['* TXT any'], [inner] as never));
