@@ -283,6 +283,41 @@ describe('over HTTPS', () => {
   });
 });
 
+describe('over HTTPS what the client does wrong is no failure of ours, and not logged', () => {
+  const logged = vi.spyOn(silentLog, 'error');
+  beforeEach(() => void logged.mockClear());
+  const status = (text: string) => text.slice(0, 12);
+
+  test.each([
+    ['//', 'HTTP/1.1 404'],
+    ['//[', 'HTTP/1.1 404'],
+    [`//elsewhere/dns-query?dns=${SOA.toString('base64url')}`, 'HTTP/1.1 404'],
+    // RFC 9112 3.2.2: every server takes a whole URL.
+    [`https://dns.example/dns-query?dns=${SOA.toString('base64url')}`, 'HTTP/1.1 200'],
+  ])('a target of %s', async (target, expected) => {
+    const { doh } = await start();
+    const socket = await openTls(doh);
+    socket.write(`GET ${target} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    const [data] = (await once(socket, 'data')) as [Buffer];
+    expect(status(String(data))).toBe(expected);
+    expect(logged).not.toHaveBeenCalled();
+  });
+
+  test('a body that is cut off', async () => {
+    const { doh } = await start();
+    const socket = await openTls(doh);
+    const fields = 'host: a\r\ncontent-type: application/dns-message\r\ncontent-length: 100';
+    socket.write(`POST /dns-query HTTP/1.1\r\n${fields}\r\n\r\nabc`);
+    // Answered behind it, so that the first was read by then.
+    const other = await openTls(doh);
+    other.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await once(other, 'data');
+    socket.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(logged).not.toHaveBeenCalled();
+  });
+});
+
 test('a renewed certificate is taken without a restart; half of one is not', async () => {
   const { dot, doh, clock } = await start();
   expect(await commonName(dot)).toBe('dns-1.example');

@@ -108,8 +108,8 @@ async function answer(
 
 /** RFC 8484 4.1: the `dns` parameter of a GET, or the body of a POST. */
 async function queryOf(request: Http2ServerRequest): Promise<Buffer> {
-  const url = new URL(request.url, 'https://dns-server');
-  if (url.pathname !== DOH_PATH) throw new Refusal(404, `queries go to ${DOH_PATH}`);
+  const url = targetOf(request);
+  if (url?.pathname !== DOH_PATH) throw new Refusal(404, `queries go to ${DOH_PATH}`);
   switch (request.method) {
     case 'GET':
     case 'HEAD':
@@ -121,6 +121,12 @@ async function queryOf(request: Http2ServerRequest): Promise<Buffer> {
       // RFC 9110 15.5.6: it says what there is instead.
       throw new Refusal(405, 'GET or POST', { allow: 'GET, HEAD, POST' });
   }
+}
+
+/** A path as it stands, `//host/…` too, or a whole URL (RFC 9112 3.2); nothing for what is neither. */
+function targetOf({ url }: Http2ServerRequest): URL | null {
+  const origin = 'https://dns-server';
+  return URL.parse(url.startsWith('/') ? `${origin}${url}` : url, origin);
 }
 
 /** In any case, and whatever parameters follow (RFC 9110 8.3.1). */
@@ -138,11 +144,17 @@ function parameterOf(url: URL): Buffer {
 async function bodyOf(request: Http2ServerRequest): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_QUERY_BYTES) throw tooLong();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_QUERY_BYTES) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    // Nobody is there to read it: a client that goes away is no failure of ours.
+    throw new Refusal(400, 'a body that was cut off');
   }
+  if (length > MAX_QUERY_BYTES) throw tooLong();
   return Buffer.concat(chunks);
 }
 
