@@ -10,7 +10,7 @@ import { geoRulesOf } from '../geo/geo-sources.ts';
 import { parseIp } from '../geo/ip-address.ts';
 import { preparePlan } from '../plan/prepare.ts';
 import { type Asked, decode, lines, queryBytes } from '../testing/ask.ts';
-import { published, readyTable, testDomain } from '../testing/routing-plan.ts';
+import { published, readyTable, testDomain, testNode, testPlan } from '../testing/routing-plan.ts';
 import { TWIN_DATA, TWIN_PLAN, twins } from '../testing/twins.ts';
 import { rawRecords } from '../testing/verify-signatures.ts';
 import { FastPath } from './fast-path.ts';
@@ -237,6 +237,27 @@ describe('what is prepared', () => {
     }
   });
 });
+
+test.each([false, true])(
+  'are prepared still where one client takes too little for them; signed: %s',
+  (dnssec) => {
+    const nodes = Array.from({ length: 30 }, (_, index) =>
+      testNode(`la-${index}`, 'us-west', { addresses: [`198.51.100.${index}`] }),
+    );
+    const zones = testPlan().zones.map((zone) => ({ ...zone, dnssec }));
+    const { fast } = twins(testPlan({ zones, nodes, domains: [testDomain({ answers: 30 })] }));
+    fast.service.useSecrets({
+      zones: [{ zone: 'cdn.example.net', keys: [newZoneKey(0, true)] }],
+      cookie: undefined,
+    });
+    const query = (udpPayloadSize: number) =>
+      queryBytes('video.demo.cdn.example.net', { edns: { udpPayloadSize, flags: 0x8000 } });
+    const answered = (size: number) =>
+      decode(Buffer.from(fast.ask(query(size), '8.8.8.8'), 'hex')).answers?.length;
+    expect([answered(512), answered(1_232), answered(512)]).toEqual([0, dnssec ? 31 : 30, 0]);
+    expect(fast.service.prepared.answer(query(1_232), ANYBODY, 0)).toBe(true);
+  },
+);
 
 describe('signed answers', () => {
   const plan = { ...TWIN_PLAN, zones: TWIN_PLAN.zones.map((zone) => ({ ...zone, dnssec: true })) };

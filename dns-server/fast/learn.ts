@@ -47,8 +47,8 @@ export function learn(
     const fit = held.shapes[query.shape];
     if (fit === FIT.WRONG) return undefined;
     const signature = sign(fast, held, ordinary);
-    if (fit === FIT.RIGHT) return signature && { key: fast.key, slot: undefined, signature };
-    return { ...check(fast, held, ordinary), signature };
+    const slot = fit === FIT.RIGHT ? undefined : check(fast, held, ordinary);
+    return (slot ?? signature) && { key: fast.key, slot, signature };
   }
   const alike =
     view.cohortOf(ofClass.oldest, domain.set) === view.cohortOf(ofClass.newest, domain.set) &&
@@ -62,7 +62,8 @@ export function learn(
   if (slot === undefined) return undefined;
   fast.slots.set(fast.key, slot);
   sign(fast, slot, ordinary);
-  return { ...check(fast, slot, ordinary), signature: undefined };
+  const checked = check(fast, slot, ordinary);
+  return checked && { key: fast.key, slot: checked, signature: undefined };
 }
 
 function sign(fast: FastPath, slot: Slot, ordinary: Uint8Array): NewSignature | undefined {
@@ -71,13 +72,16 @@ function sign(fast: FastPath, slot: Slot, ordinary: Uint8Array): NewSignature | 
   return signature;
 }
 
-function check(fast: FastPath, slot: Slot, ordinary: Uint8Array) {
+/** The slot, with what is known of the query's shape now; nothing where the answer is too long for this client: others may take it. */
+function check(fast: FastPath, slot: Slot, ordinary: Uint8Array): Slot | undefined {
   const { start, shape } = fast.query;
   const length = fast.write(slot);
+  // Too long, or without the signature that a truncated answer does not have.
+  if (length <= 0) return undefined;
   const written = fast.query.bytes.subarray(start, start + length);
-  const equal = length > 0 && Buffer.compare(written, ordinary) === 0;
+  const equal = Buffer.compare(written, ordinary) === 0;
   slot.shapes[shape] = equal ? FIT.RIGHT : FIT.WRONG;
-  return { key: fast.key, slot };
+  return slot;
 }
 
 /**
