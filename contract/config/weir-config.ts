@@ -253,6 +253,16 @@ function crossReferences(config: {
       path: ['zones', index, 'name'],
       message: 'a zone’s name stands once',
     })),
+    ...config.zones.flatMap(({ name }, index) =>
+      name.length <= MAX_ZONE
+        ? []
+        : [
+            {
+              path: ['zones', index, 'name'],
+              message: `at most ${MAX_ZONE} characters: NODE.node.ZONE is a name`,
+            },
+          ],
+    ),
     ...config.zones.flatMap(({ name, records }, index) =>
       recordProblems(name, records).map(({ path, message }) => ({
         path: ['zones', index, 'records', ...path],
@@ -278,6 +288,9 @@ function crossReferences(config: {
   }
   return problems;
 }
+
+/** A node's name is a label, and `<name>.node.<zone>` has to be a name: 253 characters (RFC 1035 2.3.4). */
+const MAX_ZONE = 253 - '.node.'.length - 63;
 
 /** Positions at which a value stands that stood before. */
 function twice(values: string[]): number[] {

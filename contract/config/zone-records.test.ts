@@ -62,3 +62,13 @@ test.each<[string, ZoneRecord[], string]>([
 test.each(['WWW', 'a..b', 'www.', '*www', 'a.*', 'www.*', '', '@.a', '-a'])('%j is no name', (name) => {
   expect(zoneRecord.safeParse({ name, type: 'A', data: '192.0.2.1' }).success).toBe(false);
 });
+
+test('a name that no message can hold is a problem', () => {
+  const zone = `${'z'.repeat(50)}.${'z'.repeat(50)}.net`;
+  const told = (length: number) => {
+    const name = `${'x'.repeat(60)}.${'x'.repeat(60)}.${'x'.repeat(length - 122)}`;
+    return recordProblems(zone, [record(name, 'A', '192.0.2.1')]).map(({ message }) => message);
+  };
+  expect(told(147)).toEqual([]);
+  expect(told(148)).toEqual([`with ${zone} at most 253 characters`]);
+});

@@ -59,6 +59,7 @@ export function recordProblems(zone: string, records: readonly ZoneRecord[]): Re
     return [
       ...problem('data', dataFault(record, zone)),
       ...problem('name', /(^|\.)node$/.test(name) && 'node and the names below it are those of EdgeNodes'),
+      ...problem('name', isTooLong(name, zone) && `with ${zone} at most ${MAX_NAME} characters`),
       ...problem('type', name === '@' && NOT_AT_APEX.includes(type) && `no ${type} at the zone itself`),
       // RFC 4592 4.2 and 4.4
       ...problem(
@@ -76,6 +77,11 @@ export function recordProblems(zone: string, records: readonly ZoneRecord[]): Re
     ];
   });
 }
+
+/** As text: 255 bytes in messages (RFC 1035 2.3.4). */
+const MAX_NAME = 253;
+
+const isTooLong = (name: string, zone: string) => name !== '@' && `${name}.${zone}`.length > MAX_NAME;
 
 function dataFault({ type, data }: ZoneRecord, zone: string): string | undefined {
   try {

@@ -62,6 +62,12 @@ describe('weir.yaml', () => {
       'regions.0.fallback.0',
       'another region',
     ],
+    [
+      'a zone below which no node has a name',
+      { zones: [{ ...config.zones[0], name: `${`${'z'.repeat(61)}.`.repeat(3)}net` }] },
+      'zones.0.name',
+      'at most 184 characters',
+    ],
     ['a zone twice', { zones: [...config.zones, ...config.zones] }, 'zones.1.name', 'stands once'],
     ['a key that is not known', { zonez: [] }, '', 'zonez'],
     ['a name to listen on', { listen: { operator: 'localhost:1' } }, 'listen.operator', 'an IP address'],

@@ -48,7 +48,7 @@ const VIDEO = 'video.demo.cdn.example.net';
 const SOA_DATA = JSON.stringify({
   mname: 'ns1.cdn.example.net',
   rname: 'hostmaster.example.net',
-  serial: 3 * 65_536 + 7,
+  serial: 3 * 2 ** 22 + 7,
   refresh: 3_600,
   retry: 600,
   expire: 1_209_600,

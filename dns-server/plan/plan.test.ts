@@ -49,10 +49,12 @@ test('names between the apex and the names of the plan exist', () => {
 });
 
 test('the serial rises with each revision, whatever the size of its numbers', () => {
-  expect(serialOf({ epoch: 3, seq: 7 })).toBe(196_615);
+  expect(serialOf({ epoch: 3, seq: 7 })).toBe(12_582_919);
   expect(serialOf({ epoch: 3, seq: 8 })).toBeGreaterThan(serialOf({ epoch: 3, seq: 7 }));
-  expect(serialOf({ epoch: 65_535, seq: 65_535 })).toBe(2 ** 32 - 1);
-  expect(serialOf({ epoch: 65_536, seq: 65_536 })).toBe(0);
+  expect(serialOf({ epoch: 1_023, seq: 4_194_303 })).toBe(2 ** 32 - 1);
+  // A leader publishes for weeks.
+  expect(serialOf({ epoch: 3, seq: 65_536 })).toBeGreaterThan(serialOf({ epoch: 3, seq: 65_535 }));
+  expect(serialOf({ epoch: 1_024, seq: 4_194_304 })).toBe(0);
 });
 
 describe('of a domain that is held already the lower since is kept', () => {

@@ -39,10 +39,16 @@ function soaData(primary: Uint8Array, contact: Buffer, serial: number, minimum: 
   return Buffer.concat([primary, contact, numbers]);
 }
 
-/** 16 bits of epoch over 16 of seq: rises with every revision, in the serial arithmetic of RFC 1982. */
+/**
+ * 10 bits of epoch over 22 of seq: rises with every revision, in the serial arithmetic of RFC 1982, for 48 days of one
+ * leader that publishes once a second.
+ */
 export function serialOf({ epoch, seq }: Revision): number {
-  return (epoch % 65_536) * 65_536 + (seq % 65_536);
+  return (epoch % EPOCHS) * SEQS + (seq % SEQS);
 }
+
+const EPOCHS = 2 ** 10;
+const SEQS = 2 ** 22;
 
 /** A negative answer lives for the lesser of the SOA's TTL and its minimum (RFC 2308 5). */
 export function negativeTtl(zone: PreparedZone): number {

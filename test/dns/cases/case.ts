@@ -17,7 +17,7 @@ export interface Case {
 }
 
 const soa = (ttl: number) =>
-  `${ZONE} ${ttl} SOA ns1.${ZONE} hostmaster.example.net 196615 3600 600 1209600 60`;
+  `${ZONE} ${ttl} SOA ns1.${ZONE} hostmaster.example.net 12582919 3600 600 1209600 60`;
 export const NEGATIVE = `! ${soa(60)}`;
 export const SOA = `= ${soa(3_600)}`;
 export const OPT = 'opt 1232 v0';

@@ -20,7 +20,7 @@ export function zoneFile(): string {
   });
   return [
     `$ORIGIN ${ORIGIN}.`,
-    '@ 3600 IN SOA ns1 hostmaster.example.net. 196615 3600 600 1209600 60',
+    '@ 3600 IN SOA ns1 hostmaster.example.net. 12582919 3600 600 1209600 60',
     '@ 3600 IN NS ns1',
     '@ 3600 IN NS ns.example.org.',
     'ns1 3600 IN A 192.0.2.53',
