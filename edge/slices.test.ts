@@ -162,6 +162,45 @@ test('a stale slice is confirmed by itself', async () => {
   expect(reply.body.equals(bodyOf('/a').subarray(0, 10))).toBe(true);
 });
 
+describe('who wants the origin’s word (RFC 9111 5.2.1) has it of the slices that are wanted, and of nothing else:', () => {
+  beforeEach(async () => {
+    await get('/a');
+    await eventually(async () => expect(await onDisk()).toBe(4));
+    origin.requests.length = 0;
+    edge.clock.advance(10_000);
+  });
+
+  test.each(['no-cache', 'max-age=0', 'max-age=5', 'min-fresh=3595'])('%s, confirmed', async (directive) => {
+    origin.answer((request, response) => {
+      expect(request.headers['if-none-match']).toBe('"v1"');
+      response.writeHead(304, { 'cache-control': 'max-age=3600', etag: '"v1"' }).end();
+    });
+    const reply = await get('/a', 'bytes=1048570-1048579', { 'cache-control': directive });
+    expect(reply).toMatchObject({ status: 206, body: bodyOf('/a').subarray(1_048_570, 1_048_580) });
+    expect(reply.headers['cache-status']).toMatch(/^zz-1; fwd=request; fwd-status=304/);
+    expect(asked()).toEqual([0, 1].map(sliceRange));
+  });
+
+  test('another version is taken whole, and stored', async () => {
+    version++;
+    const reply = await get('/a', undefined, { 'cache-control': 'no-cache' });
+    expect(reply.headers).toMatchObject({
+      etag: '"v2"',
+      'cache-status': expect.stringMatching(/fwd=request/),
+    });
+    expect(reply.body.equals(bodyOf('/a'))).toBe(true);
+    expect(asked()).toEqual([0, 1, 2, 3].map(sliceRange));
+    const hit = await get('/a', `bytes=${SIZE - 9}-`);
+    expect(hit.headers).toMatchObject({ etag: '"v2"', 'cache-status': expect.stringMatching(/; hit/) });
+  });
+
+  test('what is fresh enough for it is a hit', async () => {
+    const reply = await get('/a', 'bytes=0-9', { 'cache-control': 'max-age=60' });
+    expect(reply.headers['cache-status']).toMatch(/; hit/);
+    expect(asked()).toEqual([]);
+  });
+});
+
 describe('stale-while-revalidate, slice by slice (RFC 5861 3):', () => {
   const within = 'max-age=3600, stale-while-revalidate=600';
 

@@ -115,9 +115,9 @@ export function createSlicing(parts: SlicingParts): Slicing {
   }
 }
 
-/** Requests that speak for one client, or want the origin’s word, go the ordinary way. */
+/** Requests that speak for one client, or must not be asked about, go the ordinary way. */
 function concerns({ rule, request, terms }: Exchange): boolean {
-  const asks = ['no-store', 'no-cache', 'max-age', 'min-fresh', 'only-if-cached'];
+  const asks = ['no-store', 'only-if-cached'];
   return (
     rule.rule.slices === true &&
     (request.method === 'GET' || request.method === 'HEAD') &&

@@ -74,8 +74,11 @@ export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
         if (there !== undefined) return there;
         if (exchange.request.method === 'HEAD') return undefined;
         const started = start(exchange, found, key, slice);
-        const taken = takeOutcome(exchange, await started.fill.outcome, found, started);
+        const outcome = await started.fill.outcome;
+        const taken = takeOutcome(exchange, outcome, found, started);
         if (taken !== 'again') return taken && { slice, ...taken };
+        const asked = takeAsked(exchange, outcome, found, key);
+        if (asked !== undefined) return { slice, ...asked };
       }
       return undefined;
     },
@@ -85,7 +88,8 @@ export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
     ahead(exchange, whole, slice) {
       const key = sliceKey(whole, slice);
       const found = find(exchange, key);
-      if (!isFresh(found)) inBackground(start(exchange, found, key, slice));
+      // Who wants the origin's word gets it when the slice has its turn, and not twice.
+      if (!isFresh(found) && found.fwd !== 'request') inBackground(start(exchange, found, key, slice));
     },
   };
 
@@ -112,13 +116,32 @@ export function createSliceTaking(parts: SliceTakingParts): SliceTaking {
     return { ...there, isStale: true };
   }
 
-  /** Joins the fetch that runs. */
-  function start(exchange: Exchange, { variants, stored }: Found, key: CacheKey, slice: number): Started {
+  /** What was fetched for this request alone came all at once: it is in the store, where the request would ask again. */
+  function takeAsked(
+    exchange: Exchange,
+    outcome: Outcome,
+    { fwd }: Found,
+    key: CacheKey,
+  ): Omit<Slice, 'slice'> | undefined {
+    if (fwd !== 'request' || outcome.kind !== 'filling') return undefined;
+    const { stored } = find(exchange, key);
+    if (stored?.id !== outcome.object.id) return undefined;
+    return { object: stored, forward: { fwd, stored: true }, reader: undefined };
+  }
+
+  /** Joins the fetch that runs, but for who wants the origin's word: that fetch began before it was asked for. */
+  function start(
+    exchange: Exchange,
+    { variants, stored, fwd }: Found,
+    key: CacheKey,
+    slice: number,
+  ): Started {
     const joinId = joinIdOf(key.id, variants, exchange);
-    const running = fills.find(joinId);
+    const joinable = fwd !== 'request';
+    const running = joinable ? fills.find(joinId) : undefined;
     if (running !== undefined) return { fill: running, joined: true };
     const usableOnError = stored !== undefined && may(mayUseOnError, exchange, stored);
-    const wanted = { key, joinId, joinable: true, stale: stored, usableOnError, admitted: true };
+    const wanted = { key, joinId, joinable, stale: stored, usableOnError, admitted: true };
     // Where something stale is better than a failure, the fill is to know one when it sees it (RFC 5861 4).
     const read = (response: OriginResponse) =>
       usableOnError && FAILURES.has(response.status) ? response : readSlice(response, slice);
