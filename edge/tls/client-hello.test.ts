@@ -54,6 +54,17 @@ test('spread over records, and with more behind it', () => {
   }
 });
 
+test('in records of one byte costs no more than its length, at every packet', () => {
+  const long = Buffer.alloc(5 + 16_000);
+  long.writeUIntBE(0x01_00_00_00 + 15_996, 5, 4);
+  const records = inRecords(long, 1);
+  const spent = process.cpuUsage();
+  for (let length = 0; length < 17_408; length += 100)
+    expect(readClientHello(records.subarray(0, length)).kind).toBe('incomplete');
+  // Put together anew for each record it was five seconds, so eight minutes for a client that sends byte by byte.
+  expect(process.cpuUsage(spent).user).toBeLessThan(1_000_000);
+});
+
 test('as long as it is not whole, there is more to come', () => {
   for (let length = 0; length < modern.length; length++) {
     expect(readClientHello(modern.subarray(0, length))).toEqual({ kind: 'incomplete' });

@@ -35,10 +35,14 @@ export function readClientHello(bytes: Buffer): ClientHello {
   return serverName === undefined ? INVALID : { kind: 'hello', serverName };
 }
 
-/** The body of the first handshake message, which may be spread over records (RFC 8446 5.1). */
+/**
+ * The body of the first handshake message, which may be spread over records (RFC 8446 5.1). They are put together when it
+ * is whole: done for each, records of one byte would cost the square of their number, at every packet that comes.
+ */
 function handshakeMessage(bytes: Buffer): Buffer | typeof INCOMPLETE | typeof INVALID {
   const parts: Buffer[] = [];
   let have = 0;
+  let wanted: number | undefined;
   for (let at = 0; ; ) {
     if (bytes.length < at + 5) return INCOMPLETE;
     const length = bytes.readUInt16BE(at + 3);
@@ -46,16 +50,18 @@ function handshakeMessage(bytes: Buffer): Buffer | typeof INCOMPLETE | typeof IN
     const part = bytes.subarray(at + 5, at + 5 + length);
     parts.push(part);
     have += part.length;
-    const message = parts.length === 1 ? part : Buffer.concat(parts);
-    if (have >= 4) {
-      const wanted = message.readUIntBE(1, 3);
-      if (message[0] !== CLIENT_HELLO || wanted > MAX_HELLO_BYTES) return INVALID;
-      if (have >= 4 + wanted) return message.subarray(4, 4 + wanted);
+    if (wanted === undefined && have >= 4) {
+      const head = joined(parts);
+      wanted = 4 + head.readUIntBE(1, 3);
+      if (head[0] !== CLIENT_HELLO || wanted > 4 + MAX_HELLO_BYTES) return INVALID;
     }
+    if (wanted !== undefined && have >= wanted) return joined(parts).subarray(4, wanted);
     if (part.length < length) return INCOMPLETE;
     at += 5 + length;
   }
 }
+
+const joined = (parts: readonly Buffer[]) => (parts.length === 1 && parts[0]) || Buffer.concat(parts);
 
 /** RFC 8446 4.1.2, RFC 6066 3. Nothing where the message breaks its form. */
 function serverNameIn(message: Buffer): string | undefined {
