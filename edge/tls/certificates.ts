@@ -3,6 +3,7 @@
  * handshake, so a newer one is in force with the next; connections that are open keep the one that they began with.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { CERTIFICATE_PREFIX, certificateSecret } from '../../contract/stream/certificate-secret.ts';
 import type { Log } from '../../lib/log.ts';
 
@@ -85,6 +86,8 @@ function readCertificate(value: string): Certificate {
   const { chain, key } = certificateSecret.parse(JSON.parse(value));
   const leaf = new X509Certificate(chain);
   if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is of another certificate');
+  // What is below OpenSSL's level of security throws: here, and not out of the server that a client's handshake makes.
+  createSecureContext({ cert: chain, key, ca: chain });
   return { chain, key, covers: (host) => leaf.checkHost(host, COVERING) !== undefined };
 }
 

@@ -132,6 +132,17 @@ describe('a handshake', () => {
     expect((await ask()).keyType).toBe('RSA');
   });
 
+  test('for a certificate that OpenSSL does not take is refused, and the edge goes on', async () => {
+    const weak = await ca.issue('demo/other', ['other.example.com'], 'shortRSA');
+    await start({
+      domains: [video(), otherDomain({ tls: tlsWith([weak]) })],
+      secrets: secretsOf([ec, rsa, weak]),
+    });
+    await expect(ask({ servername: 'other.example.com' })).rejects.toThrow(/internal error/i);
+    expect(await handshakes('noCertificate')).toBe(1);
+    expect((await ask()).status).toBe(200);
+  });
+
   test('in pieces is one all the same; what is none gets an alert, and a plain request an answer', async () => {
     await start();
     const plain = await rawExchange(edge.tlsPort, 'GET / HTTP/1.1\r\nHost: video.example.com\r\n\r\n');

@@ -24,6 +24,14 @@ test('the names, the dates and the type of key of a good one; the chain as it is
   expect(readPair(rsa['tls.crt'], rsa['tls.key'])).toMatchObject({ keyType: 'RSA' });
 });
 
+test('one that OpenSSL serves nobody with is refused here, not found by an edge at a handshake', async () => {
+  const weak = await ca.issue({ names: ['a.example.com'], weakIssuer: true });
+  expect(readPair(weak['tls.crt'], weak['tls.key'])).toEqual({
+    reason: 'CertificateInvalid',
+    message: 'OpenSSL serves nobody with it: ca key too small',
+  });
+});
+
 const leafOf = (text: string) => text.slice(0, text.indexOf('-----END CERTIFICATE-----') + 26);
 
 test.each<[string, () => [string, string], string, string]>([

@@ -1,5 +1,6 @@
 /** A certificate with its key, read from PEM: what can be told of it, or why it is of no use. Pure. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { secretDigest } from '../../contract/stream/agent-secret.ts';
 import { certificateSecret } from '../../contract/stream/certificate-secret.ts';
 
@@ -93,12 +94,26 @@ function chainFault(chain: readonly X509Certificate[]): PairFault | undefined {
   return undefined;
 }
 
+/** OpenSSL's own level of security: an edge would hear of it at the handshake of a client. */
+function strengthFault({ chain, key }: { chain: string; key: string }): PairFault | undefined {
+  try {
+    createSecureContext({ cert: chain, key, ca: chain });
+    return undefined;
+  } catch (error) {
+    const reason = error instanceof Error && 'reason' in error ? String(error.reason) : 'it gives no reason';
+    return fault('CertificateInvalid', `OpenSSL serves nobody with it: ${reason}`);
+  }
+}
+
 function pairOf(chain: readonly X509Certificate[], leaf: X509Certificate, key: KeyObject): Pair | PairFault {
   if (leaf.ca) return fault('CertificateInvalid', 'the first certificate of tls.crt is that of a CA');
-  const value = JSON.stringify({
+  const texts = {
     chain: chain.map((certificate) => certificate.toString()).join(''),
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  });
+  };
+  const weakness = strengthFault(texts);
+  if (weakness) return weakness;
+  const value = JSON.stringify(texts);
   return {
     value,
     digest: secretDigest(value),

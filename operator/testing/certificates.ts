@@ -24,6 +24,8 @@ interface Wish {
   notBefore?: string;
   notAfter?: string;
   rsa?: boolean;
+  /** By a CA whose key is too short. */
+  weakIssuer?: boolean;
 }
 
 const BEGIN = '2026-01-01T00:00:00Z';
@@ -52,26 +54,42 @@ export async function testCa() {
     extensions: ca,
     ...dates,
   });
+  const weakKeys = await makeKeys({ ...RSA, modulusLength: 1_024 });
+  const weak = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: '03',
+    name: 'CN=test issuer of old',
+    keys: weakKeys,
+    signingAlgorithm: RSA,
+    extensions: ca,
+    ...dates,
+  });
   let serial = 0x10;
   return {
     root: root.toString('pem'),
     middle: middle.toString('pem'),
-    async issue({ names, notBefore = BEGIN, notAfter = END, rsa = false }: Wish): Promise<TestPair> {
+    async issue({
+      names,
+      notBefore = BEGIN,
+      notAfter = END,
+      rsa = false,
+      weakIssuer = false,
+    }: Wish): Promise<TestPair> {
+      const issuer = weakIssuer ? weak : middle;
       const own = await makeKeys(rsa ? RSA : ECDSA_P256);
       const leaf = await X509CertificateGenerator.create({
         serialNumber: (serial++).toString(16),
         subject: `CN=${names[0]}`,
-        issuer: middle.subject,
+        issuer: issuer.subject,
         publicKey: own.publicKey,
-        signingKey: keys.privateKey,
-        signingAlgorithm: ECDSA_P256,
+        signingKey: (weakIssuer ? weakKeys : keys).privateKey,
+        signingAlgorithm: weakIssuer ? RSA : ECDSA_P256,
         notBefore: new Date(notBefore),
         notAfter: new Date(notAfter),
         extensions: [new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))],
       });
       const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', own.privateKey)).toString('base64');
       const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8.match(/.{1,64}/g)?.join('\n')}\n-----END PRIVATE KEY-----\n`;
-      return { 'tls.crt': `${leaf.toString('pem')}\n${middle.toString('pem')}\n`, 'tls.key': key };
+      return { 'tls.crt': `${leaf.toString('pem')}\n${issuer.toString('pem')}\n`, 'tls.key': key };
     },
   };
 }

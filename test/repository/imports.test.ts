@@ -60,6 +60,8 @@ const PURE_MODULES: Record<string, 'whole' | string[]> = {
   'node:net': ['isIP', 'isIPv4', 'isIPv6'],
   // A certificate that is read is a value, and so is a key.
   'node:crypto': ['createHash', 'createPrivateKey', 'KeyObject', 'X509Certificate'],
+  // Whether OpenSSL takes both, of values again.
+  'node:tls': ['createSecureContext'],
   // Switches V8's linear engine for regular expressions on.
   'node:v8': ['setFlagsFromString'],
 };
