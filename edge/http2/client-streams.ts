@@ -35,6 +35,11 @@ export class ClientStreams {
     this.#unended.delete(stream);
   }
 
+  /** It has been opened, or skipped; those of the server have even numbers, and there are none (RFC 9113 5.1.1). */
+  isKnown(stream: number): boolean {
+    return stream % 2 === 1 && stream <= this.#last;
+  }
+
   get last(): number {
     return this.#last;
   }

@@ -366,6 +366,12 @@ describe('frame by frame', () => {
         ERRORS.frameSize,
       ],
       ['a reset of a stream that nobody opened', [numberFrame(TYPES.reset, 9, 8)], ERRORS.protocol],
+      ['a reset of a stream of the server’s', [...answered, numberFrame(TYPES.reset, 2, 8)], ERRORS.protocol],
+      [
+        'a window of the wrong length',
+        [...answered, frame(TYPES.windowUpdate, 0, 3, Buffer.alloc(3))],
+        ERRORS.frameSize,
+      ],
       [
         'a block in more pieces than any head has',
         [
@@ -429,6 +435,33 @@ describe('frame by frame', () => {
       await eventually(async () => expect(await hits()).toBe(before + (stream + 1) / 2));
       socket.write(numberFrame(TYPES.reset, stream, 8));
     }
+  });
+
+  describe('a request that is reset in the same breath', () => {
+    const missed = (stream: number) => get(stream, '/not-there');
+    const reset = (stream: number) => numberFrame(TYPES.reset, stream, 8);
+
+    test('takes with it what was said about it', async () => {
+      open(missed(1), more(1, 1_000), reset(1), get(3), missed(5));
+      await whole(3);
+      await whole(5);
+      expect(of(TYPES.goaway)).toEqual([]);
+    });
+
+    test.each([
+      ['before it is heard of', [more(1, 50_000)], []],
+      ['in between', [], [more(1, 50_000)]],
+    ])('leaves the hit before it alone, whose window opens %s', async (_name, before, between) => {
+      open(settings([4, 0]), get(1, '/large'));
+      await eventually(() => expect(of(TYPES.headers)).toHaveLength(1));
+      socket.write(Buffer.concat([...before, missed(3), ...between, reset(3)]));
+      await eventually(() => expect(body(1)).toHaveLength(50_000));
+      socket.write(more(1, 50_000));
+      await whole(1);
+      socket.write(Buffer.concat([missed(5), more(5, 10_000), settings([4, 10_000])]));
+      await whole(5);
+      expect(of(TYPES.goaway)).toEqual([]);
+    });
   });
 
   test('a table that the client made smaller is said so, by who has one', async () => {

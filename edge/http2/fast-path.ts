@@ -75,7 +75,6 @@ export class Http2FastPath {
   /** Of streams. */
   #firstWindow = FIRST_WINDOW;
   #lastHit = 0;
-  #lastOfNode = 0;
   readonly #forNode = new HandedOn();
   /** Of plain hits: node:http2 answers all. */
   #takesNoMore = false;
@@ -165,13 +164,13 @@ export class Http2FastPath {
     const request = this.#requests.read(block.bytes);
     if (request === undefined) return this.#fail(ERRORS.compression);
     const isWhole = (flags & END_STREAM) !== 0;
-    if (this.#streams.open(stream, isWhole)) {
+    const isNew = this.#streams.open(stream, isWhole);
+    if (isNew) {
       if (dependsOnItself(before, stream)) return this.#fail(ERRORS.protocol);
       if (isWhole && this.#answer(stream, request.plain)) return true;
-      this.#lastOfNode = stream;
     } else if (!this.#streams.goOn(stream, isWhole)) return this.#fail(ERRORS.streamClosed);
     const bytes = headersFrames(block, fieldBlock(request.fields));
-    if (isWhole) this.#forNode.pushRequest(stream, bytes);
+    if (isNew) this.#forNode.pushRequest(stream, bytes, isWhole);
     else this.#forNode.push(bytes);
     return true;
   }
@@ -210,29 +209,27 @@ export class Http2FastPath {
     return true;
   }
 
-  /** Answered here; those before the last one that node:http2 saw are closed for it as well. */
-  #isOurs(stream: number): boolean {
-    return stream > this.#lastOfNode && stream <= this.#streams.last;
-  }
-
   #reset(one: WholeFrame): boolean {
     const { stream, payload } = one;
     if (payload.length !== 4) return this.#forward(one);
     this.#streams.reset(stream);
-    if (!this.#forNode.takeBack(stream) && !this.#hits.drop(stream)) {
-      return this.#isOurs(stream) || this.#forward(one);
-    }
+    if (!this.#forNode.takeBack(stream) && !this.#hits.drop(stream)) return this.#forwardAbout(one);
     return this.#resets.note() || this.#flood();
   }
 
   #windowUpdate(one: WholeFrame): boolean {
     const { stream, payload } = one;
-    const isOurs = this.#isOurs(stream);
-    const bytes = payload.length === 4 ? payload.readUInt32BE() & MOST_WINDOW : 0;
-    if (bytes === 0) return isOurs ? this.#fail(ERRORS.protocol) : this.#forward(one);
+    if (payload.length !== 4) return this.#forward(one);
+    const bytes = payload.readUInt32BE() & MOST_WINDOW;
+    if (bytes === 0) return this.#isOurs(stream) ? this.#fail(ERRORS.protocol) : this.#forward(one);
     if (stream === 0) return this.#window.open(bytes) ? this.#tellNode() : this.#fail(ERRORS.flowControl);
     if (!this.#hits.open(stream, bytes)) return this.#fail(ERRORS.flowControl);
-    return isOurs || this.#forward(one);
+    return this.#forwardAbout(one);
+  }
+
+  /** Opened by the client, and nothing that node:http2 hears of. */
+  #isOurs(stream: number): boolean {
+    return this.#streams.isKnown(stream) && !this.#forNode.reaches(stream);
   }
 
   #settings(one: WholeFrame): boolean {
@@ -253,6 +250,13 @@ export class Http2FastPath {
 
   #forward({ bytes }: WholeFrame): boolean {
     this.#forNode.push(bytes);
+    return true;
+  }
+
+  /** Where the client has not opened the stream, node:http2 is to find that. */
+  #forwardAbout(one: WholeFrame): boolean {
+    if (!this.#streams.isKnown(one.stream)) return this.#forward(one);
+    this.#forNode.pushAbout(one.stream, one.bytes);
     return true;
   }
 
