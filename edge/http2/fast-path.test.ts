@@ -2,6 +2,7 @@
  * Hits over HTTP/2 that node:http2 never hears of, from outside: the same answers as an edge gives that has no hit
  * ready, whatever is asked; frames by hand for what streams may do; and windows, held to by who is asked for them.
  */
+import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import fc from 'fast-check';
@@ -464,6 +465,16 @@ describe('frame by frame', () => {
     });
   });
 
+  test('a client that says goodbye gets what it has asked for', async () => {
+    open(settings([4, 100]), get(1, '/large'));
+    await eventually(() => expect(body(1)).toHaveLength(100));
+    socket.write(frame(TYPES.goaway, 0, 0, Buffer.alloc(8)));
+    await eventually(() => expect(of(TYPES.goaway).map(errorCode)).toEqual([0]));
+    socket.write(more(1, 100_000));
+    await isClosed;
+    expect([body(1).length, isWhole(1)]).toEqual([100_000, true]);
+  });
+
   test('a table that the client made smaller is said so, by who has one', async () => {
     const before = await hits();
     open(settings([1, 0]), get(1));
@@ -481,6 +492,29 @@ describe('frame by frame', () => {
     socket.write(frame(TYPES.goaway, 0, 0, Buffer.alloc(8)));
     await isClosed;
   });
+});
+
+test('an edge that stops lets hits under way out to their end (RFC 9113 6.8)', async () => {
+  const edge = await startTestEdge({
+    origin: origin.url,
+    secrets: secretsOf([certificate]),
+    domains: [domainOf(origin.url, { tls: tlsWith([certificate]) })],
+  });
+  await edge.get('/large');
+  const session = await openHttp2(edge.tlsPort, { ca: ca.ca });
+  session.setLocalWindowSize(2 ** 20);
+  // The body is larger than the window of its stream: it goes on only when the client reads.
+  const stream = session.request({ ':authority': 'video.example.com', ':path': '/large' });
+  await once(stream, 'response');
+  expect(await edge.metric('fast_hits_total')).toBe(1);
+  const told = once(session, 'goaway');
+  const stopping = edge.stop();
+  await told;
+  let bytes = 0;
+  for await (const chunk of stream) bytes += chunk.length;
+  expect(bytes).toBe(100_000);
+  await stopping;
+  await edge.remove();
 });
 
 test('the goodbye of an edge that stops knows of hits (RFC 9113 6.8)', async () => {

@@ -121,7 +121,7 @@ export class SendingHits {
   goOn(): void {
     if (this.#waiting.size === 0) return;
     for (const sending of this.#waiting.values()) this.#go(sending);
-    if (this.#waiting.size === 0) this.#onOut();
+    this.#tellIfOut();
   }
 
   /** To the socket in one piece, what was put together. */
@@ -146,6 +146,13 @@ export class SendingHits {
       this.goOn();
       this.flush();
     });
+  }
+
+  /** Whoever hears of it may end the socket: what was put together has to be there before. */
+  #tellIfOut(): void {
+    if (this.#waiting.size > 0) return;
+    this.flush();
+    this.#onOut();
   }
 
   #go(sending: Sending): void {
@@ -192,7 +199,7 @@ export class SendingHits {
   #break({ stream }: Sending): void {
     this.drop(stream);
     this.#socket.write(numberFrame(TYPES.reset, stream, INTERNAL_ERROR));
-    if (this.#waiting.size === 0) this.#onOut();
+    this.#tellIfOut();
   }
 
   #end(sending: Sending): void {
