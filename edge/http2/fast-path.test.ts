@@ -335,6 +335,11 @@ describe('frame by frame', () => {
         ERRORS.flowControl,
       ],
       [
+        'a first window by which that of a stream is beyond the largest',
+        [settings([4, 0]), get(1), more(1, 1), settings([4, 2 ** 31 - 1])],
+        ERRORS.flowControl,
+      ],
+      [
         'a block that cannot be read',
         [frame(TYPES.headers, END_STREAM | END_HEADERS, 1, Buffer.from([0x80]))],
         ERRORS.compression,

@@ -241,7 +241,7 @@ export class Http2FastPath {
       // RFC 7541 4.2: a smaller table has to be said in the next block, and node:http2 will say it in its own.
       if (name === HEADER_TABLE_SIZE && value < TABLE_BYTES) this.#takesNoMore = true;
       if (name === INITIAL_WINDOW_SIZE && value <= MOST_WINDOW) {
-        this.#hits.resize(value - this.#firstWindow);
+        if (!this.#hits.resize(value - this.#firstWindow)) return this.#fail(ERRORS.flowControl);
         this.#firstWindow = value;
       }
     }

@@ -98,9 +98,14 @@ export class SendingHits {
     return sending.window <= MOST_WINDOW;
   }
 
-  /** RFC 9113 6.9.2: another first window concerns the streams that are open. */
-  resize(bytes: number): void {
-    for (const sending of this.#waiting.values()) sending.window += bytes;
+  /** RFC 9113 6.9.2: another first window concerns the streams that are open; false where one gets more than there may be. */
+  resize(bytes: number): boolean {
+    let most = 0;
+    for (const sending of this.#waiting.values()) {
+      sending.window += bytes;
+      most = Math.max(most, sending.window);
+    }
+    return most <= MOST_WINDOW;
   }
 
   /** RST_STREAM: says whether it was one of these. */
