@@ -15,7 +15,7 @@ test('nobody sends more than the client opened, and nothing of it is lost, in an
         if (what === 'open' && window.open(bytes)) opened += bytes;
         else if (what === 'keep' && window.keep(bytes)) kept += bytes;
         else if (what === 'send' && kept > 0) {
-          const part = Math.min(kept, bytes);
+          const part = Math.min(kept, bytes, window.room);
           window.sent(part);
           kept -= part;
           sent += part;
@@ -26,17 +26,32 @@ test('nobody sends more than the client opened, and nothing of it is lost, in an
           const part = Math.min(told - ofNode, bytes);
           window.sentByNode(part);
           ofNode += part;
-        } else if (what === 'tell') told += window.more();
+        } else if (what === 'tell') told += window.more(Math.min(kept, bytes));
         expect(window.free).toBe(opened - sent - kept - told);
-        expect(window.free).toBeGreaterThanOrEqual(0);
+        expect(window.room).toBeGreaterThanOrEqual(0);
       }
       // node:http2 does not wait for what nobody else wants.
       window.sentByNode(told - ofNode);
       window.letGo(kept);
-      if (window.free > 0) expect(window.more()).toBeGreaterThan(0);
+      if (window.free > 0) expect(window.more(0)).toBeGreaterThan(0);
     }),
     { seed: 9113, numRuns: 2_000 },
   );
+});
+
+test('what is kept and of no use is lent, and given back before anybody gets more', () => {
+  const window = new ConnectionWindow();
+  window.open(100_000);
+  expect(window.keep(100_000)).toBe(true);
+  window.sentByNode(FIRST_WINDOW);
+  expect(window.more(0)).toBe(0);
+  expect(window.more(40_000)).toBe(40_000);
+  expect([window.free, window.room, window.keep(1)]).toEqual([-40_000, 60_000, false]);
+  window.sentByNode(40_000);
+  window.open(30_000);
+  expect(window.more(0)).toBe(0);
+  window.open(20_000);
+  expect([window.free, window.more(0)]).toEqual([10_000, 10_000]);
 });
 
 test('no window is beyond the largest (RFC 9113 6.9.1)', () => {

@@ -480,6 +480,20 @@ describe('frame by frame', () => {
     expect([body(1).length, isWhole(1)]).toEqual([100_000, true]);
   });
 
+  test('a hit whose stream has no window lends the connection’s to others, and has it back first', async () => {
+    const before = await hits();
+    socket.write(Buffer.concat([PREFACE, settings([4, 10]), more(0, 100_000), get(1, '/large')]));
+    await eventually(async () => expect(await hits()).toBe(before + 1));
+    socket.write(Buffer.concat([get(3, '/file'), more(3, 700_000)]));
+    await eventually(() => expect(body(1).length + body(3).length).toBe(165_535));
+    expect(body(1)).toHaveLength(10);
+    socket.write(Buffer.concat([more(1, 100_000), more(0, 99_990)]));
+    await whole(1);
+    socket.write(more(0, 700_000));
+    await whole(3);
+    expect([body(1).length, body(3).length, of(TYPES.goaway)]).toEqual([100_000, 700_000, []]);
+  });
+
   test('a table that the client made smaller is said so, by who has one', async () => {
     const before = await hits();
     open(settings([1, 0]), get(1));

@@ -214,6 +214,8 @@ export class Http2FastPath {
     if (payload.length !== 4) return this.#forward(one);
     this.#streams.reset(stream);
     if (!this.#forNode.takeBack(stream) && !this.#hits.drop(stream)) return this.#forwardAbout(one);
+    // It may have had what node:http2 waits for.
+    this.#tellNode();
     return this.#resets.note() || this.#flood();
   }
 
@@ -243,6 +245,7 @@ export class Http2FastPath {
       if (name === INITIAL_WINDOW_SIZE && value <= MOST_WINDOW) {
         if (!this.#hits.resize(value - this.#firstWindow)) return this.#fail(ERRORS.flowControl);
         this.#firstWindow = value;
+        this.#tellNode();
       }
     }
     return this.#forward(one);
@@ -261,7 +264,8 @@ export class Http2FastPath {
   }
 
   #tellNode(): true {
-    const more = this.#window.more();
+    if (!this.#window.isLow) return true;
+    const more = this.#window.more(this.#hits.idle);
     if (more > 0) this.#forNode.push(numberFrame(TYPES.windowUpdate, 0, more));
     return true;
   }

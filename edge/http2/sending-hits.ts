@@ -78,6 +78,14 @@ export class SendingHits {
     return this.#waiting.size;
   }
 
+  /** Of their bodies, what their streams have no window for. */
+  get idle(): number {
+    let bytes = 0;
+    for (const { length, at, window } of this.#waiting.values())
+      bytes += Math.max(0, length - at - Math.max(0, window));
+    return bytes;
+  }
+
   /** The connection's window was kept for it. */
   begin(stream: number, hit: HitToSend): void {
     const { head, body, length } = hit;
@@ -162,13 +170,16 @@ export class SendingHits {
 
   #go(sending: Sending): void {
     while (sending.at < sending.length && sending.window > 0 && this.#unsent < MOST_UNSENT) {
+      // What was kept may be lent.
+      const { room } = this.#window;
+      if (room === 0) return;
       const { stream, at, piece, pieceAt } = sending;
       const left = pieceAt + piece.length - at;
       if (left === 0) {
         if (!Buffer.isBuffer(sending.body)) this.#read(sending, sending.body);
         return;
       }
-      const length = Math.min(left, sending.window, MAX_PAYLOAD);
+      const length = Math.min(left, sending.window, room, MAX_PAYLOAD);
       sending.at += length;
       sending.window -= length;
       this.#window.sent(length);
