@@ -45,6 +45,8 @@ export const orderRecord = z.strictObject({
   /** Tries that failed since one succeeded, and when the next one may be (milliseconds since the epoch). */
   failures: z.int().default(0),
   notBefore: z.number().default(0),
+  /** When the last one that succeeded was begun, where its certificate says an earlier time. */
+  begun: z.number().optional(),
   /** Why the last one failed. */
   reason: z.string().optional(),
   message: z.string().optional(),

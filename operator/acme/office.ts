@@ -154,8 +154,8 @@ export class AcmeOffice {
     if (isOrdered) return false;
     const pair = this.#pair(certificate);
     if (record?.url !== undefined || !pair || !fits(pair, certificate)) return true;
-    const asked = Date.parse(certificate.metadata.annotations[RENEW_ANNOTATION] ?? '');
-    if (pair.notBefore < asked && asked <= now) return true;
+    const asked = renewalAsked(certificate);
+    if (Math.max(pair.notBefore, record?.begun ?? 0) < asked && asked <= now) return true;
     this.#windows.refresh(key, pair, () => this.#course(key, certificate, acme).suggestedWindow(pair));
     return now >= this.#renewalTime(key, pair);
   }
@@ -170,8 +170,9 @@ export class AcmeOffice {
   }
 
   async #run(key: string, certificate: Certificate, acme: AcmeSpec, config: WeirConfig): Promise<void> {
-    const { log, book } = this.#around;
+    const { log, book, clock } = this.#around;
     const course = this.#course(key, certificate, acme);
+    const begun = clock.now();
     try {
       const value = await course.run(config);
       const pair = book.issued(
@@ -182,7 +183,9 @@ export class AcmeOffice {
       // In force first: a crash between the two orders nothing a second time.
       await this.#around.reload();
       await book.idle();
-      await this.#write(key, undefined);
+      // Let's Encrypt dates certificates back by an hour: one that came of the renewal would be renewed for as long.
+      const isDatedBack = pair.notBefore < renewalAsked(certificate);
+      await this.#write(key, isDatedBack ? { ...freshRecord(certificate), begun } : undefined);
     } catch (error) {
       if (!this.#stop.signal.aborted) await this.#failed(key, certificate, error);
     } finally {
@@ -256,6 +259,10 @@ export class AcmeOffice {
     await reload();
   }
 }
+
+/** Milliseconds since the epoch; no number where nobody asks. */
+const renewalAsked = ({ metadata: { annotations } }: Certificate) =>
+  Date.parse(annotations[RENEW_ANNOTATION] ?? '');
 
 const keyOf = ({ metadata: { namespace, name } }: Certificate) => `${namespace}/${name}`;
 const specOf = ({ spec }: Certificate) => partDigest(spec);
