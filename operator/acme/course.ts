@@ -6,12 +6,13 @@
 import type { WeirConfig } from '../../contract/config/weir-config.ts';
 import type { AcmeSpec } from '../../contract/kinds/certificate.ts';
 import type { Certificate } from '../../contract/kinds/kinds.ts';
-import { type Challenges, certificateHolder, objectionTo } from '../certificates/holdings.ts';
+import { type Challenges, certificateHolder, list, objectionTo } from '../certificates/holdings.ts';
 import { type Pair, readPair } from '../certificates/pair.ts';
 import { withAccount } from './account.ts';
 import { type AcmeClient, AcmeProblem } from './client.ts';
 import { Obstacle } from './failures.ts';
 import type { OrderRecord } from './forms.ts';
+import { unwantedNames } from './judgement.ts';
 import { makeKey, makeRequest } from './keys.ts';
 import type { AcmeSurroundings } from './office.ts';
 import { prepare } from './preparation.ts';
@@ -140,13 +141,15 @@ export class Course {
     return validate(client, authorizations, { around, certificate, acme, config, show, waiting });
   }
 
-  /** A server may give anything: it has to be for our key and names, and a chain. */
+  /** A server may give anything: it has to be for our key and names, and a chain. With more names it would never fit. */
   #checkedValue(chain: string): string {
     const pair = readPair(chain, this.#key);
     if ('reason' in pair) throw ofNoUse(pair.message);
     const now = this.#options.around.clock.now();
     const objection = objectionTo(pair, undefined, { hostnames: this.#hostnames, served: [] }, now);
     if (objection) throw ofNoUse(objection.message);
+    const unwanted = unwantedNames(pair, this.#hostnames);
+    if (unwanted.length > 0) throw ofNoUse(`it is also for ${list(unwanted)}, which nobody asked for`);
     return pair.value;
   }
 

@@ -30,8 +30,12 @@ export function judgementOf(
   };
 }
 
-/** The names of the spec, no more and no fewer, and a key of its type. */
-export function fits({ dnsNames, keyType }: Pair, { spec: { hostnames, acme } }: Certificate): boolean {
-  const isSame = dnsNames.length === hostnames.length && hostnames.every((name) => covers(dnsNames, name));
-  return isSame && keyType === acme?.keyType;
+/** The names of the spec, no more and no fewer, and a key of its type; servers may leave out what a wildcard covers. */
+export function fits(pair: Pair, { spec: { hostnames, acme } }: Certificate): boolean {
+  const isWhole = hostnames.every((name) => covers(pair.dnsNames, name));
+  return isWhole && unwantedNames(pair, hostnames).length === 0 && pair.keyType === acme?.keyType;
 }
+
+/** Those of the certificate that nobody asked for. */
+export const unwantedNames = ({ dnsNames }: Pair, hostnames: readonly string[]): string[] =>
+  dnsNames.filter((name) => !covers(hostnames, name));

@@ -68,6 +68,7 @@ async function startOffice(oddities: Partial<Parameters<typeof startOddAcmeServe
     server,
     clock,
     book,
+    ordered: () => book.ordered.get('demo/video'),
     tick,
     settle: async () => {
       for (let ticks = 0; ticks < 200; ticks++) await tick();
@@ -122,4 +123,17 @@ test('a renewal that was asked for is one, though the server dates certificates 
   expect(second.notBefore).toBeLessThan(Date.parse(before));
   await settle();
   expect(server.orders).toHaveLength(2);
+});
+
+test('a certificate for more names than were asked for is refused, and not ordered without end', async () => {
+  const { server, book, settle, ordered, tick } = await startOffice({ moreNames: [`www.${HOST}`] });
+  await eventually(async () => {
+    await tick();
+    expect(ordered()?.judgement).toMatchObject({
+      reason: 'BadCertificate',
+      message: expect.stringContaining(`it is also for www.${HOST}, which nobody asked for`),
+    });
+  });
+  await settle();
+  expect([server.orders.length, book.kept(HOLDER)]).toEqual([1, undefined]);
 });
