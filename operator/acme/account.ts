@@ -2,7 +2,7 @@
 import type { AcmeSpec } from '../../contract/kinds/certificate.ts';
 import { canonicalDigest } from '../../lib/canonical-json.ts';
 import type { Vault } from '../certificates/vault.ts';
-import { type AccountKey, AcmeClient } from './client.ts';
+import { type AccountKey, AcmeClient, AcmeProblem } from './client.ts';
 import { accountRecord } from './forms.ts';
 import { makeKey } from './keys.ts';
 
@@ -23,16 +23,30 @@ export async function withAccount<T>(
   const entry = `account/${canonicalDigest([server, email, externalAccountBinding?.keyId]).slice(0, 32)}`;
   const key = await accountKey(entry, vault);
   const client = new AcmeClient({ server, caBundle, key, now });
+  const register = async () => {
+    await client.account(email, binding());
+    await vault.write(entry, JSON.stringify(key));
+  };
   try {
     if (key.url === undefined) {
-      await client.account(email, binding());
-      await vault.write(entry, JSON.stringify(key));
+      await register();
+      return await use(client);
     }
-    return await use(client);
+    return await use(client).catch(async (error: unknown) => {
+      if (!isForgotten(error)) throw error;
+      await register();
+      return use(client);
+    });
   } finally {
     await client.close();
   }
 }
+
+/**
+ * A server of one's own that was set up anew knows none of its accounts (RFC 8555 6.2). The same key makes the account
+ * again, or finds it where it has another URL (RFC 8555 7.3.1).
+ */
+const isForgotten = (error: unknown) => error instanceof AcmeProblem && error.type === 'accountDoesNotExist';
 
 /** Durable before the server hears of it: an account whose key is lost is lost. */
 async function accountKey(entry: string, vault: Vault): Promise<AccountKey> {

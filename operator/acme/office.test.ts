@@ -20,6 +20,7 @@ import { AcmeOffice, RENEW_ANNOTATION } from './office.ts';
 import { PACES } from './renewal.ts';
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const HOST = 'video.demo.cdn.example.net';
 const HOLDER = 'Certificate/demo/video';
 
@@ -136,4 +137,13 @@ test('a certificate for more names than were asked for is refused, and not order
   });
   await settle();
   expect([server.orders.length, book.kept(HOLDER)]).toEqual([1, undefined]);
+});
+
+test('a server that has forgotten the account is given it again, with the same key', async () => {
+  const { server, clock, issued } = await startOffice();
+  const first = await issued();
+  server.forgetAll();
+  clock.advance(80 * DAY_MS);
+  await issued(first);
+  expect([server.accounts, server.orders.length, server.keys.size]).toEqual([2, 2, 1]);
 });

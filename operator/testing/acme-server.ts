@@ -21,6 +21,8 @@ export interface OddAcmeServer {
   orders: string[][];
   /** Accounts that were made. */
   accounts: number;
+  /** Of these. */
+  keys: ReadonlySet<string>;
   /** As a server whose database is another one. */
   forgetAll(): void;
   stop(): void;
@@ -57,6 +59,7 @@ export async function startOddAcmeServer({
   let serial = 0;
   const taken: string[][] = [];
   let made = 0;
+  const accountKeys = new Set<string>();
 
   async function issue({ identifiers }: Order, csr: string): Promise<string> {
     const names = [...identifiers.map(({ value }) => value), ...moreNames];
@@ -89,10 +92,11 @@ export async function startOddAcmeServer({
         newAccount: `${base}/account`,
         newOrder: `${base}/order`,
       });
-    const { kid, payload } = await readSigned(request);
+    const { jwk, kid, payload } = await readSigned(request);
     if (path === '/account') {
       const url = `${base}/account/${++made}`;
       known.add(url);
+      accountKeys.add(JSON.stringify(jwk));
       return void say({}, { location: url });
     }
     if (!known.has(kid ?? '')) return void refuse(400, 'accountDoesNotExist');
@@ -122,6 +126,7 @@ export async function startOddAcmeServer({
   return {
     directory: `http://127.0.0.1:${port}/directory`,
     orders: taken,
+    keys: accountKeys,
     get accounts() {
       return made;
     },
@@ -136,10 +141,17 @@ export async function startOddAcmeServer({
   };
 }
 
-async function readSigned(request: IncomingMessage): Promise<{ kid: string | undefined; payload: unknown }> {
+interface Signed {
+  jwk: object | undefined;
+  kid: string | undefined;
+  payload: unknown;
+}
+
+async function readSigned(request: IncomingMessage): Promise<Signed> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
   const { protected: head, payload } = JSON.parse(Buffer.concat(parts).toString());
   const read = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString() || '{}');
-  return { kid: read(head).kid, payload: read(payload) };
+  const { jwk, kid } = read(head);
+  return { jwk, kid, payload: read(payload) };
 }
