@@ -147,3 +147,12 @@ test('a server that has forgotten the account is given it again, with the same k
   await issued(first);
   expect([server.accounts, server.orders.length, server.keys.size]).toEqual([2, 2, 1]);
 });
+
+test('a server whose clock is so far behind that what it issues is due already is not asked without a pause', async () => {
+  const { server, clock, issued, settle } = await startOffice({ backMs: 20 * HOUR_MS, lifeMs: DAY_MS });
+  const first = await issued();
+  await settle();
+  expect(server.orders).toHaveLength(1);
+  clock.advance(HOUR_MS);
+  await issued(first);
+});

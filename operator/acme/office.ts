@@ -25,7 +25,7 @@ import { classify } from './failures.ts';
 import { type OrderRecord, orderRecord } from './forms.ts';
 import { fits, judgementOf } from './judgement.ts';
 import { acmeTarget } from './places.ts';
-import { type Paces, renewalTime, retryInMs } from './renewal.ts';
+import { type Paces, renewalTime, retryInMs, soonestRenewalMs } from './renewal.ts';
 import { RenewalWindows } from './renewal-information.ts';
 
 /** More would make a burst of whoever has ten thousand of them. */
@@ -61,6 +61,8 @@ export class AcmeOffice {
   readonly #running = new Map<string, { work: Promise<void>; names: readonly string[] }>();
   readonly #records = new Map<string, OrderRecord>();
   readonly #ordered = new Map<string, Ordered>();
+  /** When one was issued last, as far as this leader knows. */
+  readonly #issuedAt = new Map<string, number>();
   readonly #windows: RenewalWindows;
   readonly #copies: Copies;
   readonly #challenges = new Map<string, Challenges>();
@@ -123,6 +125,7 @@ export class AcmeOffice {
       this.#ordered.delete(key);
       changed = true;
     }
+    for (const key of this.#issuedAt.keys()) if (!wanted.has(key)) this.#issuedAt.delete(key);
     for (const key of this.#records.keys()) if (!wanted.has(key)) void this.#write(key, undefined);
     return changed;
   }
@@ -157,7 +160,8 @@ export class AcmeOffice {
     const asked = renewalAsked(certificate);
     if (Math.max(pair.notBefore, record?.begun ?? 0) < asked && asked <= now) return true;
     this.#windows.refresh(key, pair, () => this.#course(key, certificate, acme).suggestedWindow(pair));
-    return now >= this.#renewalTime(key, pair);
+    const soonest = (this.#issuedAt.get(key) ?? 0) + soonestRenewalMs(pair);
+    return now >= Math.max(this.#renewalTime(key, pair), soonest);
   }
 
   #renewalTime(key: string, pair: Pair): number {
@@ -179,6 +183,7 @@ export class AcmeOffice {
         certificateHolder(certificate.metadata.namespace, certificate.metadata.name),
         value,
       );
+      this.#issuedAt.set(key, clock.now());
       log.info({ certificate: key, notAfter: dateOf(pair.notAfter) }, 'a certificate was issued');
       // In force first: a crash between the two orders nothing a second time.
       await this.#around.reload();

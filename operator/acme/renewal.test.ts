@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Pair } from '../certificates/pair.ts';
 import { retryAfter } from './client.ts';
-import { PACES, renewalTime, retryInMs } from './renewal.ts';
+import { PACES, renewalTime, retryInMs, soonestRenewalMs } from './renewal.ts';
 
 const SEED = 20_261_122;
 const DAY = 86_400_000;
@@ -46,6 +46,11 @@ test('never so late that it could run out, whatever window the server suggests',
   const year9999 = Date.parse('9999-01-01T00:00:00Z');
   for (const start of [0, 80 * DAY, 90 * DAY, year9999 - DAY])
     expect(renewalTime(pair('01'), { start, end: year9999 })).toBe(81 * DAY);
+});
+
+test('not at once after one was issued, and in time all the same for one of five minutes', () => {
+  expect(soonestRenewalMs(pair('01'))).toBe(3_600_000);
+  expect(soonestRenewalMs(pair('01', 5 / 1_440))).toBe(100_000);
 });
 
 test('what fails is tried ever later, up to a bound, and never before the server allows', () => {

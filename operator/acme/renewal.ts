@@ -22,6 +22,17 @@ export function renewalTime(pair: Pair, window?: { start: number; end: number })
   return pair.notBefore + life * (2 / 3 + share * JITTER);
 }
 
+/** Of its life, and an hour at most. */
+const SOONEST = 1 / 3;
+const SOONEST_MS = 3_600_000;
+
+/**
+ * How soon after one was issued the next is. A server that dates by another clock, or whose window has always passed,
+ * issues what is due at once, and would be asked without end.
+ */
+export const soonestRenewalMs = ({ notBefore, notAfter }: Pair): number =>
+  Math.min((notAfter - notBefore) * SOONEST, SOONEST_MS);
+
 export interface Pace {
   baseMs: number;
   capMs: number;

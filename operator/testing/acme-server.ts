@@ -34,6 +34,8 @@ interface Oddities {
   backMs?: number;
   /** Beside those of the order. */
   moreNames?: readonly string[];
+  /** Of each certificate. */
+  lifeMs?: number;
 }
 
 interface Order {
@@ -45,6 +47,7 @@ export async function startOddAcmeServer({
   now,
   backMs = 0,
   moreNames = [],
+  lifeMs = 90 * DAY_MS,
 }: Oddities): Promise<OddAcmeServer> {
   const keys = await webcrypto.subtle.generateKey(ECDSA_P256, true, ['sign', 'verify']);
   const root = await X509CertificateGenerator.createSelfSigned({
@@ -71,7 +74,7 @@ export async function startOddAcmeServer({
       signingKey: keys.privateKey,
       signingAlgorithm: ECDSA_P256,
       notBefore: new Date(now() - backMs),
-      notAfter: new Date(now() + 90 * DAY_MS),
+      notAfter: new Date(now() - backMs + lifeMs),
       extensions: [new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))],
     });
     return `${leaf.toString('pem')}\n${root.toString('pem')}\n`;
