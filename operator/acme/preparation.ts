@@ -7,6 +7,9 @@ import { caaObjection, type Dns } from './dns.ts';
 import { Obstacle } from './failures.ts';
 import { acmeTarget, challengeName, isOurs, isServedBy, mayHaveOurs } from './places.ts';
 
+/** Resolvers follow no more, and one that goes in a circle ends. */
+const MOST_CNAMES = 8;
+
 export interface Preparation {
   certificate: Certificate;
   acme: AcmeSpec;
@@ -49,10 +52,16 @@ async function checkAddress(hostname: string, dns: Dns): Promise<void> {
   );
 }
 
+/** A server follows what its resolver follows (RFC 8555 8.4): many hosts' names point at one, and that one at us. */
 async function checkCname(name: string, target: string, dns: Dns): Promise<void> {
-  const found = await asked(() => dns.cname(name));
-  if (found.some((text) => text.replace(/\.$/, '') === target)) return;
-  const now = found.length === 0 ? 'there is none' : `it is ${found.join(', ')}`;
+  const way: string[] = [];
+  while (way.length < MOST_CNAMES) {
+    const [next] = await asked(() => dns.cname(way.at(-1) ?? name));
+    if (next === undefined) break;
+    way.push(next.replace(/\.$/, ''));
+    if (way.at(-1) === target) return;
+  }
+  const now = way.length === 0 ? 'there is none' : `it is ${way.join(', then ')}`;
   throw new Obstacle('CnameMissing', `make ${name} a CNAME of ${target}; now ${now}`);
 }
 
