@@ -1,6 +1,6 @@
 /** A request of HTTP/2 in the form that HTTP/1 gives it: pseudo-header fields are method, target and Host. Pure. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { IncomingHttpHeaders as Http2Headers } from 'node:http2';
+import type { IncomingHttpHeaders as Http2Headers, OutgoingHttpHeaders } from 'node:http2';
 
 export interface RequestHead {
   method: string;
@@ -57,4 +57,16 @@ export function responseFields(
   const fields = [':status', String(status)];
   for (const [name, value] of headers) if (!OF_CONNECTIONS.has(name)) fields.push(name, value);
   return fields;
+}
+
+/** To Node's object, which an interim answer has to be: several fields of one name, such as Link, are one with a list. */
+export function interimFields(
+  status: number,
+  headers: readonly (readonly [name: string, value: string])[],
+): OutgoingHttpHeaders {
+  const fields = new Map<string, string[]>([[':status', [String(status)]]]);
+  for (const [name, value] of headers) fields.set(name, [...(fields.get(name) ?? []), value]);
+  return Object.fromEntries(
+    [...fields].map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
+  );
 }

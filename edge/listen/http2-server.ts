@@ -25,7 +25,7 @@ import type { Observer } from '../observer.ts';
 import type { SecureConnection } from '../tls/secure-connection.ts';
 import type { Answering } from './answering.ts';
 import { goneSignal } from './gone.ts';
-import { type RequestHead, requestHead, responseFields } from './http2-request.ts';
+import { interimFields, type RequestHead, requestHead, responseFields } from './http2-request.ts';
 import type { OtherConnections } from './listeners.ts';
 import type { Outgoing } from './send.ts';
 
@@ -250,7 +250,7 @@ function clientRequest(
     body: hasBody ? bodyOf(stream) : undefined,
     interim(status, fields) {
       if (stream.headersSent || stream.destroyed || stream.closed) return;
-      stream.additionalHeaders(Object.fromEntries([[':status', status], ...fields]));
+      stream.additionalHeaders(interimFields(status, fields));
     },
     gone: goneSignal(stream),
   };

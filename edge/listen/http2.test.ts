@@ -1,5 +1,6 @@
 /** HTTP/2 from outside: the same answers and the same cache as HTTP/1.1, by Node's own client. */
-import type { ClientHttp2Session } from 'node:http2';
+import { once } from 'node:events';
+import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../lib/testing/eventually.ts';
 import { secretsOf, type TestCa, type TestCertificate, testCa, tlsWith } from '../testing/certificates.ts';
@@ -165,6 +166,24 @@ test('HEAD, ranges, conditions', async () => {
   expect(part.headers['content-range']).toBe('bytes 1-3/3000000');
   const head404 = await ask(session, { ':path': '/', ':method': 'HEAD', ':authority': 'video.example.com' });
   expect(head404.status).toBe(200);
+});
+
+test('an interim answer keeps all of its fields, of which there may be several of one name (RFC 8297 2)', async () => {
+  await start();
+  const links = ['</a.css>; rel=preload', '</b.js>; rel=preload'];
+  origin.answer((_request, response) => {
+    const fields = [...links.map((link) => `Link: ${link}`), 'Date: today', 'Date: tomorrow', 'X-Own: yes'];
+    response.socket?.write(`HTTP/1.1 103 Early Hints\r\n${fields.join('\r\n')}\r\n\r\n`);
+    response.end('hello');
+  });
+  const stream = session.request({ ':path': '/a', ':authority': 'video.example.com' });
+  const [hints, , raw] = (await once(stream, 'headers')) as [IncomingHttpHeaders, number, string[]];
+  expect(hints).toMatchObject({ ':status': 103, 'x-own': 'yes' });
+  expect(raw.filter((_, index) => raw[index - 1] === 'link')).toEqual(links);
+  const [{ ':status': status }] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+  expect(status).toBe(200);
+  stream.resume();
+  await once(stream, 'close');
 });
 
 test('a hundred at once on one connection, large ones whole', async () => {
