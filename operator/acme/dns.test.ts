@@ -15,6 +15,11 @@ describe('CAA', () => {
       { 'video.example.com': [{ issue: 'letsencrypt.org; validationmethods=dns-01' }] },
     ],
     [
+      'in capitals, as names in the DNS may be (RFC 4343)',
+      'video.example.com',
+      { 'example.com': [{ issue: ' LetsEncrypt.org ; x=Y' }] },
+    ],
+    [
       'the nearest name decides',
       'a.video.example.com',
       { 'video.example.com': [{ issue: 'letsencrypt.org' }], 'example.com': [{ issue: 'other.example' }] },

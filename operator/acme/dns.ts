@@ -62,6 +62,7 @@ export async function caaObjection(
   const [wished] = identities;
   // The server does not say what it calls itself.
   if (wished === undefined) return undefined;
+  const names = identities.map((name) => name.toLowerCase());
   const isWildcard = hostname.startsWith('*.');
   for (
     let name = hostname.replace(/^\*\./, '');
@@ -75,8 +76,11 @@ export async function caaObjection(
     const [tag, values] = isWildcard && wild.length > 0 ? ['issuewild', wild] : ['issue', plain];
     // Records that speak of other things alone forbid nothing.
     if (values.length === 0) return undefined;
-    if (values.some((value) => identities.includes((value.split(';')[0] ?? '').trim()))) return undefined;
+    if (values.some((value) => names.includes(issuerOf(value)))) return undefined;
     return `the CAA records of ${name} allow ${values.join(', ')} alone: add ${name}. CAA 0 ${tag} "${wished}"`;
   }
   return undefined;
 }
+
+/** RFC 8659 4.2: a domain name, in which case means nothing (RFC 4343), before parameters. */
+const issuerOf = (value: string) => (value.split(';')[0] ?? '').trim().toLowerCase();
