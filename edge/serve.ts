@@ -48,7 +48,7 @@ export interface ServeParts {
   state: string;
   teller: Teller;
   plans: Pick<Plans, 'current'>;
-  certificates: Pick<Certificates, 'get' | 'version'>;
+  certificates: Pick<Certificates, 'get' | 'refuse' | 'version'>;
   ticketKey: TicketKey;
   health: Pick<Health, 'answer'>;
   store: Store;

@@ -3,7 +3,6 @@
  * handshake, so a newer one is in force with the next; connections that are open keep the one that they began with.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import { CERTIFICATE_PREFIX, certificateSecret } from '../../contract/stream/certificate-secret.ts';
 import type { Log } from '../../lib/log.ts';
 
@@ -70,15 +69,28 @@ export class Certificates {
     return this.#read.get(name);
   }
 
+  /** OpenSSL serves nobody with it: as if it were not there, until it has another value. */
+  refuse(certificate: Certificate, error: unknown): void {
+    for (const [name, read] of this.#read) {
+      if (read !== certificate) continue;
+      this.#read.set(name, undefined);
+      this.#tell(name, error);
+    }
+  }
+
   #parse(name: string, value: string): Certificate | undefined {
     try {
       return readCertificate(value);
     } catch (error) {
-      // Not the error itself: what OpenSSL or a parser says may quote what it read.
-      const reason = error instanceof Error && 'code' in error ? String(error.code) : 'not as it should be';
-      this.#log.error({ secret: name, reason }, 'a certificate can not be used; its names are not served');
+      this.#tell(name, error);
       return undefined;
     }
+  }
+
+  #tell(name: string, error: unknown): void {
+    // Not the error itself: what OpenSSL or a parser says may quote what it read.
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'not as it should be';
+    this.#log.error({ secret: name, reason }, 'a certificate can not be used; its names are not served');
   }
 }
 
@@ -86,8 +98,6 @@ function readCertificate(value: string): Certificate {
   const { chain, key } = certificateSecret.parse(JSON.parse(value));
   const leaf = new X509Certificate(chain);
   if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is of another certificate');
-  // What is below OpenSSL's level of security throws: here, and not out of the server that a client's handshake makes.
-  createSecureContext({ cert: chain, key, ca: chain });
   return { chain, key, covers: (host) => leaf.checkHost(host, COVERING) !== undefined };
 }
 

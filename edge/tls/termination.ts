@@ -40,7 +40,7 @@ export interface Termination {
 
 export interface TerminationParts {
   plans: Pick<Plans, 'current'>;
-  certificates: Pick<Certificates, 'get' | 'version'>;
+  certificates: Pick<Certificates, 'get' | 'refuse' | 'version'>;
   ticketKey: TicketKey;
   /** `namespace/name`; see weir.yaml. */
   defaultDomain: string | undefined;

@@ -5,7 +5,7 @@
  * only one certificate, and no version.
  */
 import { createHash, constants as crypto } from 'node:crypto';
-import { createServer, type Server } from 'node:tls';
+import { createSecureContext, createServer, type Server } from 'node:tls';
 import type { ServedDomain } from '../plan/served-plan.ts';
 import type { Certificate, Certificates } from './certificates.ts';
 import { TICKET_KEY_LIFETIME_S, type TicketKey } from './ticket-key.ts';
@@ -48,7 +48,7 @@ const CIPHERS = [
 const OPTIONS = crypto.SSL_OP_NO_RENEGOTIATION;
 
 export function createTlsServers(
-  certificates: Pick<Certificates, 'get' | 'version'>,
+  certificates: Pick<Certificates, 'get' | 'refuse' | 'version'>,
   {
     ticketKey,
     onMade,
@@ -83,6 +83,19 @@ export function createTlsServers(
     return { uid, server, certificates: own };
   }
 
+  /** Without those that OpenSSL takes no key of: it throws, and a stranger's handshake must not be what ends the edge. */
+  function makeOfUsable(uid: string, own: readonly Certificate[], minVersion: '1.2' | '1.3') {
+    try {
+      return make(uid, own, minVersion);
+    } catch (error) {
+      const usable = own.filter(isUsable);
+      // Where each is by itself, none is: the same would be tried at every handshake.
+      const left = usable.length < own.length ? usable : [];
+      for (const each of own) if (!left.includes(each)) certificates.refuse(each, error);
+      return left.length > 0 ? make(uid, left, minVersion) : undefined;
+    }
+  }
+
   /** What was used since the last look stays (CLOCK). */
   function makeRoom(): void {
     for (const [uid, server] of made) {
@@ -108,7 +121,8 @@ export function createTlsServers(
         known.tls?.minVersion === tls.minVersion &&
         known.certificates.length === own.length &&
         own.every((certificate, index) => certificate === known.certificates[index]);
-      const server = isSame ? known : make(uid, own, tls.minVersion);
+      const server = isSame ? known : makeOfUsable(uid, own, tls.minVersion);
+      if (server === undefined) return undefined;
       const current = { ...server, tls, version, wasUsed: true };
       made.set(uid, current);
       makeRoom();
@@ -119,4 +133,13 @@ export function createTlsServers(
       for (const { server } of made.values()) server.setTicketKeys(ticketKeys);
     },
   };
+}
+
+function isUsable({ chain, key }: Certificate): boolean {
+  try {
+    createSecureContext({ cert: chain, key, ca: chain });
+    return true;
+  } catch {
+    return false;
+  }
 }

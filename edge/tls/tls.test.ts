@@ -143,6 +143,12 @@ describe('a handshake', () => {
     expect((await ask()).status).toBe(200);
   });
 
+  test('is made with the other certificate, where OpenSSL takes one of two', async () => {
+    const weak = await ca.issue('demo/weak', ['video.example.com'], 'shortRSA');
+    await start({ domains: [video(tlsWith([weak, ec]))], secrets: secretsOf([ec, weak]) });
+    expect((await ask()).keyType).toBe('EC');
+  });
+
   test('in pieces is one all the same; what is none gets an alert, and a plain request an answer', async () => {
     await start();
     const plain = await rawExchange(edge.tlsPort, 'GET / HTTP/1.1\r\nHost: video.example.com\r\n\r\n');
