@@ -119,6 +119,13 @@ describe('what is read', () => {
     ]);
   });
 
+  test('of the samples the Secret, and not the CA beside it', async () => {
+    await mkdir(join(base, 'state', 'samples'), { recursive: true });
+    await writeFile(join(base, 'state', 'samples', 'secret.yaml'), 's: 1');
+    await writeFile(join(base, 'state', 'samples', 'ca.json'), '{ "key": "1" }');
+    expect((await started()).documents.map(({ file }) => file)).toEqual(['.samples/secret.yaml']);
+  });
+
   test('once, for commands that do not stay', async () => {
     await put('a.yaml', 'a: 1');
     const { documents, config } = await loadFolder(folder, '2026-01-01T00:00:00Z');

@@ -107,10 +107,12 @@ export async function loadFolder(folder: string, at: string): Promise<Loaded> {
   return toLoaded(await readFolder(folder), at);
 }
 
+/** What Weir wrote itself to be read as manifests is YAML; beside the sample Secret lies its CA as JSON, which is none. */
 async function readRoots(folder: string, { jobs, samples }: OwnRoots): Promise<ManifestFile[]> {
   const own = async (root: string, prefix: string) => {
     await mkdir(root, { recursive: true });
-    return (await readFolder(root)).map(({ path, text }) => ({ path: `${prefix}${path}`, text }));
+    const files = (await readFolder(root)).filter(({ path }) => path.endsWith('.yaml'));
+    return files.map(({ path, text }) => ({ path: `${prefix}${path}`, text }));
   };
   return (await Promise.all([readFolder(folder), own(jobs, OWN_JOBS), own(samples, OWN_SAMPLES)])).flat();
 }
