@@ -20,8 +20,9 @@ class Desk {
   publication: Publication = startPublication(1, new Map(), 'run');
   written: Statuses = new Map();
 
-  read(text: string): this {
-    this.admission = admit(loadedFrom({ 'weir.yaml': SETTINGS, 'a.yaml': text }), this.admission.accepted);
+  read(text: string, others: Record<string, string> = {}): this {
+    const loaded = loadedFrom({ 'weir.yaml': SETTINGS, 'a.yaml': text, ...others });
+    this.admission = admit(loaded, this.admission.accepted);
     const { config, snapshot } = this.admission;
     this.leader.on({ type: 'snapshot', snapshot });
     if (config) this.publication = publish(this.publication, compile(snapshot, config));
@@ -100,6 +101,16 @@ describe('a domain is Ready when', () => {
       ),
     });
     expect(desk.reason('CdnDomain', 'video', 'Programmed')).toBe('Programmed');
+  });
+});
+
+test('a file that does not parse is the reason of its own resources, whatever else nobody can read', () => {
+  const desk = new Desk().read(both);
+  desk.read('{ a: [', { '0-note.json': '{ "name": "no manifest" }' });
+  expect(desk.condition('CdnDomain', 'video', 'Accepted')).toMatchObject({
+    status: 'False',
+    reason: 'SyntaxError',
+    message: expect.stringMatching(/; the last accepted form stays in force$/),
   });
 });
 

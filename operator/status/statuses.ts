@@ -155,7 +155,7 @@ function tell(key: string, { form, own = [], old }: Row, around: Around, outdate
   const { admission } = around;
   const { resource, current } = form;
   // A file that no longer parses says nothing of this resource in particular.
-  const faults = current ? [] : own.length > 0 ? own : unreadable(admission.problems);
+  const faults = current ? [] : own.length > 0 ? own : unreadable(admission.problems, form.file);
   const looked: Looked = {
     key,
     form,
@@ -182,4 +182,6 @@ function problemsByResource(problems: readonly Problem[]): Map<string, Problem[]
   return byKey;
 }
 
-const unreadable = (problems: readonly Problem[]) => problems.filter(({ ref }) => !ref).slice(0, 1);
+/** Of its own file: another that nobody can read is no reason for what stands here. */
+const unreadable = (problems: readonly Problem[], of: string) =>
+  problems.filter(({ ref, file }) => !ref && file === of).slice(0, 1);
