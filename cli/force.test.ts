@@ -38,7 +38,7 @@ test('says what was done, which lasts until it is taken back', async () => {
 });
 
 test.each([
-  [['force', 'b', 'down'], 4, 'no EdgeNode is called b'],
+  [['force', 'b', 'down'], 1, 'no EdgeNode is called b'],
   [['force', 'a', 'sideways'], 2, 'up, down, auto'],
   [['force', 'a', 'down', '--for', 'long'], 2, 'A duration'],
   [['force', 'a', 'auto', '--for', '1m'], 2, '`auto` has no end'],
@@ -46,4 +46,10 @@ test.each([
   const ran = await runWeir([...args, ...where]);
   expect(ran.code).toBe(code);
   expect(ran.stderr).toContain(message);
+});
+
+test('an operator that is not there is told apart from one that says no', async () => {
+  const ran = await runWeir(['force', 'a', 'down', ...where, '--operator', 'https://127.0.0.1:1']);
+  expect(ran.code).toBe(4);
+  expect(ran.stderr).toContain('a is as it was: ');
 });

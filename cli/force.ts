@@ -4,6 +4,7 @@ import type { ForceRequest } from '../contract/stream/operator-api.ts';
 import { messageOf } from '../lib/message-of.ts';
 import { durationArgument } from './duration-argument.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
+import { OperatorRefused } from './installation/operator-client.ts';
 import { addStateOptions, openState, type StateOptions } from './installation/state-folder.ts';
 import { printLines } from './print.ts';
 
@@ -42,8 +43,8 @@ async function force(node: string, said: keyof typeof STATES, options: ForceOpti
   const until = options.for === undefined ? undefined : Date.now() + options.for;
   const asked: ForceRequest = { node, state: STATES[said], ...(until !== undefined && { until }) };
   await operator.force(asked).catch((error: unknown) => {
-    const why = messageOf(error);
-    throw new CommandError(EXIT.unreachable, `${node} is as it was: ${why}`);
+    const code = error instanceof OperatorRefused ? EXIT.failed : EXIT.unreachable;
+    throw new CommandError(code, `${node} is as it was: ${messageOf(error)}`);
   });
   printLines([textOf(asked)]);
 }
