@@ -159,3 +159,10 @@ test('get tells what there is not, and which kinds there are', async () => {
   expect(kind.code).toBe(2);
   expect(kind.stderr).toContain('pods is no kind: cdndomains|cdn, edgenodes|edge, purgejobs|purge');
 });
+
+test('top says that nobody could be asked', async () => {
+  const { code, stdout, stderr } = await withState('top', '--once');
+  expect(stdout).toBe('');
+  expect(stderr).toContain('only the operator knows how busy edges are: ');
+  expect(code).toBe(4);
+});

@@ -1,12 +1,15 @@
 /** An installation on this machine: its operator is asked, and its state folder read when that does not answer. */
 import type { ResourceView } from '../../contract/stream/operator-api.ts';
 import { readFileIfThere } from '../../lib/atomic-file.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { writeYaml } from '../../lib/yaml-file.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
 import { routingOnDisk } from '../explain/view.ts';
 import { viewsOf } from '../resource-views.ts';
 import { busynessOf } from '../top/busyness.ts';
 import { geoFilesOf } from './geo-files.ts';
 import type { Installation } from './installation.ts';
+import { OperatorRefused } from './operator-client.ts';
 import { askOrRead, type InstallationState, readResources, resourcesOnDisk } from './state-folder.ts';
 
 export function standaloneInstallation(
@@ -41,9 +44,15 @@ export function standaloneInstallation(
     async geoFiles() {
       return geoFilesOf(config, (await readFileIfThere(state.folder))?.trim() ?? '');
     },
-    busyness: async () => busynessOf(await operator.metrics()),
+    busyness: async () => busynessOf(await operator.metrics().catch(nobodyTells)),
     close: async () => {},
   };
+}
+
+/** What edges report lies in the operator's memory, and on no disk. */
+function nobodyTells(error: unknown): never {
+  const code = error instanceof OperatorRefused ? EXIT.failed : EXIT.unreachable;
+  throw new CommandError(code, `only the operator knows how busy edges are: ${messageOf(error)}`);
 }
 
 /** Nodes belong to no namespace, so that none leaves them out. */
