@@ -7,6 +7,7 @@ import { manifestSchema } from '../../contract/kinds/metadata.ts';
 import { purgeJob } from '../../contract/kinds/purge-job.ts';
 import { formatPath } from '../../contract/problem.ts';
 import { DURATION_PATTERN, durationMs } from '../../lib/duration.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import type { Installation } from '../installation/installation.ts';
 import {
@@ -108,7 +109,10 @@ async function handOver(
 
 async function urlsFrom(file: string | undefined): Promise<string[]> {
   if (file === undefined) return [];
-  const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.trim());
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new CommandError(EXIT.usage, `--from ${file}: ${messageOf(error)}`);
+  });
+  const lines = text.split('\n').map((line) => line.trim());
   return lines.filter((line) => line !== '' && !line.startsWith('#'));
 }
 

@@ -27,6 +27,14 @@ test.each([
   expect(() => prefetchManifests(where, urls, given, 'p')).toThrow(message);
 });
 
+test('a file that is not there is a fault of the command line', async () => {
+  const { code, stderr } = await runWeir(['prefetch', '--from', '/nonexistent/urls.txt']);
+  expect(stderr).toBe(
+    "weir: --from /nonexistent/urls.txt: ENOENT: no such file or directory, open '/nonexistent/urls.txt'\n",
+  );
+  expect(code).toBe(2);
+});
+
 test('nothing to fetch is a fault of the command line', async () => {
   const { code, stderr } = await runWeir(['prefetch', '--state', await temporaryFolder()]);
   expect(stderr).toContain('say what to fetch: --url or --from');
