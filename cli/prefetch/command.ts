@@ -61,7 +61,7 @@ export function prefetchCommand(program: Command): void {
       'after',
       `
 Examples:
-  weir prefetch --url http://video.example.com/hls/main.m3u8
+  weir prefetch --url http://video.example.com/hls/playlist.m3u8
   weir prefetch --from urls.txt --concurrency 4 --rate 20`,
     )
     .action(prefetch);
