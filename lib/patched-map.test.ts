@@ -92,3 +92,39 @@ test.each([
   expect([after.size, after.get(from + 9_999)]).toEqual([from + 10_000, 1]);
   expect(visited).toBeLessThanOrEqual(1);
 });
+
+test(`maps that grow out of one, each in its own way, share what they can and know nothing of each other (seed ${SEED})`, () => {
+  const step = fc.record({
+    of: fc.nat(5),
+    changes: fc.array(fc.tuple(fc.nat(99), fc.nat()), { maxLength: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const grown: [ReadonlyMap<number, number>, Map<number, number>][] = [[new Map(), new Map()]];
+      for (const { of, changes } of steps) {
+        const [ours, plain] = grown.at(-1 - (of % grown.length)) ?? [new Map(), new Map()];
+        grown.push([withEntries(ours, new Map(changes)), new Map([...plain, ...changes])]);
+      }
+      for (const [ours, plain] of grown) {
+        expect([...ours]).toEqual([...plain]);
+        expect([...ours.keys()]).toEqual([...plain.keys()]);
+        for (const [before, known] of grown) {
+          expect(goneKeys(before, ours)).toEqual([...known.keys()].filter((key) => !plain.has(key)));
+          expect(new Map(changesBetween(before, ours))).toEqual(
+            new Map([...plain].filter(([key, value]) => known.get(key) !== value || !known.has(key))),
+          );
+        }
+      }
+    }),
+    { seed: SEED },
+  );
+});
+
+test('a new key beside ten thousand copies one row, too', () => {
+  const plain = new Map(Array.from({ length: 10_000 }, (_, key) => [key, 0] as const));
+  const before = withEntry(plain, 0, 1);
+  const after = withEntry(before, 10_000, 1);
+  expect(Reflect.get(after, 'frame')).toBe(Reflect.get(before, 'frame'));
+  expect([before.size, before.has(10_000), before.get(10_000)]).toEqual([10_000, false, undefined]);
+  expect(changesBetween(before, after)).toEqual([[10_000, 1]]);
+});

@@ -1,14 +1,14 @@
 /**
  * A map that is a value: `withEntry` gives another one, and the old one stays as it was. A copy of all of it for each
  * of a thousand reports would be a million entries; here the two share their keys, and all values but one row of them.
- * So what differs between two of them is found without looking at the rest.
+ * So what differs between two of them is found without looking at the rest. A new key comes behind those that there
+ * are, in the list that older maps share: each knows how many of them are its own.
  */
 
 /** Values in a row: about the root of a thousand entries, where a row and the list of rows cost the same to copy. */
 const ROW = 32;
 
 export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
-  if (!map.has(key)) return new Map(map).set(key, value);
   return (map instanceof PatchedMap ? map : patchable(map)).with(key, value);
 }
 
@@ -19,11 +19,7 @@ export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): Reado
 export function withEntries<K, V>(map: ReadonlyMap<K, V>, entries: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
   const changes = [...entries].filter(([key, value]) => map.get(key) !== value || !map.has(key));
   if (changes.length === 0) return map;
-  if (changes.every(([key]) => map.has(key)))
-    return (map instanceof PatchedMap ? map : patchable(map)).withAll(changes);
-  const after = new Map(map);
-  for (const [key, value] of changes) after.set(key, value);
-  return after;
+  return (map instanceof PatchedMap ? map : patchable(map)).withAll(changes);
 }
 
 /** Those of which `after` has another value, or that only `after` has. */
@@ -38,10 +34,11 @@ export function* changedEntries<K, V>(
 
 /** Those that only `before` has. */
 export function goneKeys<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>): K[] {
-  if (before === after || shareKeys(before, after)) return [];
+  if (before === after || (shareKeys(before, after) && before.size <= after.size)) return [];
   return [...before.keys()].filter((key) => !after.has(key));
 }
 
+/** But for those that came to one of them later. */
 function shareKeys<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>): after is PatchedMap<K, V> {
   return before instanceof PatchedMap && after instanceof PatchedMap && before.frame === after.frame;
 }
@@ -51,62 +48,81 @@ function patchable<K, V>(map: ReadonlyMap<K, V>): PatchedMap<K, V> {
   const places = new Map(keys.map((key, at) => [key, at] as const));
   const rows: V[][] = [];
   for (let at = 0; at < values.length; at += ROW) rows.push(values.slice(at, at + ROW));
-  return new PatchedMap({ keys, places }, rows);
+  return new PatchedMap({ keys, places }, rows, values.length);
 }
 
-/** What maps share that come of one another: their keys in order, and at which place each of them stands. */
+/** What maps share that come of one another: their keys in order, and at which place each of them stands. Only grows. */
 interface Frame<K> {
-  keys: readonly K[];
-  places: ReadonlyMap<K, number>;
+  readonly keys: K[];
+  readonly places: Map<K, number>;
 }
 
 class PatchedMap<K, V> implements ReadonlyMap<K, V> {
+  /** With the keys of maps that came of this one. */
   readonly frame: Frame<K>;
   readonly rows: readonly (readonly V[])[];
+  /** So many of the keys are its own. */
+  readonly size: number;
 
-  constructor(frame: Frame<K>, rows: readonly (readonly V[])[]) {
+  constructor(frame: Frame<K>, rows: readonly (readonly V[])[], size: number) {
     this.frame = frame;
     this.rows = rows;
+    this.size = size;
   }
 
-  /** Of a key that it has. */
   with(key: K, value: V): PatchedMap<K, V> {
-    const place = this.frame.places.get(key) ?? 0;
+    const place = this.#placeOf(key);
+    if (place === undefined) return this.#grown([[key, value]]);
     const at = Math.floor(place / ROW);
     const row = this.rows[at] ?? [];
-    return new PatchedMap(this.frame, this.rows.with(at, row.with(place % ROW, value)));
+    return new PatchedMap(this.frame, this.rows.with(at, row.with(place % ROW, value)), this.size);
   }
 
-  /** Of keys that it has. */
   withAll(changes: readonly (readonly [K, V])[]): PatchedMap<K, V> {
+    const added: (readonly [K, V])[] = [];
     const rows = [...this.rows];
-    const own = new Map<number, V[]>();
-    for (const [key, value] of changes) {
-      const place = this.frame.places.get(key) ?? 0;
-      const at = Math.floor(place / ROW);
-      const row = own.get(at) ?? [...(rows[at] ?? [])];
-      row[place % ROW] = value;
-      own.set(at, row);
-      rows[at] = row;
+    const own = new Set<readonly V[]>();
+    for (const change of changes) {
+      const place = this.#placeOf(change[0]);
+      if (place === undefined) added.push(change);
+      else setIn(rows, own, place, change[1]);
     }
-    return new PatchedMap(this.frame, rows);
+    const patched = new PatchedMap(this.frame, rows, this.size);
+    return added.length === 0 ? patched : patched.#grown(added);
   }
 
-  get size(): number {
-    return this.frame.keys.length;
+  /** With keys that it has not. Where another map grew before, in another way, the two can share none. */
+  #grown(added: readonly (readonly [K, V])[]): PatchedMap<K, V> {
+    if (this.frame.keys.length > this.size) return patchable(new Map([...this, ...added]));
+    const { keys, places } = this.frame;
+    const rows = [...this.rows];
+    const own = new Set<readonly V[]>();
+    for (const [key, value] of added) {
+      const place = places.get(key) ?? keys.push(key) - 1;
+      places.set(key, place);
+      setIn(rows, own, place, value);
+    }
+    return new PatchedMap(this.frame, rows, keys.length);
+  }
+
+  #placeOf(key: K): number | undefined {
+    const place = this.frame.places.get(key);
+    return place !== undefined && place < this.size ? place : undefined;
   }
 
   has(key: K): boolean {
-    return this.frame.places.has(key);
+    return this.#placeOf(key) !== undefined;
   }
 
   get(key: K): V | undefined {
     const place = this.frame.places.get(key);
-    return place === undefined ? undefined : this.rows[Math.floor(place / ROW)]?.[place % ROW];
+    if (place === undefined || place >= this.size) return undefined;
+    return this.rows[Math.floor(place / ROW)]?.[place % ROW];
   }
 
-  keys(): MapIterator<K> {
-    return this.frame.places.keys();
+  *keys(): MapIterator<K> {
+    // Each of these places has a key.
+    for (let place = 0; place < this.size; place++) yield this.frame.keys[place] as K;
   }
 
   *values(): MapIterator<V> {
@@ -139,4 +155,14 @@ class PatchedMap<K, V> implements ReadonlyMap<K, V> {
       for (const [index, value] of row.entries()) yield [keys[at * ROW + index] as K, value];
     }
   }
+}
+
+/** Copies a row before it is written into for the first time. */
+function setIn<V>(rows: (readonly V[])[], own: Set<readonly V[]>, place: number, value: V): void {
+  const at = Math.floor(place / ROW);
+  const known = rows[at] ?? [];
+  const row = own.has(known) ? (known as V[]) : [...known];
+  own.add(row);
+  row[place % ROW] = value;
+  rows[at] = row;
 }

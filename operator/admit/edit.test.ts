@@ -30,7 +30,7 @@ const hostOf = (name: string) => ({ hostname: `${name}.example.com` });
 const jobOf = (name: string) => ({ domainRef: { name } });
 
 /** The same document of the same file and text, as a source keeps it. */
-const parsed = new Map<string, SourceDocument[]>();
+const parsed = new Map<string, readonly SourceDocument[]>();
 const documentsOf = (file: string, text: string) => {
   const key = `${file} ${text}`;
   const known = parsed.get(key) ?? loadedFrom({ [file]: text }).documents;

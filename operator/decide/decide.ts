@@ -15,7 +15,7 @@ import { ticked } from './ticked.ts';
 import { freshVotes } from './votes.ts';
 
 export function decide(state: DecideState, event: DecideEvent, now: number): Decision {
-  const decision = release(decideEvent(state, event, now), now);
+  const decision = release(decideEvent(state, event, now), event, now);
   if (isOneOfMany(event)) return decision;
   const votes = freshVotes(decision.state.dnsServers, now);
   const { voters } = votes;

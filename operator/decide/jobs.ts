@@ -14,6 +14,9 @@ import type { JobNode, JobOutcome, JobState } from './state.ts';
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 60_000;
 
+const AWAITED: JobNode = { acked: false, failure: undefined };
+const ACKED: JobNode = { acked: true, failure: undefined };
+
 /** A job as it starts, or as an earlier leader left it: a finished one stays finished, an unfinished one is sent again. */
 export function startJob(
   job: PurgeJob,
@@ -30,9 +33,7 @@ export function startJob(
     job,
     command: commandOf(job, domain?.metadata.uid ?? ''),
     startTime: status?.startTime === undefined ? now : Date.parse(status.startTime),
-    nodes: new Map(
-      targets.map(({ metadata }) => [metadata.name, { acked: false, failure: undefined }] as const),
-    ),
+    nodes: new Map(targets.map(({ metadata }) => [metadata.name, AWAITED] as const)),
     missing: targets.length,
     parents: new Set(
       targets.filter(({ spec }) => spec.tier === 'Parent').map(({ metadata }) => metadata.name),
@@ -105,7 +106,7 @@ export function nodeAcked(job: JobState, node: string, objects: number, now: num
   if (!isAwaited(job, node)) return job;
   return completed(
     {
-      ...withNode(job, node, { acked: true, failure: undefined }),
+      ...withNode(job, node, ACKED),
       missing: job.missing - 1,
       objects: job.objects + objects,
     },

@@ -4,7 +4,7 @@
  * too long: a purge that one parent holds up for everyone is worse. Pure.
  */
 import { isAwaited, isGating } from './jobs.ts';
-import type { DecideState, Decision, JobState } from './state.ts';
+import type { DecideEvent, DecideState, Decision, JobState } from './state.ts';
 import { inTurn, quiet, sendTo, withJob } from './steps.ts';
 
 /** For a parent that is well; a purge is a matter of milliseconds there. */
@@ -17,12 +17,19 @@ export function withHeld(job: JobState, state: DecideState, now: number): JobSta
 }
 
 /** Sends what was held back to all whose parents are done. */
-export function release(decision: Decision, now: number): Decision {
+export function release(decision: Decision, event: DecideEvent, now: number): Decision {
   const { state } = decision;
-  const free = [...state.jobs.values()].filter(
+  const free = concerned(state, event).filter(
     (job) => job.held.size > 0 && !waitsForParents(job, state, now),
   );
   return free.reduce((before, job) => inTurn(before, (after) => releaseJob(after, job)), decision);
+}
+
+/** A thousand reports must not look through hundreds of jobs each: one that says something of a job says it of that. */
+function concerned({ jobs }: DecideState, event: DecideEvent): JobState[] {
+  if (event.type !== 'report') return [...jobs.values()];
+  const job = 'uid' in event.report ? jobs.get(event.report.uid) : undefined;
+  return job ? [job] : [];
 }
 
 function releaseJob(state: DecideState, job: JobState): Decision {

@@ -22,6 +22,19 @@ export const apiObject = z.looseObject({
 
 export type ApiObject = z.infer<typeof apiObject>;
 
+/** `managedFields` are half of all that there is in ten thousand objects, and every look of the garbage collector's. */
+export function withoutOwners({
+  metadata: { managedFields: _, ...metadata },
+  ...object
+}: ApiObject): ApiObject {
+  return { ...object, metadata };
+}
+
+/** What is only looked at when it is shown. */
+export function withoutStatus({ status: _, ...object }: ApiObject): ApiObject {
+  return object;
+}
+
 const page = z.object({
   metadata: z.object({ resourceVersion: z.string(), continue: z.string().optional() }),
   items: z.array(apiObject),

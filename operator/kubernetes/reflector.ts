@@ -15,7 +15,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { messageOf } from '../../lib/message-of.ts';
 import { hasStatus, type KubernetesApi } from './api.ts';
-import { type ApiObject, apiObject, listAll } from './objects.ts';
+import { type ApiObject, apiObject, listAll, withoutOwners } from './objects.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
 
 /** Every end of a watch waits a random time below this, doubling. */
@@ -36,8 +36,10 @@ export interface ReflectorOptions {
   path: string;
   /** What of the collection: `labelSelector`, `fieldSelector`. */
   selection?: Record<string, string>;
-  /** What of an object is kept, where its content is large and of no use; by default all of it. */
+  /** What of an object is kept; by default all but who owns which field of it. */
   keep?: (object: ApiObject) => ApiObject;
+  /** Each object as it came, whole, before anybody hears of it. */
+  onShown?: ((object: ApiObject) => void) | undefined;
   /** In metrics and logs. */
   resource: string;
   metrics: WatchMetrics;
@@ -84,7 +86,7 @@ export class Reflector {
   constructor(options: ReflectorOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
-    this.#keep = options.keep ?? ((object) => object);
+    this.#keep = options.keep ?? withoutOwners;
     this.#backoff = backoff(BACKOFF_BASE_MS, BACKOFF_CAP_MS, this.#random);
     options.metrics.followAge(
       options.resource,
@@ -150,7 +152,7 @@ export class Reflector {
     const { api, path, selection, clock, metrics, resource } = this.#options;
     const reason = this.#relistReason;
     const { objects, version } = await listAll((at, query) => api.get(at, query), path, selection);
-    const fresh = new Map(objects.map((object) => [object.metadata.uid, this.#keep(object)] as const));
+    const fresh = new Map(objects.map((object) => [object.metadata.uid, this.#shown(object)] as const));
     const changed = this.#objects ? differences(this.#objects, fresh) : undefined;
     metrics.relists.inc({ resource, reason });
     if (reason === 'Periodic' && changed) metrics.missed.inc({ resource }, changed);
@@ -209,11 +211,16 @@ export class Reflector {
     const changed = readOrRelist(apiObject, object);
     const { uid, resourceVersion } = changed.metadata;
     const before = this.#objects?.get(uid);
-    const after = type === 'DELETED' ? undefined : this.#keep(changed);
+    const after = type === 'DELETED' ? undefined : this.#shown(changed);
     if (after) this.#objects?.set(uid, after);
     else this.#objects?.delete(uid);
     this.#version = resourceVersion;
     onChange({ before, after });
+  }
+
+  #shown(object: ApiObject): ApiObject {
+    this.#options.onShown?.(object);
+    return this.#keep(object);
   }
 
   #heard(): void {

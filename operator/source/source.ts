@@ -34,7 +34,7 @@ export interface Loaded {
   /** weir.yaml, if it is there. */
   config: SourceDocument | undefined;
   /** Sorted by file, then by place in the file. */
-  documents: SourceDocument[];
+  documents: readonly SourceDocument[];
   /** Where `secretRef`s lead; nowhere where it is missing. */
   secrets?: FindSecret;
 }

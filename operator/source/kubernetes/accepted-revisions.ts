@@ -11,6 +11,7 @@ import { canonicalDigest } from '../../../lib/canonical-json.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { inParallel } from '../../../lib/in-parallel.ts';
 import type { Log } from '../../../lib/log.ts';
+import { changedEntries, goneKeys } from '../../../lib/patched-map.ts';
 import {
   type Accepted,
   type AcceptedResource,
@@ -71,6 +72,10 @@ class AcceptedRevisions implements KeptRevisions {
   /** By `resourceKey`, and CONFIG. */
   readonly #kept = new Map<string, Kept>();
   #saved: Accepted | undefined;
+  /** All of these are written: of the next ones only what differs has to be looked at. */
+  #durable: Accepted['resources'] | undefined;
+  /** How often something of what is kept was lost. */
+  #losses = 0;
   /** Paths that the watch has shown: only what was seen can be missed. */
   #shown = new Set<string>();
   #queue: Promise<void> = Promise.resolve();
@@ -103,7 +108,9 @@ class AcceptedRevisions implements KeptRevisions {
       selection: SELECTION,
       resource: 'controllerrevisions',
       // The forms themselves are in memory once already.
-      keep: ({ metadata }) => ({ metadata }),
+      keep: ({ metadata: { name, namespace = '', uid, resourceVersion, creationTimestamp } }) => ({
+        metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+      }),
     });
     reflector.start((change) => {
       // Those that we write and remove ourselves are no reason to look through ten thousand each time.
@@ -135,6 +142,7 @@ class AcceptedRevisions implements KeptRevisions {
     const lost = keys.filter(isWanted);
     if (lost.length === 0 || !this.#saved) return;
     for (const key of lost) this.#kept.delete(key);
+    this.#losses += 1;
     const { log } = this.#options;
     log.warn({ resources: lost }, 'accepted forms were deleted, and are written again');
     this.save(this.#saved).catch((error: unknown) =>
@@ -144,32 +152,37 @@ class AcceptedRevisions implements KeptRevisions {
 
   async #save({ config, resources }: Accepted): Promise<void> {
     if (config) await this.#saveForm(CONFIG, canonicalDigest(config), () => this.#configRevision(config));
-    const changed = [...resources].filter(
+    const [durable, losses] = [this.#durable, this.#losses];
+    this.#durable = undefined;
+    const changed = [...(durable ? changedEntries(durable, resources) : resources)].filter(
       ([key, form]) =>
         form.resource.kind !== 'PurgeJob' && this.#kept.get(key)?.digest !== storedDigest(form),
     );
+    let isWhole = true;
     try {
       await inParallel(changed, WRITES_AT_ONCE, async ([key, form]) => {
-        await this.#saveForm(key, storedDigest(form), () => this.#formRevision(form));
+        isWhole = (await this.#saveForm(key, storedDigest(form), () => this.#formRevision(form))) && isWhole;
       });
     } finally {
       // One that can't be written (a tenant's quota, say) keeps no other from going.
-      await this.#removeGone(resources);
+      await this.#removeGone(durable ?? this.#kept, resources);
     }
+    if (isWhole && this.#losses === losses) this.#durable = resources;
   }
 
   /** Those of a CdnDomain go with it in any case; this is sooner. */
-  async #removeGone(resources: Accepted['resources']): Promise<void> {
-    const gone = [...this.#kept].filter(([key]) => key !== CONFIG && !resources.has(key));
-    await inParallel(gone, WRITES_AT_ONCE, async ([key, { paths }]) => {
-      await this.#remove(paths);
+  async #removeGone(before: ReadonlyMap<string, unknown>, resources: Accepted['resources']): Promise<void> {
+    const gone = goneKeys(before, resources).filter((key) => key !== CONFIG && this.#kept.has(key));
+    await inParallel(gone, WRITES_AT_ONCE, async (key) => {
+      await this.#remove(this.#kept.get(key)?.paths ?? []);
       this.#kept.delete(key);
     });
   }
 
-  async #saveForm(key: string, digest: string, make: () => Fresh): Promise<void> {
+  /** False where there is nothing any more to write it beside. */
+  async #saveForm(key: string, digest: string, make: () => Fresh): Promise<boolean> {
     const kept = this.#kept.get(key);
-    if (kept?.digest === digest) return;
+    if (kept?.digest === digest) return true;
     this.#options.mayWrite();
     const { namespace, name, kind, owner, data } = make();
     const folder = `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`;
@@ -189,7 +202,7 @@ class AcceptedRevisions implements KeptRevisions {
         data,
       });
     } catch (error) {
-      if (isGone(error)) return;
+      if (isGone(error)) return false;
       // An older form that is in force again, or an answer that was lost: it is made anew, with its number.
       if (!hasStatus(error, 409)) throw error;
       await this.#remove([`${folder}/${fullName}`]);
@@ -197,6 +210,7 @@ class AcceptedRevisions implements KeptRevisions {
     }
     this.#kept.set(key, { digest, revision, paths: [`${folder}/${fullName}`] });
     await this.#remove(kept?.paths ?? []);
+    return true;
   }
 
   #configRevision(config: NonNullable<Accepted['config']>): Fresh {
@@ -224,6 +238,8 @@ class AcceptedRevisions implements KeptRevisions {
   async #remove(paths: readonly string[]): Promise<void> {
     for (const path of paths) {
       this.#options.mayWrite();
+      // By ourselves: nobody has to look whether it is lost.
+      this.#shown.delete(path);
       await this.#options.api.remove(path).catch((error: unknown) => {
         if (!hasStatus(error, 404)) throw error;
       });

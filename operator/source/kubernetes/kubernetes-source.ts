@@ -8,14 +8,14 @@ import type { Clock } from '../../../lib/clock.ts';
 import { type Latest, latest } from '../../../lib/latest.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { KubernetesApi } from '../../kubernetes/api.ts';
-import { type ApiObject, collectionPaths } from '../../kubernetes/objects.ts';
+import { type ApiObject, collectionPaths, withoutOwners, withoutStatus } from '../../kubernetes/objects.ts';
 import { type Copy, reflect } from '../../kubernetes/reflect.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 import type { WatchMetrics } from '../../kubernetes/watch-metrics.ts';
-import type { Loaded, Source, SourceDocument } from '../source.ts';
+import type { Loaded, Source } from '../source.ts';
 import type { ConfigFile } from './config-file.ts';
-import { NamedSecrets, secretsNamedBy } from './named-secrets.ts';
-import { isSameManifest, toDocument } from './to-document.ts';
+import { Documents } from './documents.ts';
+import { NamedSecrets } from './named-secrets.ts';
 
 /** A `kubectl apply` of many objects comes as many events: they make few moments. */
 const GATHER_MS = 50;
@@ -31,7 +31,7 @@ interface KubernetesSourceOptions {
   clock: Clock;
   log: Log;
   random?: () => number;
-  /** An object was shown anew: its status may be another. */
+  /** An object was shown anew: its status may be another. Of what is kept it is no part. */
   onShown?: (object: ApiObject) => void;
 }
 
@@ -48,8 +48,9 @@ class ReflectedSource implements KubernetesSource {
   readonly #options: KubernetesSourceOptions;
   readonly #copies: { kind: KindDefinition; reflector: Copy }[];
   readonly #configLooks: Latest<void>;
-  /** By uid: the same document of the same manifest, so that what is made of it further on is made once. */
-  #documents = new Map<string, { object: ApiObject; document: SourceDocument }>();
+  readonly #documents = new Documents();
+  /** A collection was read anew: anything may be another. */
+  #isStale = true;
   readonly #secrets: NamedSecrets;
   #onLoaded: (loaded: Loaded) => void = () => {};
   #stopPolling = () => {};
@@ -60,7 +61,9 @@ class ReflectedSource implements KubernetesSource {
     this.#copies = Object.values<KindDefinition>(KINDS).map((kind) => {
       const { plural } = kind;
       const paths = collectionPaths(kind, options.namespaces);
-      return { kind, reflector: reflect(paths, { ...options, resource: plural }) };
+      // Who owns which field, registration asks of EdgeNodes.
+      const keep = kind.kind === 'EdgeNode' ? withoutStatus : withoutBoth;
+      return { kind, reflector: reflect(paths, { ...options, keep, resource: plural }) };
     });
     this.#secrets = new NamedSecrets(options, () => this.#gather());
     this.#configLooks = latest(async () => {
@@ -70,8 +73,8 @@ class ReflectedSource implements KubernetesSource {
 
   start(onLoaded: (loaded: Loaded) => void): void {
     this.#onLoaded = onLoaded;
-    for (const { reflector } of this.#copies) {
-      reflector.start((change) => this.#changed(reflector, change));
+    for (const { kind, reflector } of this.#copies) {
+      reflector.start((change) => this.#changed(kind.kind, change));
     }
     this.#stopPolling = this.#options.clock.every(CONFIG_POLL_MS, () => this.#configLooks.offer());
   }
@@ -88,17 +91,12 @@ class ReflectedSource implements KubernetesSource {
   }
 
   /** Most events are the echo of the statuses that we write: those make no new moment. */
-  #changed(copy: Copy, change: Change | undefined): void {
-    const { onShown = () => {} } = this.#options;
+  #changed(kind: KindName, change: Change | undefined): void {
     const { before, after } = change ?? {};
-    if (after) onShown(after);
-    else if (!change) for (const object of copy.objects()?.values() ?? []) onShown(object);
-    if (!before || !after || !isSameManifest(before, after)) this.#gather();
-  }
-
-  #secretsNamed(): Set<string> {
-    const kinds = (['CdnDomain', 'Certificate'] as const).map((kind) => this.objects(kind));
-    return new Set(kinds.flatMap((objects) => [...(objects?.values() ?? [])].flatMap(secretsNamedBy)));
+    const uid = (after ?? before)?.metadata.uid;
+    if (uid === undefined) this.#isStale = true;
+    else if (!this.#isStale && !this.#documents.put(kind, uid, after)) return;
+    this.#gather();
   }
 
   #gather(): void {
@@ -111,28 +109,27 @@ class ReflectedSource implements KubernetesSource {
   /** Nothing before every kind was read once: what is not known yet must not look deleted. */
   #hand(): void {
     const { clock, config } = this.#options;
-    const known = this.#documents;
-    const documents: typeof known = new Map();
-    for (const { kind, reflector } of this.#copies) {
-      const objects = reflector.objects();
-      if (objects === undefined) return;
-      for (const [uid, object] of objects) {
-        // One that is going away is as good as gone: out of DNS first, whoever else still holds on to it.
-        if (object.metadata.deletionTimestamp !== undefined) continue;
-        const row = known.get(uid);
-        const isKnown = row && (row.object === object || isSameManifest(row.object, object));
-        documents.set(uid, { object, document: isKnown ? row.document : toDocument(kind.kind, object) });
-      }
-    }
-    this.#documents = documents;
-    if (!this.#secrets.follow(this.#secretsNamed())) return;
+    if (this.#isStale && !this.#readAnew()) return;
+    if (!this.#secrets.follow(this.#documents.secrets)) return;
     this.#onLoaded({
       at: new Date(clock.now()).toISOString(),
       config: config.document(),
       secrets: (namespace, name) => this.#secrets.find(namespace, name),
-      documents: [...documents.values()]
-        .map(({ document }) => document)
-        .sort((a, b) => (a.file < b.file ? -1 : 1)),
+      documents: this.#documents.sorted,
     });
   }
+
+  #readAnew(): boolean {
+    const all: [KindName, ReadonlyMap<string, ApiObject>][] = [];
+    for (const { kind, reflector } of this.#copies) {
+      const objects = reflector.objects();
+      if (objects === undefined) return false;
+      all.push([kind.kind, objects]);
+    }
+    this.#documents.replace(all);
+    this.#isStale = false;
+    return true;
+  }
 }
+
+const withoutBoth = (object: ApiObject) => withoutOwners(withoutStatus(object));
