@@ -40,8 +40,8 @@ interface LeadOptions {
   usage: UsageBook;
   /** Agents can be let in: the manifests have been read. */
   onOpen: (switchboard: Switchboard, reconciler: Reconciler) => void;
-  /** After each reading of them; whom to let in, with valid settings. */
-  onLoaded: (policy: ToldPolicy | undefined) => void;
+  /** After the first reading of them, and where it is another: whom to let in, with valid settings. */
+  onPolicy: (policy: ToldPolicy | undefined) => void;
   acme?: AcmeOptions | undefined;
   clock: Clock;
   log: Log;
@@ -64,7 +64,7 @@ export async function lead({
   loads,
   usage,
   onOpen,
-  onLoaded,
+  onPolicy,
   acme = {},
   clock,
   log,
@@ -92,10 +92,11 @@ export async function lead({
   let policy: ToldPolicy | undefined;
   backing.source.start((loaded) => {
     void reconciler.loaded(loaded).then(() => {
+      const [wasOpen, before] = [open, policy];
       policy = policyIn(reconciler.admission());
-      if (!open) onOpen(switchboard, reconciler);
+      if (!wasOpen) onOpen(switchboard, reconciler);
       open = true;
-      onLoaded(policy);
+      if (!wasOpen || policy !== before) onPolicy(policy);
     });
   });
   const plan = () => reconciler.routing()?.published.plan;

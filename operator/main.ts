@@ -122,14 +122,14 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
         onTrouble: (reason) => backing.announce?.(redisNews(reason)),
       });
     };
-    const onLoaded = (policy: ToldPolicy | undefined) => {
+    const onPolicyHere = (policy: ToldPolicy | undefined) => {
       server.enforce();
       relay?.policyIs(policy);
     };
     const loads = loadBook(metrics, clock);
     const usage = usageBook(metrics);
     const { acme } = options;
-    leader = await lead({ backing, loads, usage, onOpen, onLoaded, acme, clock, log });
+    leader = await lead({ backing, loads, usage, onOpen, onPolicy: onPolicyHere, acme, clock, log });
     operatorMetrics(metrics, leader.reconciler);
     post = leader;
   };

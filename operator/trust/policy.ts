@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { type TrustConfig, trust } from '../../contract/config/trust.ts';
 import { incarnationOf } from '../../contract/trust/identity.ts';
-import { memo } from '../../lib/memo.ts';
+import { memo, memoWith } from '../../lib/memo.ts';
 import type { Admission } from '../admit/snapshot.ts';
 
 export interface TrustPolicy extends TrustConfig {
@@ -23,14 +23,15 @@ export type ToldPolicy = z.output<typeof toldPolicy>;
 
 const incarnation = memo(incarnationOf);
 
-/** Nothing without valid settings. */
+/** Nothing without valid settings; the very same for as long as nothing of it changed. */
 export function policyIn(admission: Admission | undefined): ToldPolicy | undefined {
-  if (!admission?.config) return undefined;
-  const incarnations = admission.snapshot.nodes.map(
-    ({ metadata }) => [metadata.name, incarnation(metadata)] as const,
-  );
-  return { ...admission.config.trust, incarnations: Object.fromEntries(incarnations) };
+  return admission?.config && policyFor(admission.snapshot.nodes, admission.config.trust);
 }
+
+const policyFor = memoWith((nodes: Admission['snapshot']['nodes'], config: TrustConfig): ToldPolicy => {
+  const incarnations = nodes.map(({ metadata }) => [metadata.name, incarnation(metadata)] as const);
+  return { ...config, incarnations: Object.fromEntries(incarnations) };
+});
 
 /** Asked at each request. */
 export const policyOf = memo(

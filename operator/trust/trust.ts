@@ -37,6 +37,8 @@ export interface TrustOptions extends Pick<JoiningOptions, 'machineToken' | 'rev
   log: Log;
 }
 
+type Policy = Pick<TrustPolicy, 'deny' | 'incarnation'>;
+
 /** An agent that was let in, and by what. */
 export interface KnownAgent {
   identity: CertifiedIdentity;
@@ -51,6 +53,9 @@ export class Trust {
   readonly #server: ServerCertificate;
   /** What a connection showed: it is the same for as long as that lasts. */
   readonly #shown = new WeakMap<TLSSocket, ShownCertificate>();
+
+  /** Against which nothing spoke, by what was known then: a thousand reports are judged by the same. */
+  readonly #sound = new WeakMap<ShownCertificate, { policy: Policy; trusted: ReadonlySet<string> }>();
 
   static async open(options: TrustOptions): Promise<Trust> {
     const { stores, leads, names, clock, log } = options;
@@ -92,8 +97,14 @@ export class Trust {
   /** What speaks against a certificate now: it may have been good when the connection began. */
   objection(shown: ShownCertificate): RefusalReason | undefined {
     const { trusted } = this.ca.bundle();
-    const { deny: denied, incarnation } = this.#policy();
-    return judge(shown, { now: this.now(), trusted, denied, incarnation });
+    const policy = this.#policy();
+    const now = this.now();
+    const sound = this.#sound.get(shown);
+    const isSound = sound?.policy === policy && sound.trusted === trusted;
+    if (isSound && shown.notBefore <= now && now < shown.notAfter) return undefined;
+    const reason = judge(shown, { now, trusted, denied: policy.deny, incarnation: policy.incarnation });
+    if (reason === undefined) this.#sound.set(shown, { policy, trusted });
+    return reason;
   }
 
   async stop(): Promise<void> {
@@ -102,7 +113,7 @@ export class Trust {
   }
 
   /** Where it is not known nobody is denied: the leader asks again when a stream is opened. */
-  #policy(): Pick<TrustPolicy, 'deny' | 'incarnation'> {
+  #policy(): Policy {
     try {
       return this.#options.policy();
     } catch (error) {
