@@ -57,6 +57,8 @@ export class Leadership {
   /** When the holder last showed itself, by our own clock: those of two machines are never compared. */
   #seen = { renewTime: '', at: 0 };
   #renewedAt = Number.NEGATIVE_INFINITY;
+  /** Epoch that was seen or written: with a Lease that somebody deletes it must not be forgotten. */
+  #highest = 0;
   #cancelNext = () => {};
   #stopped = false;
   #queue: Promise<unknown> = Promise.resolve();
@@ -110,14 +112,11 @@ export class Leadership {
 
   /** The epoch of the last leader that published, at least the number of leaders that there were. */
   readonly epoch: EpochStore = {
-    read: async () => {
-      const { metadata, spec } = this.#lease ?? { metadata: {}, spec: {} };
-      const stored = Number.parseInt(metadata.annotations?.[EPOCH] ?? '0', 10);
-      return Math.max(Number.isSafeInteger(stored) ? stored : 0, spec.leaseTransitions ?? 0);
-    },
+    read: async () => Math.max(this.#highest, this.#lease?.spec.leaseTransitions ?? 0),
     write: (epoch) =>
       this.#inTurn(async () => {
-        await this.#put({ holderIdentity: this.#options.identity }, { [EPOCH]: String(epoch) });
+        this.#highest = epoch;
+        await this.#put({ holderIdentity: this.#options.identity });
       }),
   };
 
@@ -176,19 +175,29 @@ export class Leadership {
 
   async #read(): Promise<Lease | undefined> {
     try {
-      return lease.parse(await this.#options.api.get(this.#path));
+      return this.#noted(lease.parse(await this.#options.api.get(this.#path)));
     } catch (error) {
       if (hasStatus(error, 404)) return undefined;
       throw error;
     }
   }
 
+  #noted(found: Lease): Lease {
+    const epoch = Number.parseInt(found.metadata.annotations?.[EPOCH] ?? '', 10);
+    if (Number.isSafeInteger(epoch)) this.#highest = Math.max(this.#highest, epoch);
+    return found;
+  }
+
   /** Writes the Lease over the one that we know: the API server refuses it when that is not the newest. */
-  async #put(spec: { holderIdentity: string }, noted: Record<string, string> = {}): Promise<void> {
+  async #put(spec: { holderIdentity: string }): Promise<void> {
     const { api, namespace, address, clock } = this.#options;
     const before = this.#lease;
     const { [ADDRESS]: _, ...kept } = before?.metadata.annotations ?? {};
-    const annotations = { ...kept, ...noted, ...(address !== undefined && { [ADDRESS]: address }) };
+    const annotations = {
+      ...kept,
+      ...(this.#highest > 0 && { [EPOCH]: String(this.#highest) }),
+      ...(address !== undefined && { [ADDRESS]: address }),
+    };
     const now = new Date(clock.now()).toISOString().replace('Z', '000Z');
     const passed = before?.spec.holderIdentity !== spec.holderIdentity && spec.holderIdentity !== '';
     const body = {

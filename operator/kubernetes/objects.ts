@@ -23,16 +23,15 @@ export const apiObject = z.looseObject({
 export type ApiObject = z.infer<typeof apiObject>;
 
 /** `managedFields` are half of all that there is in ten thousand objects, and every look of the garbage collector's. */
-export function withoutOwners({
-  metadata: { managedFields: _, ...metadata },
-  ...object
-}: ApiObject): ApiObject {
+export function withoutOwners(object: ApiObject): ApiObject {
+  const { managedFields: _owners, ...metadata } = object.metadata;
   return { ...object, metadata };
 }
 
 /** What is only looked at when it is shown. */
-export function withoutStatus({ status: _, ...object }: ApiObject): ApiObject {
-  return object;
+export function withoutStatus(object: ApiObject): ApiObject {
+  const { status: _status, ...kept } = object;
+  return kept;
 }
 
 const page = z.object({

@@ -125,6 +125,26 @@ describe('the Lease', () => {
     expect(await direct.get(LEASE)).toMatchObject({ spec: { holderIdentity: '' } });
   });
 
+  test('is made again when somebody deletes it, by its holder or by one that saw it, and the epoch stands in it', async () => {
+    const clocks = [new FakeClock(), new FakeClock()] as const;
+    const [a, b] = [replica('a', clocks[0]), replica('b', clocks[1])];
+    const epochInIt = async () =>
+      apiObject.parse(await direct.get(LEASE)).metadata.annotations?.['cdn.weir.dev/epoch'];
+    a.start();
+    await a.led;
+    await a.epoch.write(9);
+    b.start();
+    await vi.waitFor(() => expect(b.holder()).toBe('a'), SOON);
+    await direct.remove(LEASE);
+    await until(clocks[0], async () => expect(await epochInIt()).toBe('9'));
+    expect(await state(a.lost)).toBe('no');
+    await direct.remove(LEASE);
+    await until(clocks[1], async () => expect(await state(b.led)).toBe('yes'));
+    expect(await b.epoch.read()).toBe(9);
+    await b.stop();
+    await a.stop();
+  });
+
   test('an API server that comes back is no loss', async () => {
     const clock = new FakeClock();
     const a = replica('a', clock);
