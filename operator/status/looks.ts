@@ -54,11 +54,23 @@ export interface Outdated {
   make: () => StatusRecord;
 }
 
-/** Those that tell of the oldest first, or a node late in the list would have no turn while plans keep coming. */
+/**
+ * Those that tell of the oldest, first, or a node late in the list would have no turn while plans keep coming. Few of a
+ * thousand, at each look: they are picked out, not sorted.
+ */
 export function inTurns(outdated: readonly Outdated[], turns: number): Outdated[] {
   if (turns < 1) return [];
   const age = ({ told }: Outdated) => told ?? NO_REVISION;
-  return [...outdated].sort((a, b) => compareRevisions(age(a), age(b))).slice(0, turns);
+  const oldest: Outdated[] = [];
+  for (const row of outdated) {
+    const isFull = oldest.length >= turns;
+    const last = oldest.at(-1);
+    if (isFull && last && compareRevisions(age(row), age(last)) >= 0) continue;
+    const after = oldest.findLastIndex((other) => compareRevisions(age(other), age(row)) <= 0);
+    oldest.splice(after + 1, 0, row);
+    if (isFull) oldest.pop();
+  }
+  return oldest;
 }
 
 interface Made {
