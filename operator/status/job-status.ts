@@ -9,7 +9,7 @@ const MAX_AWAITED = 20;
 export function jobVerdicts(job: JobState): Verdict[] {
   const { outcome } = job;
   if (!outcome) {
-    const message = 'not every targeted node has acked yet';
+    const message = `not every targeted node has acked yet${firstFailure(job)}`;
     return ['Complete', 'Failed', 'Ready'].map((type) => fails(type, 'InProgress', message));
   }
   const { type, reason, message } = outcome;
@@ -19,6 +19,17 @@ export function jobVerdicts(job: JobState): Verdict[] {
     complete ? fails('Failed', reason, message) : holds('Failed', reason, message),
     complete ? holds('Ready', reason, message) : fails('Ready', reason, message),
   ];
+}
+
+/** A job that is tried again and again, as the prefetch of a URL that the origin does not have, says why. */
+function firstFailure({ nodes }: JobState): string {
+  const failed = [...nodes]
+    .filter(([, { acked, failure }]) => !acked && failure)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const [first] = failed;
+  if (!first) return '';
+  const others = failed.length > 1 ? ` and ${failed.length - 1} more` : '';
+  return `; ${first[0]}${others} failed, and is tried again: ${first[1].failure?.message ?? ''}`;
 }
 
 /** A job that was refused never starts. */

@@ -185,6 +185,14 @@ describe('a job', () => {
         { node: 'b', reason: 'NotConnected' },
       ],
       objects: 0,
+      conditions: expect.arrayContaining([
+        expect.objectContaining({
+          type: 'Complete',
+          status: 'False',
+          reason: 'InProgress',
+          message: 'not every targeted node has acked yet; a failed, and is tried again: disk full',
+        }),
+      ]),
     });
     desk.leader.done('a', uid, 5);
     desk.leader.done('b', uid, 6);
