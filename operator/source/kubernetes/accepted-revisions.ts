@@ -142,6 +142,8 @@ class AcceptedRevisions implements KeptRevisions {
     const lost = keys.filter(isWanted);
     if (lost.length === 0 || !this.#saved) return;
     for (const key of lost) this.#kept.delete(key);
+    // Also where a writing is under way that has passed over these.
+    this.#durable = undefined;
     this.#losses += 1;
     const { log } = this.#options;
     log.warn({ resources: lost }, 'accepted forms were deleted, and are written again');
